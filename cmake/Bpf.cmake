@@ -1,0 +1,44 @@
+# weir_bpf_object(NAME SOURCE)
+#
+# Compiles SOURCE (bpf/NAME.bpf.c) to a BPF object and makes its skeleton NAME.skel.h with bpftool.
+# The skeleton embeds the object, so that the binary carries its data plane inside.
+# Result: an interface library weir_bpf_NAME whose include path holds the skeleton.
+
+find_program(WEIR_BPF_CLANG clang REQUIRED)
+find_program(WEIR_BPFTOOL bpftool REQUIRED PATHS /usr/sbin /sbin)
+
+set(WEIR_BPF_FLAGS
+    -O2 -g -target bpf -mcpu=v3
+    -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
+    # libbpf's bpf_helpers.h has helpers whose parameters nobody names
+    -Wno-unused-parameter
+    # <linux/types.h> needs <asm/types.h>, which Debian keeps in the multiarch folder
+    -isystem /usr/include/${CMAKE_LIBRARY_ARCHITECTURE})
+
+function(weir_bpf_object name)
+  set(source ${PROJECT_SOURCE_DIR}/bpf/${name}.bpf.c)
+  set(object ${CMAKE_BINARY_DIR}/bpf/${name}.bpf.o)
+  set(skeleton ${CMAKE_BINARY_DIR}/bpf/${name}.skel.h)
+  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bpf/*.h)
+
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/bpf)
+  add_custom_command(
+    OUTPUT ${object}
+    COMMAND ${WEIR_BPF_CLANG} ${WEIR_BPF_FLAGS} -I ${PROJECT_SOURCE_DIR} -c ${source} -o ${object}
+    DEPENDS ${source} ${headers}
+    COMMENT "BPF object ${name}"
+    VERBATIM)
+  add_custom_command(
+    OUTPUT ${skeleton}
+    COMMAND ${WEIR_BPFTOOL} gen skeleton ${object} name ${name} > ${skeleton}.new
+    COMMAND ${CMAKE_COMMAND} -E rename ${skeleton}.new ${skeleton}
+    DEPENDS ${object}
+    COMMENT "BPF skeleton ${name}"
+    VERBATIM)
+
+  add_custom_target(weir_bpf_${name}_skeleton DEPENDS ${skeleton})
+  add_library(weir_bpf_${name} INTERFACE)
+  add_dependencies(weir_bpf_${name} weir_bpf_${name}_skeleton)
+  # SYSTEM: generated code is not held to the project's warnings
+  target_include_directories(weir_bpf_${name} SYSTEM INTERFACE ${CMAKE_BINARY_DIR}/bpf)
+endfunction()

@@ -1,0 +1,6 @@
+# One warning level for all C++ targets of the project; warnings are errors.
+add_library(weir_warnings INTERFACE)
+target_compile_options(
+  weir_warnings
+  INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+            -Wold-style-cast -Woverloaded-virtual -Werror)

@@ -1,0 +1,93 @@
+// The configuration as values: what weir.yaml says, checked, with every default filled in.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lb/net/address.h"
+#include "lb/result.h"
+
+namespace weir {
+
+enum class Hook { xdp, tc, automatic };
+enum class XdpMode { native, generic, offload };
+enum class Mode { dnat };
+enum class Scheduler { maglev };
+
+std::string_view to_string(Hook hook);  // "xdp", "tc", "auto"
+std::string_view to_string(XdpMode mode);
+std::string_view to_string(Mode mode);
+std::string_view to_string(Scheduler scheduler);
+
+// A place in the file, for messages that are found only later (an interface that is missing).
+struct Mark {
+    int line = 0;    // 1-based; 0 when the value is a default
+    int column = 0;  // 1-based
+};
+
+struct InterfaceConfig {
+    std::string name;
+    Hook hook = Hook::automatic;
+    XdpMode xdp_mode = XdpMode::native;
+    Mark mark;
+};
+
+struct BackendConfig {
+    Endpoint endpoint;
+    std::uint32_t weight = 100;  // 0..65535; 0 = no new flows
+};
+
+struct ServiceConfig {
+    std::string name;
+    Endpoint vip;
+    Protocol protocol = Protocol::tcp;
+    Mode mode = Mode::dnat;
+    Scheduler scheduler = Scheduler::maglev;
+    std::vector<BackendConfig> backends;  // at least one
+};
+
+// Capacities of the tables; fixed for the life of the tables.
+struct Limits {
+    std::uint32_t flows = 1048576;     // established flows
+    std::uint32_t new_flows = 262144;  // flows whose handshake is not complete
+    std::uint32_t services = 4096;
+    std::uint32_t backends = 16384;
+};
+
+// A flow that saw no packet for this long is gone.
+struct Timeouts {
+    std::chrono::seconds tcp_established{7440};  // 2h4m: RFC 5382, REQ-5
+    std::chrono::seconds tcp_transitory{240};    // closing: RFC 5382, REQ-5
+    std::chrono::seconds tcp_new{30};            // handshake not complete
+    std::chrono::seconds udp{300};               // RFC 4787, REQ-5
+};
+
+struct ReplayConfig {
+    MacAddress mac{{0x02, 0, 0, 0, 0, 0x01}};  // the load balancer's own, in a capture
+};
+
+struct Config {
+    std::string file;                  // as named by the user; "<string>" when parsed from memory
+    std::string instance = "default";  // names the pins: several instances may run on one host
+    std::vector<InterfaceConfig> interfaces;
+    std::vector<ServiceConfig> services;
+    Limits limits;
+    Timeouts timeouts;
+    std::optional<Endpoint> metrics;  // metrics.listen; none: no exporter
+    std::string api_socket = "/run/weir/weir.sock";
+    ReplayConfig replay;
+};
+
+// Reads and checks a file. The error's message is "FILE:LINE:COL: what is wrong"; the first one
+// found.
+Result<Config> load_config(const std::string &file);
+// The same for text in memory; `file` only names it in messages.
+Result<Config> parse_config(const std::string &text, const std::string &file);
+// The effective configuration, every default spelled out: YAML that parse_config() reads back.
+std::string to_yaml(const Config &config);
+
+}  // namespace weir
