@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Every map of the data plane; no other file declares one. Capacities are those of the smallest
+ * useful instance: the control plane sets the real ones from `limits` before it loads the objects.
+ */
+#pragma once
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/abi.h"
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __type(key, struct weir_service_key);
+    __type(value, struct weir_service);
+} services SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __type(key, __u32); /* backend id */
+    __type(value, struct weir_backend);
+} backends SEC(".maps");
+
+/* Service id -> ring. Rings may differ in length; swapping one is a single update (I10). */
+struct weir_ring_map {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_INNER_MAP);
+    __type(key, __u32);
+    __type(value, __u32);
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, 1);
+    __type(key, __u32); /* service id */
+    __array(values, struct weir_ring_map);
+} rings SEC(".maps");
+
+/*
+ * Flows whose far end has not yet proved to be there, and those where it has. Two tables, so that
+ * a flood of spoofed openings can evict only its own kind.
+ */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1);
+    __type(key, struct weir_tuple_v4);
+    __type(value, struct weir_flow_v4);
+} flows_new_v4 SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1);
+    __type(key, struct weir_tuple_v4);
+    __type(value, struct weir_flow_v4);
+} flows_v4 SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32); /* service id */
+    __type(value, struct weir_stats);
+} service_stats SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32); /* backend id */
+    __type(value, struct weir_stats);
+} backend_stats SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, WEIR_DROP_REASONS);
+    __type(key, __u32); /* enum weir_drop_reason */
+    __type(value, __u64);
+} drop_stats SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct weir_settings);
+} settings SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct weir_trace);
+} trace SEC(".maps");
+
+static __always_inline const struct weir_settings *settings_get(void) {
+    __u32 zero = 0;
+
+    return (const struct weir_settings *)bpf_map_lookup_elem(&settings, &zero);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Schedule: which backend a new flow gets. The hash takes the whole tuple and no seed, so that
+ * every node with the same configuration picks the same backend.
+ */
+#pragma once
+
+#include <linux/stddef.h>
+#include <linux/types.h>
+
+#include "bpf/abi.h"
+
+/* The final mix of MurmurHash3 (public domain, Austin Appleby): every input bit moves every output
+ * bit. */
+static __always_inline __u32 schedule_mix(__u32 h) {
+    h ^= h >> 16;
+    h *= 0x85ebca6bU;
+    h ^= h >> 13;
+    h *= 0xc2b2ae35U;
+    h ^= h >> 16;
+    return h;
+}
+
+static __always_inline __u32 schedule_hash_v4(const struct weir_tuple_v4 *tuple) {
+    __u32 h = schedule_mix(tuple->saddr ^ 0x9e3779b9U);
+
+    h = schedule_mix(h ^ ((__u32)tuple->sport << 16 | tuple->dport));
+    h = schedule_mix(h ^ tuple->daddr);
+    return schedule_mix(h ^ tuple->protocol);
+}
+
+/* The slot of a ring with `slots` slots, 1..slots: slot 0 holds the length. */
+static __always_inline __u32 schedule_slot(__u32 hash, __u32 slots) {
+    return 1 + (__u32)(((__u64)hash * slots) >> 32);
+}

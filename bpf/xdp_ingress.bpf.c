@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* XDP ingress: client -> backend, and backend -> client where the reply can be forwarded from here.
+ */
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/ingress.h"
+
+/* Sends the frame to its next hop. The packet was rewritten, so its headers are known to be there.
+ */
+static __always_inline int xdp_forward(struct xdp_md *ctx, const struct weir_packet *packet,
+                                       const struct weir_next_hop *hop) {
+    void *data = (void *)(long)ctx->data;
+    void *end = (void *)(long)ctx->data_end;
+    struct ethhdr *eth = data;
+    struct iphdr *ip = data + (packet->l3_offset & WEIR_OFFSET_MASK);
+
+    if (hop->ifindex == WEIR_HOP_STACK)
+        return XDP_PASS;
+    if ((void *)(eth + 1) > end || (void *)(ip + 1) > end)
+        return XDP_ABORTED; /* cannot be: the verifier does not see what nat_rewrite_v4() checked */
+    nat_decrement_ttl(ip);
+    __builtin_memcpy(eth->h_dest, hop->dmac, ETH_ALEN);
+    __builtin_memcpy(eth->h_source, hop->smac, ETH_ALEN);
+    if (hop->ifindex == ctx->ingress_ifindex)
+        return XDP_TX;
+    return (int)bpf_redirect(hop->ifindex, 0);
+}
+
+SEC("xdp.frags")
+int weir_xdp_ingress(struct xdp_md *ctx) {
+    void *data = (void *)(long)ctx->data;
+    void *end = (void *)(long)ctx->data_end;
+    struct weir_decision decision;
+    struct weir_packet packet;
+    __u64 now;
+
+    if (!parse_packet(data, end, &packet))
+        return XDP_PASS;
+    now = world_now();
+    ingress_classify(&packet, now, &decision);
+    if (decision.entry)
+        ingress_decide(ctx, ctx->ingress_ifindex, &packet, now, &decision);
+    if (decision.entry && decision.reason == WEIR_DROP_NONE && !decision.untouched &&
+        !nat_rewrite_v4(data, end, &packet, decision.entry))
+        decision.reason = WEIR_DROP_REWRITE_FAILED;
+    if (decision.reason != WEIR_DROP_NONE) {
+        count_drop(decision.reason, decision.service, decision.backend);
+        return XDP_DROP;
+    }
+    if (!decision.entry || decision.untouched)
+        return XDP_PASS;
+
+    count_translated(&decision.entry->flow, decision.opened, 1, (__u32)bpf_xdp_get_buff_len(ctx));
+    if (flow_needs_tracking(&packet, &decision.entry->flow))
+        flow_track_v4(&packet, decision.entry);
+    return xdp_forward(ctx, &packet, &decision.hop);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
