@@ -1,0 +1,91 @@
+// Typed access to the data plane's maps. The layout of every key and value is bpf/abi.h's.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+
+#include "bpf/abi.h"
+#include "lb/config/config.h"
+#include "lb/model/plan.h"
+#include "lb/model/state.h"
+#include "lb/result.h"
+
+namespace weir {
+
+// Descriptors of the maps; owned by whoever loaded or opened them.
+struct MapFds {
+    int services = -1;
+    int backends = -1;
+    int rings = -1;
+    int flows_new_v4 = -1;
+    int flows_v4 = -1;
+    int service_stats = -1;
+    int backend_stats = -1;
+    int drop_stats = -1;
+    int settings = -1;
+    int trace = -1;
+};
+
+// Counters, summed over the CPUs. Bytes are whole frames without FCS.
+struct Counters {
+    std::uint64_t forward_packets = 0;  // client -> backend
+    std::uint64_t forward_bytes = 0;
+    std::uint64_t reply_packets = 0;  // backend -> client
+    std::uint64_t reply_bytes = 0;
+    std::uint64_t new_flows = 0;
+};
+
+using DropCounters = std::array<std::uint64_t, WEIR_DROP_REASONS>;
+
+enum class FlowState { fresh, replied, established, closing };
+std::string_view to_string(FlowState state);  // "new", "replied", "established", "closing"
+
+// One flow, seen from its forward direction.
+struct Flow {
+    Protocol protocol = Protocol::tcp;
+    Endpoint client;
+    Endpoint vip;
+    Endpoint backend;  // where its packets go
+    std::uint32_t service_id = 0;
+    std::uint32_t backend_id = 0;
+    FlowState state = FlowState::fresh;
+    std::chrono::nanoseconds idle{};  // since it was last refreshed; right to about a second
+};
+
+// "no_backend", "tuple_in_use", ... : the names of enum weir_drop_reason, as metrics show them.
+std::string_view drop_reason_name(std::uint8_t reason);
+
+class Tables {
+  public:
+    explicit Tables(const MapFds &fds) : fds_(fds) {}
+
+    // What the services, backends and rings hold now; empty tables give an empty state.
+    Result<TableState> read() const;
+    // Writes in the order of the plan. On an error the tables may hold a part of it; no service is
+    // half built even then.
+    Result<void> apply(const Plan &plan);
+
+    Result<void> write_timeouts(const Timeouts &timeouts);
+
+    Result<Counters> service_counters(std::uint32_t id) const;
+    Result<Counters> backend_counters(std::uint32_t id) const;
+    Result<DropCounters> drop_counters() const;
+
+    // Every live flow, in no order; stops when `visit` returns false. Flows that come or go
+    // meanwhile may or may not be seen.
+    Result<void> for_each_flow(const std::function<bool(const Flow &)> &visit) const;
+
+    // Replay only: sets the data path's clock; reads what became of the last packet and forgets it.
+    Result<void> set_replay_time(std::chrono::nanoseconds time);
+    Result<weir_trace> take_trace();
+
+  private:
+    MapFds fds_;
+    Timeouts timeouts_;  // as last written
+};
+
+}  // namespace weir

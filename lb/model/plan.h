@@ -1,0 +1,44 @@
+// The difference between what the tables hold and what the configuration wants, as a list of writes
+// in an order that never shows a packet a half-built service (I10). Pure: no kernel here.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "lb/config/config.h"
+#include "lb/model/state.h"
+#include "lb/result.h"
+
+namespace weir {
+
+struct BackendWrite {
+    std::uint32_t service = 0;  // id
+    BackendRow backend;
+};
+
+struct RingWrite {
+    std::uint32_t service = 0;         // id
+    std::vector<std::uint32_t> slots;  // backend ids; empty: the service takes no new flows
+};
+
+// Applied from top to bottom.
+struct Plan {
+    std::vector<BackendWrite> set_backends;
+    std::vector<RingWrite> set_rings;
+    std::vector<ServiceRow> set_services;  // key and id only
+    std::vector<ServiceRow> remove_services;
+    std::vector<std::uint32_t> remove_rings;  // service ids
+    std::vector<std::uint32_t> remove_backends;
+    // Ids that come into use with this plan: their counters start at zero.
+    std::vector<std::uint32_t> fresh_services;
+    std::vector<std::uint32_t> fresh_backends;
+
+    TableState result;  // what the tables hold afterwards, in the order of the configuration
+    bool empty() const;
+};
+
+// Ids stay with their service and backend; new ones are taken from those longest out of use.
+// Fails (Exit::usage) when `limits` cannot hold what is wanted.
+Result<Plan> make_plan(const TableState &current, const Config &desired);
+
+}  // namespace weir
