@@ -49,8 +49,7 @@ HttpResponse AdminApi::listing(const HttpRequest &request) const {
     if (!snapshot)
         return failure(snapshot.error());
     if (status)
-        return json(
-            status_document(source_.info(), *snapshot, std::chrono::system_clock::now()));
+        return json(status_document(source_.info(), *snapshot, std::chrono::system_clock::now()));
     return json(services ? services_document(*snapshot) : backends_document(*snapshot));
 }
 
@@ -64,8 +63,9 @@ void AdminApi::flows(const HttpRequest &request, const HttpRespond &respond) {
         auto document = flows_document(walk, filter, inventory, deadline, stop_);
         auto response = document ? json(*document) : failure(document.error());
         // moved, so that the connection behind it is never released on this thread
-        boost::asio::post(loop_, [respond = std::move(respond),
-                                  response = std::move(response)] { respond(response); });
+        boost::asio::post(loop_, [respond = std::move(respond), response = std::move(response)] {
+            respond(response);
+        });
     });
 }
 

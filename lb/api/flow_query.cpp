@@ -52,7 +52,8 @@ Result<void> parse_one(FlowFilter &filter, const std::string &key, const std::st
 }  // namespace
 
 bool FlowFilter::matches(const Flow &flow) const {
-    return (!service || *service == flow.service_id) && (!client || *client == flow.client.address) &&
+    return (!service || *service == flow.service_id) &&
+           (!client || *client == flow.client.address) &&
            (!backend || *backend == flow.backend.address) &&
            (!backend_port || *backend_port == flow.backend.port);
 }

@@ -36,8 +36,8 @@ Result<FlowFilter> parse_flow_filter(const std::map<std::string, std::string> &q
 // Calls its argument for every flow until that returns false.
 using FlowWalk = std::function<Result<void>(const std::function<bool(const Flow &)> &)>;
 
-// {"flows": [...], "truncated": BOOL}; truncated says that the limit, `deadline` or `stop` ended the
-// walk.
+// {"flows": [...], "truncated": BOOL}; truncated says that the limit, `deadline` or `stop` ended
+// the walk.
 Result<Json> flows_document(const FlowWalk &walk, const FlowFilter &filter,
                             const Inventory &inventory,
                             std::chrono::steady_clock::time_point deadline,

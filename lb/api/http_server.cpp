@@ -48,7 +48,8 @@ class Session : public std::enable_shared_from_this<Session> {
     void on_read(error_code error) {
         if (!error)
             return handle();
-        const bool ended = error == http::error::end_of_stream || error == http::error::partial_message;
+        const bool ended =
+            error == http::error::end_of_stream || error == http::error::partial_message;
         if (error.category() == make_error_code(http::error::end_of_stream).category() && !ended) {
             keep_ = false;
             answer(plain(400, error.message()));
@@ -84,9 +85,10 @@ class Session : public std::enable_shared_from_this<Session> {
         response_.body() = std::move(response.body);
         response_.prepare_payload();
         stream_.expires_after(limits_.timeout);
-        http::async_write(
-            stream_, response_,
-            [self = shared_from_this()](error_code error, std::size_t) { self->on_written(error); });
+        http::async_write(stream_, response_,
+                          [self = shared_from_this()](error_code error, std::size_t) {
+                              self->on_written(error);
+                          });
     }
 
     void on_written(error_code error) {

@@ -32,7 +32,8 @@ class HttpServer {
     boost::asio::steady_timer retry_;
     std::shared_ptr<const HttpHandler> handler_;
     HttpLimits limits_;
-    std::shared_ptr<std::size_t> open_;  // connections; shared with the sessions, that count it down
+    std::shared_ptr<std::size_t>
+        open_;  // connections; shared with the sessions, that count it down
 };
 
 }  // namespace weir

@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 
 tl::unexpected<Error> refuse(const std::string &key, const std::string &where,
                              const std::string &what, const char *remedy = "") {
-    return fail(Exit::refused, fmt::format("{}: cannot listen on {}: {}{}", key, where, what, remedy));
+    return fail(Exit::refused,
+                fmt::format("{}: cannot listen on {}: {}{}", key, where, what, remedy));
 }
 
 // Opens and binds; does not listen yet.
@@ -127,8 +128,9 @@ void SocketFile::remove() noexcept {
 Result<UnixListener> listen_unix(asio::io_context &loop, const std::string &path,
                                  const std::string &key) {
     if (path.size() >= sizeof(sockaddr_un::sun_path))
-        return refuse(key, path, fmt::format("a socket's path has at most {} characters",
-                                             sizeof(sockaddr_un::sun_path) - 1));
+        return refuse(key, path,
+                      fmt::format("a socket's path has at most {} characters",
+                                  sizeof(sockaddr_un::sun_path) - 1));
     UnixListener listener{SocketFile(path), Acceptor(loop)};
     if (auto ready = listener.file.make_parents(); !ready)
         return refuse(key, path, ready.error().message);

@@ -47,11 +47,11 @@ void append_services(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
     auto packets = family("weir_service_packets_total",
                           "Packets translated, by service; forward is client to backend.",
                           MetricType::Counter);
-    auto bytes = family("weir_service_bytes_total",
-                        "Bytes of whole frames without FCS translated, by service.",
-                        MetricType::Counter);
-    auto flows = family("weir_service_new_flows_total", "Flows opened, by service.",
-                        MetricType::Counter);
+    auto bytes =
+        family("weir_service_bytes_total",
+               "Bytes of whole frames without FCS translated, by service.", MetricType::Counter);
+    auto flows =
+        family("weir_service_new_flows_total", "Flows opened, by service.", MetricType::Counter);
     for (const auto &service : snapshot.services) {
         const auto &seen = service.counters;
         add(packets, {{"service", service.name}, {"direction", "forward"}}, seen.forward_packets);
@@ -68,21 +68,21 @@ void append_backends(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
     auto packets = family("weir_backend_packets_total",
                           "Packets translated, by backend; forward is client to backend.",
                           MetricType::Counter);
-    auto bytes = family("weir_backend_bytes_total",
-                        "Bytes of whole frames without FCS translated, by backend.",
-                        MetricType::Counter);
-    auto flows = family("weir_backend_new_flows_total", "Flows opened, by backend.",
-                        MetricType::Counter);
-    auto weight = family("weir_backend_weight",
-                         "Weight of the backend; 0 means that it gets no new flows.",
-                         MetricType::Gauge);
+    auto bytes =
+        family("weir_backend_bytes_total",
+               "Bytes of whole frames without FCS translated, by backend.", MetricType::Counter);
+    auto flows =
+        family("weir_backend_new_flows_total", "Flows opened, by backend.", MetricType::Counter);
+    auto weight =
+        family("weir_backend_weight", "Weight of the backend; 0 means that it gets no new flows.",
+               MetricType::Gauge);
     for (const auto &service : snapshot.services) {
         for (const auto &backend : service.backends) {
             const auto name = backend.endpoint.to_string();
             const auto &seen = backend.counters;
-            const auto directed = [&](MetricFamily &to, const char *direction, std::uint64_t value) {
-                add(to,
-                    {{"service", service.name}, {"backend", name}, {"direction", direction}},
+            const auto directed = [&](MetricFamily &to, const char *direction,
+                                      std::uint64_t value) {
+                add(to, {{"service", service.name}, {"backend", name}, {"direction", direction}},
                     value);
             };
             directed(packets, "forward", seen.forward_packets);

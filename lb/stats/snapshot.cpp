@@ -12,15 +12,20 @@ std::vector<double> ring_shares(const std::vector<BackendRow> &backends) {
     std::vector<double> shares;
     for (const auto &backend : backends) {
         const auto slots = std::count(ring.begin(), ring.end(), backend.id);
-        shares.push_back(ring.empty() ? 0
-                                      : static_cast<double>(slots) / static_cast<double>(ring.size()));
+        shares.push_back(
+            ring.empty() ? 0 : static_cast<double>(slots) / static_cast<double>(ring.size()));
     }
     return shares;
 }
 
 Result<ServiceSnapshot> read_service(const Tables &tables, const InventoryService &service) {
-    ServiceSnapshot seen{service.name,      service.row.vip, service.row.protocol, service.mode,
-                         service.scheduler, {},              {}};
+    ServiceSnapshot seen{service.name,
+                         service.row.vip,
+                         service.row.protocol,
+                         service.mode,
+                         service.scheduler,
+                         {},
+                         {}};
     const auto total = tables.service_counters(service.row.id);
     if (!total)
         return tl::make_unexpected(total.error());
@@ -59,8 +64,8 @@ std::size_t Inventory::backends() const {
 Inventory make_inventory(const Config &config, const TableState &tables) {
     Inventory inventory;
     for (const auto &wanted : config.services) {
-        const auto row =
-            std::find_if(tables.services.begin(), tables.services.end(), [&](const auto &candidate) {
+        const auto row = std::find_if(
+            tables.services.begin(), tables.services.end(), [&](const auto &candidate) {
                 return candidate.vip == wanted.vip && candidate.protocol == wanted.protocol;
             });
         if (row != tables.services.end())
