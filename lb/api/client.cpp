@@ -28,7 +28,8 @@ struct Exchange {
     error_code error;
 
     void run(const std::string &socket) {
-        if (stream.socket().connect(Unix::endpoint(socket), error))
+        stream.socket().connect(Unix::endpoint(socket), error);
+        if (error)
             return;
         parser.body_limit(kAnswerLimit);
         stream.expires_after(kTimeout);

@@ -26,10 +26,11 @@ tl::unexpected<Error> refuse(const std::string &key, const std::string &where,
 // Opens and binds; does not listen yet.
 error_code bind_to(Acceptor &acceptor, const StreamProtocol::endpoint &endpoint) {
     error_code error;
-    if (acceptor.open(endpoint.protocol(), error) ||
-        acceptor.set_option(asio::socket_base::reuse_address(true), error))
-        return error;
-    acceptor.bind(endpoint, error);
+    acceptor.open(endpoint.protocol(), error);
+    if (!error)
+        acceptor.set_option(asio::socket_base::reuse_address(true), error);
+    if (!error)
+        acceptor.bind(endpoint, error);
     return error;
 }
 
@@ -143,7 +144,8 @@ Result<UnixListener> listen_unix(asio::io_context &loop, const std::string &path
     // nobody can connect before listen(), so the mode is right from the first moment on
     if (::chmod(path.c_str(), 0660) != 0)
         return refuse(key, path, std::strerror(errno));
-    if (listener.acceptor.listen(asio::socket_base::max_listen_connections, error))
+    listener.acceptor.listen(asio::socket_base::max_listen_connections, error);
+    if (error)
         return refuse(key, path, error.message());
     return listener;
 }

@@ -1,6 +1,7 @@
 // Listening sockets, bound before anything is attached, so that a port in use stops the start.
 #pragma once
 
+#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>

@@ -47,6 +47,10 @@ Result<void> detach(const std::string &instance) {
     auto pins = Pins::open(instance);
     if (!pins)
         return tl::make_unexpected(pins.error());
+    if (!pins->adopted()) {
+        fmt::print("instance {}: nothing is attached\n", instance);
+        return {};
+    }
     // no such pin: a start that was killed before anything could be attached
     if (const Fd flows(bpf_obj_get((pins->path() / "flows_v4").c_str())); flows) {
         const auto names = detach_all(map_id_of(flows.get()));

@@ -10,7 +10,7 @@
 #include "lb/api/client.h"
 #include "lb/api/http.h"
 #include "lb/cli/commands.h"
-#include "lb/cli/listing.h"
+#include "lb/cli/show.h"
 #include "lb/cli/report.h"
 #include "lb/config/config.h"
 

@@ -107,7 +107,7 @@ class Daemon {
                 interface.hook == Hook::xdp ? fmt::format(" {}", to_string(interface.xdp_mode))
                                             : "");
         spdlog::info(
-            "ready: instance {}{}, {} services, {} backends, on {}; API at {}, metrics at {}",
+            "ready: instance {}{}, services: {}, backends: {}, on {}; API at {}, metrics at {}",
             info_.instance, info_.adopted ? " (goes on with the tables it found)" : "",
             path_.inventory().services.size(), path_.inventory().backends(), on, config_.api_socket,
             config_.metrics ? config_.metrics->to_string() + "/metrics" : "no address");
@@ -142,7 +142,7 @@ class Daemon {
         if (done)
             info_.reload.last_success = std::chrono::system_clock::now();
         if (done)
-            spdlog::info("reloaded {}: {} services, {} backends", config_.file,
+            spdlog::info("reloaded {}, services: {}, backends: {}", config_.file,
                          path_.inventory().services.size(), path_.inventory().backends());
         else
             spdlog::error("reload refused: {}", done.error().message);

@@ -1,4 +1,4 @@
-#include "lb/cli/listing.h"
+#include "lb/cli/show.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -59,7 +59,7 @@ std::string show_status(const Json &document) {
         document.at("adopted").get<bool>() ? " (went on with the tables of an earlier run)" : "");
     shown += fmt::format("config    {}, {}\n", text(document.at("config_file")),
                          reload_line(document.at("reload")));
-    shown += fmt::format("serves    {} services, {} backends\n\n", text(document.at("services")),
+    shown += fmt::format("services  {}, backends {}\n\n", text(document.at("services")),
                          text(document.at("backends")));
     return shown + show_interfaces(document.at("interfaces")) + "\n" +
            show_drops(document.at("drops"));
