@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "tests/support/sample.h"
 
 namespace weir {
@@ -15,29 +17,29 @@ std::string text_of(const Snapshot &snapshot, const DaemonInfo &info) {
     return Exporter([&] { return to_metrics(snapshot, info); }).text();
 }
 
+constexpr std::array kLines{
+    R"(weir_build_info{version="1.2.3"} 1)",
+    R"(process_start_time_seconds 1700000000)",
+    R"(weir_service_packets_total{service="web",direction="forward"} 30)",
+    R"(weir_service_packets_total{service="web",direction="reply"} 20)",
+    R"(weir_service_bytes_total{service="web",direction="forward"} 3000)",
+    R"(weir_service_bytes_total{service="dns",direction="reply"} 90)",
+    R"(weir_service_new_flows_total{service="web"} 5)",
+    R"(weir_backend_packets_total{service="dns",backend="198.51.100.13:53",direction="reply"} 1)",
+    R"(weir_backend_bytes_total{service="dns",backend="198.51.100.13:53",direction="reply"} 90)",
+    R"(weir_backend_bytes_total{service="dns",backend="198.51.100.13:53",direction="forward"} 74)",
+    R"(weir_backend_new_flows_total{service="web",backend="198.51.100.12:8443"} 2)",
+    R"(weir_backend_weight{service="web",backend="198.51.100.12:8443"} 0)",
+    R"(weir_backend_weight{service="dns",backend="198.51.100.13:53"} 7)",
+    R"(weir_drops_total{reason="no_backend"} 100)",
+    R"(weir_drops_total{reason="rewrite_failed"} 104)",
+    R"(weir_config_last_reload_successful 1)",
+    R"(weir_config_last_reload_success_timestamp_seconds 1700000100)"};
+
 TEST(Metrics, EveryCounterStandsUnderItsName) {
     const auto text = text_of(test::sample_snapshot(), test::sample_info());
-    for (const char *line : {
-             "weir_build_info{version=\"1.2.3\"} 1\n",
-             "process_start_time_seconds 1700000000\n",
-             "weir_service_packets_total{service=\"web\",direction=\"forward\"} 30\n",
-             "weir_service_packets_total{service=\"web\",direction=\"reply\"} 20\n",
-             "weir_service_bytes_total{service=\"web\",direction=\"forward\"} 3000\n",
-             "weir_service_bytes_total{service=\"dns\",direction=\"reply\"} 90\n",
-             "weir_service_new_flows_total{service=\"web\"} 5\n",
-             "weir_backend_packets_total{service=\"web\",backend=\"198.51.100.11:8443\","
-             "direction=\"reply\"} 12\n",
-             "weir_backend_bytes_total{service=\"web\",backend=\"198.51.100.12:8443\","
-             "direction=\"forward\"} 1200\n",
-             "weir_backend_new_flows_total{service=\"web\",backend=\"198.51.100.12:8443\"} 2\n",
-             "weir_backend_weight{service=\"web\",backend=\"198.51.100.12:8443\"} 0\n",
-             "weir_backend_weight{service=\"dns\",backend=\"198.51.100.13:53\"} 7\n",
-             "weir_drops_total{reason=\"no_backend\"} 100\n",
-             "weir_drops_total{reason=\"rewrite_failed\"} 104\n",
-             "weir_config_last_reload_successful 1\n",
-             "weir_config_last_reload_success_timestamp_seconds 1700000100\n",
-         })
-        EXPECT_THAT(text, HasSubstr(line));
+    for (const char *line : kLines)
+        EXPECT_THAT(text, HasSubstr(std::string("\n") + line + "\n"));
 }
 
 TEST(Metrics, LargeCountersAreExact) {
