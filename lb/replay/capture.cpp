@@ -1,6 +1,7 @@
 #include "lb/replay/capture.h"
 
 #include <fmt/format.h>
+#include <pcap/pcap.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,10 +16,10 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-constexpr std::int64_t kSecond = 1'000'000'000;           // ns
+constexpr std::int64_t kSecond = 1'000'000'000;             // ns
 constexpr nanoseconds kLatest{(1LL << 32U) * kSecond - 1};  // a pcap file's seconds have 32 bits
-constexpr int kSnapLength = 262144;                       // the most that libpcap reads back
-constexpr int kLittleEndianMicroseconds = 0xd4;           // first byte of the magic number
+constexpr int kSnapLength = 262144;                         // the most that libpcap reads back
+constexpr int kLittleEndianMicroseconds = 0xd4;             // first byte of the magic number
 
 tl::unexpected<Error> bad_capture(const std::string &path, std::string_view what) {
     return fail(Exit::usage, fmt::format("{}: {}", path == "-" ? "standard input" : path, what));
@@ -49,6 +50,14 @@ nanoseconds frame_time(const timeval &time) {
 
 }  // namespace
 
+void PcapDeleter::operator()(pcap *handle) const {
+    pcap_close(handle);
+}
+
+void PcapDeleter::operator()(pcap_dumper *dumper) const {
+    pcap_dump_close(dumper);
+}
+
 std::string format_time(nanoseconds time, Resolution resolution) {
     const auto seconds = time.count() / kSecond;
     const auto rest = time.count() % kSecond;
@@ -68,16 +77,16 @@ Result<CaptureReader> CaptureReader::open(const std::string &path) {
     std::ungetc(first, stream->get());
 
     std::array<char, PCAP_ERRBUF_SIZE> message{};
-    pcap_t *pcap = pcap_fopen_offline_with_tstamp_precision(
+    pcap_t *handle = pcap_fopen_offline_with_tstamp_precision(
         stream->get(), PCAP_TSTAMP_PRECISION_NANO, message.data());
-    if (pcap == nullptr)
+    if (handle == nullptr)
         return bad_capture(path, fmt::format("is not a whole capture: {}", message.data()));
     static_cast<void>(stream->release());  // pcap_close() closes it
-    CaptureReader reader(path,
-                         first == kLittleEndianMicroseconds ? Resolution::microseconds
-                                                            : Resolution::nanoseconds,
-                         pcap);
-    if (const int link = pcap_datalink(pcap); link != DLT_EN10MB) {
+    CaptureReader reader(
+        path,
+        first == kLittleEndianMicroseconds ? Resolution::microseconds : Resolution::nanoseconds,
+        handle);
+    if (const int link = pcap_datalink(handle); link != DLT_EN10MB) {
         const char *name = pcap_datalink_val_to_name(link);
         return bad_capture(path, fmt::format("has link type {}; only Ethernet (EN10MB) can be used",
                                              name != nullptr ? name : std::to_string(link)));
@@ -89,7 +98,7 @@ Result<bool> CaptureReader::next(Frame &frame) {
     pcap_pkthdr *header = nullptr;
     const std::uint8_t *bytes = nullptr;
     frames_++;
-    switch (pcap_next_ex(pcap_.get(), &header, &bytes)) {
+    switch (pcap_next_ex(handle_.get(), &header, &bytes)) {
         case 1:
             break;
         case PCAP_ERROR_BREAK:
@@ -97,12 +106,12 @@ Result<bool> CaptureReader::next(Frame &frame) {
         default:
             return bad_capture(path_,
                                fmt::format("breaks off at frame {}: {}", frames_,
-                                           static_cast<const char *>(pcap_geterr(pcap_.get()))));
+                                           static_cast<const char *>(pcap_geterr(handle_.get()))));
     }
     frame.time = frame_time(header->ts);
     if (frame.time < nanoseconds::zero() || frame.time > kLatest)
-        return bad_capture(path_, fmt::format("frame {}: its time is out of range (1970 to 2106)",
-                                              frames_));
+        return bad_capture(
+            path_, fmt::format("frame {}: its time is out of range (1970 to 2106)", frames_));
     frame.wire_length = header->len;
     frame.bytes.assign(bytes, bytes + header->caplen);
     return true;
@@ -113,16 +122,16 @@ Result<CaptureWriter> CaptureWriter::create(const std::string &path, Resolution 
     if (!file)
         return tl::make_unexpected(file.error());
     CaptureWriter writer(std::move(*file), resolution);
-    writer.pcap_.reset(pcap_open_dead_with_tstamp_precision(
-        DLT_EN10MB, kSnapLength,
-        resolution == Resolution::nanoseconds ? PCAP_TSTAMP_PRECISION_NANO
-                                              : PCAP_TSTAMP_PRECISION_MICRO));
+    writer.handle_.reset(pcap_open_dead_with_tstamp_precision(DLT_EN10MB, kSnapLength,
+                                                              resolution == Resolution::nanoseconds
+                                                                  ? PCAP_TSTAMP_PRECISION_NANO
+                                                                  : PCAP_TSTAMP_PRECISION_MICRO));
     // libpcap closes the stream that it writes to; the file is still needed after that
     const int copy = dup(fileno(writer.file_.stream()));
     Stream stream(copy < 0 ? nullptr : fdopen(copy, "wb"));
-    if (!stream || !writer.pcap_)
+    if (!stream || !writer.handle_)
         return writer.error();
-    writer.dumper_.reset(pcap_dump_fopen(writer.pcap_.get(), stream.get()));
+    writer.dumper_.reset(pcap_dump_fopen(writer.handle_.get(), stream.get()));
     if (!writer.dumper_)
         return writer.error();
     static_cast<void>(stream.release());
@@ -130,10 +139,9 @@ Result<CaptureWriter> CaptureWriter::create(const std::string &path, Resolution 
 }
 
 tl::unexpected<Error> CaptureWriter::error() const {
-    return fail(Exit::refused,
-                fmt::format("{}: cannot write: {}",
-                            file_.path() == "-" ? "standard output" : file_.path(),
-                            std::strerror(errno)));
+    return fail(Exit::refused, fmt::format("{}: cannot write: {}",
+                                           file_.path() == "-" ? "standard output" : file_.path(),
+                                           std::strerror(errno)));
 }
 
 Result<void> CaptureWriter::write(const Frame &frame) {

@@ -1,8 +1,6 @@
 // Reading and writing captures, through libpcap. Ethernet only.
 #pragma once
 
-#include <pcap/pcap.h>
-
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -12,12 +10,17 @@
 #include "lb/replay/output_file.h"
 #include "lb/result.h"
 
+// libpcap's; <pcap/pcap.h> cannot be read beside <linux/bpf.h>: both define struct bpf_insn.
+struct pcap;
+struct pcap_dumper;
+
 namespace weir {
 
 // One frame of a capture, from the destination MAC on, without FCS.
 struct Frame {
-    std::chrono::nanoseconds time{};  // since 1970-01-01 UTC; 0 .. 2^32 s, what a pcap file can hold
-    std::uint32_t wire_length = 0;    // bytes on the wire; more than were kept when it was cut
+    std::chrono::nanoseconds
+        time{};                     // since 1970-01-01 UTC; 0 .. 2^32 s, what a pcap file can hold
+    std::uint32_t wire_length = 0;  // bytes on the wire; more than were kept when it was cut
     std::vector<std::uint8_t> bytes;
 };
 
@@ -28,8 +31,8 @@ enum class Resolution { microseconds, nanoseconds };
 std::string format_time(std::chrono::nanoseconds time, Resolution resolution);
 
 struct PcapDeleter {
-    void operator()(pcap_t *pcap) const { pcap_close(pcap); }
-    void operator()(pcap_dumper_t *dumper) const { pcap_dump_close(dumper); }
+    void operator()(pcap *handle) const;
+    void operator()(pcap_dumper *dumper) const;
 };
 
 class CaptureReader {
@@ -47,13 +50,13 @@ class CaptureReader {
     Result<bool> next(Frame &frame);
 
   private:
-    CaptureReader(std::string path, Resolution resolution, pcap_t *pcap)
-        : path_(std::move(path)), resolution_(resolution), pcap_(pcap) {}
+    CaptureReader(std::string path, Resolution resolution, pcap *handle)
+        : path_(std::move(path)), resolution_(resolution), handle_(handle) {}
 
     std::string path_;
     Resolution resolution_ = Resolution::microseconds;
     std::uint64_t frames_ = 0;
-    std::unique_ptr<pcap_t, PcapDeleter> pcap_;
+    std::unique_ptr<pcap, PcapDeleter> handle_;
 };
 
 // Writes a classic pcap file. It appears, whole, with finish().
@@ -71,8 +74,8 @@ class CaptureWriter {
 
     OutputFile file_;
     Resolution resolution_;
-    std::unique_ptr<pcap_t, PcapDeleter> pcap_;
-    std::unique_ptr<pcap_dumper_t, PcapDeleter> dumper_;
+    std::unique_ptr<pcap, PcapDeleter> handle_;
+    std::unique_ptr<pcap_dumper, PcapDeleter> dumper_;
 };
 
 }  // namespace weir

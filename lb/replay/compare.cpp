@@ -27,8 +27,8 @@ std::vector<FieldDifference> compare_frames(const Frame &got, const Frame &expec
     if (got.time != expected.time)
         differences.push_back({"frame.time_epoch", time(got), time(expected)});
     if (got.wire_length != expected.wire_length)
-        differences.push_back({"frame.len", std::to_string(got.wire_length),
-                               std::to_string(expected.wire_length)});
+        differences.push_back(
+            {"frame.len", std::to_string(got.wire_length), std::to_string(expected.wire_length)});
     if (got.bytes.size() != expected.bytes.size())
         differences.push_back({"frame.cap_len", std::to_string(got.bytes.size()),
                                std::to_string(expected.bytes.size())});

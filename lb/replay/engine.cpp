@@ -125,7 +125,7 @@ CpuPin::CpuPin() {
         return;
     cpu_set_t one;
     CPU_ZERO(&one);
-    for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++)
+    for (std::size_t cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++)
         if (CPU_ISSET(cpu, &before_))
             CPU_SET(cpu, &one);
     pinned_ = sched_setaffinity(0, sizeof one, &one) == 0;
@@ -156,9 +156,8 @@ Result<Engine> Engine::create(const Config &config) {
     }
 
     Tables &tables = engine.objects_.tables();
-    auto ready = tables.write_timeouts(config.timeouts).and_then([&] {
-        return tables.apply(*plan);
-    });
+    auto ready =
+        tables.write_timeouts(config.timeouts).and_then([&] { return tables.apply(*plan); });
     if (!ready)
         return tl::make_unexpected(ready.error());
     // a fresh map holds zeros, which would name service 0
@@ -202,8 +201,8 @@ Result<std::uint32_t> Engine::test_run(ReplayHook hook, Frame &frame) {
     if (const int error = bpf_prog_test_run_opts(program.fd, &options); error != 0)
         return fail(Exit::refused, fmt::format("the kernel refuses to run {} on it: {}",
                                                to_string(hook), std::strerror(-error)));
-    const auto grown = static_cast<std::int64_t>(options.data_size_out) -
-                       static_cast<std::int64_t>(head);
+    const auto grown =
+        static_cast<std::int64_t>(options.data_size_out) - static_cast<std::int64_t>(head);
     frame.wire_length = static_cast<std::uint32_t>(frame.wire_length + grown);
     buffer_.resize(options.data_size_out);
     buffer_.insert(buffer_.end(), frame.bytes.begin() + static_cast<std::ptrdiff_t>(head),
@@ -235,8 +234,8 @@ Result<Outcome> Engine::run(const Frame &frame) {
     auto answer = test_run(outcome.hook, outcome.frame);
     if (!answer)
         return tl::make_unexpected(answer.error());
-    const auto verdict = outcome.hook == ReplayHook::xdp_ingress ? xdp_verdict(*answer)
-                                                                 : tc_verdict(*answer);
+    const auto verdict =
+        outcome.hook == ReplayHook::xdp_ingress ? xdp_verdict(*answer) : tc_verdict(*answer);
     if (!verdict)
         return fail(Exit::failed, fmt::format("{} answers {}: a defect of Weir, please report it "
                                               "with the capture",

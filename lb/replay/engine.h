@@ -21,9 +21,9 @@ enum class ReplayHook { xdp_ingress, tc_ingress, tc_egress };
 enum class Verdict { pass, tx, redirect, drop };
 enum class FlowTrace { none, opened, established, reply };
 
-std::string_view to_string(ReplayHook hook);   // "xdp_ingress", "tc_ingress", "tc_egress"
-std::string_view to_string(Verdict verdict);   // "pass", "tx", "redirect", "drop"
-std::string_view to_string(FlowTrace flow);    // "none", "new", "established", "reply"
+std::string_view to_string(ReplayHook hook);  // "xdp_ingress", "tc_ingress", "tc_egress"
+std::string_view to_string(Verdict verdict);  // "pass", "tx", "redirect", "drop"
+std::string_view to_string(FlowTrace flow);   // "none", "new", "established", "reply"
 
 // What became of a frame.
 struct Outcome {

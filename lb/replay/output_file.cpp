@@ -128,7 +128,8 @@ bool same_file(const std::string &one, const std::string &other) {
     std::error_code ignored;
     if (fs::equivalent(one, other, ignored))
         return fs::is_regular_file(one, ignored);
-    return !one.empty() && fs::weakly_canonical(one, ignored) == fs::weakly_canonical(other, ignored);
+    return !one.empty() &&
+           fs::weakly_canonical(one, ignored) == fs::weakly_canonical(other, ignored);
 }
 
 }  // namespace weir

@@ -81,16 +81,16 @@ Result<Replay> Replay::open(const ReplayOptions &options) {
 
 Result<void> Replay::report(const std::string &line) {
     if (std::fputs(line.c_str(), report_->stream()) < 0 || std::fputc('\n', report_->stream()) < 0)
-        return fail(Exit::refused, fmt::format("{}: cannot write: {}", report_->path(),
-                                               std::strerror(errno)));
+        return fail(Exit::refused,
+                    fmt::format("{}: cannot write: {}", report_->path(), std::strerror(errno)));
     return {};
 }
 
 Result<void> Replay::frame(Engine &engine, std::uint64_t index, const Frame &in) {
     auto outcome = engine.run(in);
     if (!outcome)
-        return fail(outcome.error().exit, fmt::format("{}: frame {}: {}", input_.path(), index,
-                                                      outcome.error().message));
+        return fail(outcome.error().exit,
+                    fmt::format("{}: frame {}: {}", input_.path(), index, outcome.error().message));
     summary_.add(in, *outcome);
     Result<void> done;
     if (report_)

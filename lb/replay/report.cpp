@@ -50,15 +50,16 @@ std::string Summary::to_string() const {
     if (!reasons.empty())
         reasons += ")";
     const double seconds = std::chrono::duration<double>(duration_).count();
-    std::string text = fmt::format(
-        "{} frames in, {} out: {} pass, {} tx, {} redirect, {} drop{}; {:.0f} frames/s", in_,
-        in_ - count(Verdict::drop), count(Verdict::pass), count(Verdict::tx),
-        count(Verdict::redirect), count(Verdict::drop), reasons,
-        seconds > 0 ? static_cast<double>(in_) / seconds : 0.0);
+    std::string text =
+        fmt::format("{} frames in, {} out: {} pass, {} tx, {} redirect, {} drop{}; {:.0f} frames/s",
+                    in_, in_ - count(Verdict::drop), count(Verdict::pass), count(Verdict::tx),
+                    count(Verdict::redirect), count(Verdict::drop), reasons,
+                    seconds > 0 ? static_cast<double>(in_) / seconds : 0.0);
     if (cut_ > 0)
-        text += fmt::format("\n{} frames were cut by the capture's snapshot length and were run as "
-                            "they are; their checksums cannot be checked",
-                            cut_);
+        text += fmt::format(
+            "\n{} frames were cut by the capture's snapshot length and were run as "
+            "they are; their checksums cannot be checked",
+            cut_);
     return text;
 }
 
