@@ -176,7 +176,7 @@ class Generator {
             default:
                 std::generate(frame.begin() + 12, frame.end(),
                               [this] { return static_cast<std::uint8_t>(random_()); });
-                frame[12] = 0x86;
+                frame[12] = 0x88;  // neither IPv4 nor IPv6
         }
         return frame;
     }
