@@ -125,10 +125,10 @@ Result<void> OutputFile::commit() {
 }
 
 bool same_file(const std::string &one, const std::string &other) {
+    if (is_special(one))
+        return false;
     std::error_code ignored;
-    if (fs::equivalent(one, other, ignored))
-        return fs::is_regular_file(one, ignored);
-    return !one.empty() &&
+    return fs::equivalent(one, other, ignored) ||
            fs::weakly_canonical(one, ignored) == fs::weakly_canonical(other, ignored);
 }
 

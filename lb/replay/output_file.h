@@ -45,7 +45,7 @@ class OutputFile {
     Stream stream_;
 };
 
-// Whether two paths lead to one file, which may not exist yet.
+// Whether two paths lead to one file, which may not exist yet. Devices and pipes are no files.
 bool same_file(const std::string &one, const std::string &other);
 
 }  // namespace weir

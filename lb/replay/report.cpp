@@ -56,10 +56,8 @@ std::string Summary::to_string() const {
                     count(Verdict::redirect), count(Verdict::drop), reasons,
                     seconds > 0 ? static_cast<double>(in_) / seconds : 0.0);
     if (cut_ > 0)
-        text += fmt::format(
-            "\n{} frames were cut by the capture's snapshot length and were run as "
-            "they are; their checksums cannot be checked",
-            cut_);
+        text += fmt::format("\n{} cut by the capture's snapshot length, and run as kept",
+                            cut_ == 1 ? "1 frame was" : fmt::format("{} frames were", cut_));
     return text;
 }
 
