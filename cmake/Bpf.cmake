@@ -1,6 +1,6 @@
 # weir_bpf_object(NAME SOURCE)
 #
-# Compiles SOURCE (bpf/NAME.bpf.c) to a BPF object and makes its skeleton NAME.skel.h with bpftool.
+# Compiles SOURCE (bpf/NAME.bpf.c) to a BPF object and makes its skeleton NAME.skel.h (struct weir_NAME) with bpftool.
 # The skeleton embeds the object, so that the binary carries its data plane inside.
 # Result: an interface library weir_bpf_NAME whose include path holds the skeleton.
 
@@ -30,7 +30,7 @@ function(weir_bpf_object name)
     VERBATIM)
   add_custom_command(
     OUTPUT ${skeleton}
-    COMMAND ${WEIR_BPFTOOL} gen skeleton ${object} name ${name} > ${skeleton}.new
+    COMMAND ${WEIR_BPFTOOL} gen skeleton ${object} name weir_${name} > ${skeleton}.new
     COMMAND ${CMAKE_COMMAND} -E rename ${skeleton}.new ${skeleton}
     DEPENDS ${object}
     COMMENT "BPF skeleton ${name}"

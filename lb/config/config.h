@@ -39,6 +39,7 @@ struct InterfaceConfig {
 struct BackendConfig {
     Endpoint endpoint;
     std::uint32_t weight = 100;  // 0..65535; 0 = no new flows
+    Mark mark;
 };
 
 struct ServiceConfig {
@@ -48,6 +49,7 @@ struct ServiceConfig {
     Mode mode = Mode::dnat;
     Scheduler scheduler = Scheduler::maglev;
     std::vector<BackendConfig> backends;  // at least one
+    Mark mark;
 };
 
 // Capacities of the tables; fixed for the life of the tables.
@@ -82,8 +84,9 @@ struct Config {
     ReplayConfig replay;
 };
 
-// Reads and checks a file. The error's message is "FILE:LINE:COL: what is wrong"; the first one
-// found.
+// Reads and checks a file. The error is the first one found, with exit status 2 and one line:
+// "FILE:LINE:COL: what is wrong", or "FILE: cannot read: reason". No interface is looked up and
+// none need be named: what needs them (the daemon) checks that.
 Result<Config> load_config(const std::string &file);
 // The same for text in memory; `file` only names it in messages.
 Result<Config> parse_config(const std::string &text, const std::string &file);

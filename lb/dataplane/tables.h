@@ -75,6 +75,9 @@ class Tables {
     Result<Counters> backend_counters(std::uint32_t id) const;
     Result<DropCounters> drop_counters() const;
 
+    // The map of established IPv4 flows: every program of an instance uses it, and no other does.
+    int flows_map() const { return fds_.flows_v4; }
+
     // Every live flow, in no order; stops when `visit` returns false. Flows that come or go
     // meanwhile may or may not be seen.
     Result<void> for_each_flow(const std::function<bool(const Flow &)> &visit) const;
@@ -84,8 +87,13 @@ class Tables {
     Result<weir_trace> take_trace();
 
   private:
+    Result<void> clear_counters(const Plan &plan);
+    Result<void> set_backends(const Plan &plan);
+    Result<void> set_rings(const Plan &plan);
+    Result<void> set_services(const Plan &plan);
+    Result<void> remove(const Plan &plan);
+
     MapFds fds_;
-    Timeouts timeouts_;  // as last written
 };
 
 }  // namespace weir

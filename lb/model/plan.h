@@ -37,8 +37,14 @@ struct Plan {
     bool empty() const;
 };
 
-// Ids stay with their service and backend; new ones are taken from those longest out of use.
-// Fails (Exit::usage) when `limits` cannot hold what is wanted.
-Result<Plan> make_plan(const TableState &current, const Config &desired);
+// Which rings a plan writes. `all` when a crash may have left a ring that does not fit its
+// backends.
+enum class RingScope { changed, all };
+
+// Ids stay with their service and backend; new ones follow the highest in use, so that an id that
+// was just given up rests for a while: old flows still count under it. Fails (Exit::usage) when
+// `limits` cannot hold what is wanted.
+Result<Plan> make_plan(const TableState &current, const Config &desired,
+                       RingScope scope = RingScope::changed);
 
 }  // namespace weir

@@ -29,6 +29,8 @@ struct ServiceRow {
 
 struct TableState {
     std::vector<ServiceRow> services;
+    // Backends of no service: what a daemon left that was killed in the middle of a change.
+    std::vector<std::uint32_t> orphans;
 
     bool operator==(const TableState &) const = default;
 };

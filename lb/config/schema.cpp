@@ -1,0 +1,183 @@
+// The keys of weir.yaml, mapping by mapping.
+#include "lb/config/schema.h"
+
+#include <fmt/format.h>
+#include <sys/un.h>
+
+namespace weir {
+
+namespace {
+
+constexpr std::uint32_t kMostFlows = 64U << 20U;  // 64 Mi: about 8 GiB of kernel memory
+constexpr std::uint32_t kMostServices = 1U << 20U;
+constexpr std::uint32_t kMostBackends = 1U << 20U;
+constexpr std::uint32_t kHighestWeight = 65535;
+constexpr std::size_t kLongestInterface = 15;  // IFNAMSIZ without the NUL
+constexpr std::size_t kLongestInstance = 31;
+constexpr std::size_t kLongestName = 63;  // as a DNS label; fits a metric label
+constexpr std::size_t kLongestSocket = sizeof(sockaddr_un::sun_path) - 1;
+
+bool is_word(const std::string &text, std::size_t longest, std::string_view also) {
+    const auto allowed = [also](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               also.find(c) != std::string_view::npos;
+    };
+    return !text.empty() && text.size() <= longest &&
+           std::all_of(text.begin(), text.end(), allowed);
+}
+
+bool is_printable(const std::string &text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+// As dev_valid_name() in the kernel's net/core/dev.c, and printable.
+bool is_interface_name(const std::string &text) {
+    return !text.empty() && text.size() <= kLongestInterface && is_printable(text) &&
+           text.find_first_of("/: ") == std::string::npos && text != "." && text != "..";
+}
+
+bool is_unicast(const Address &address) {
+    const auto &bytes = address.bytes();
+    if (address == Address() || address == Address::v4(0, 0, 0, 0) ||
+        address == Address::v4(255, 255, 255, 255))
+        return false;
+    return address.is_v4() ? (bytes[12] & 0xf0U) != 0xe0 : bytes[0] != 0xff;
+}
+
+template <typename Valid>
+auto text_if(Valid valid) {
+    return [valid](const std::string &text) -> std::optional<std::string> {
+        return valid(text) ? std::optional(text) : std::nullopt;
+    };
+}
+
+void read_unicast(Mapping &mapping, std::string_view key, Address &target) {
+    mapping.parsed(key, "an IPv4 or IPv6 address", Address::parse, target);
+    // An address that is missing or malformed comes by here as "::", but has been noted already.
+    if (!is_unicast(target))
+        mapping.refuse(key, "a unicast address", target.to_string());
+}
+
+void read_interface(Problems &problems, const Value &value, InterfaceConfig &interface) {
+    Mapping mapping(problems, value,
+                    {describe("interface", value), {"name"}, {"hook", "xdp_mode"}, {}});
+    interface.mark = mapping.mark();
+    mapping.parsed("name",
+                   fmt::format("an interface name (1 to {} characters without '/', ':' and blanks)",
+                               kLongestInterface),
+                   text_if(is_interface_name), interface.name);
+    mapping.choice("hook", {Hook::xdp, Hook::tc, Hook::automatic}, {}, interface.hook);
+    mapping.choice("xdp_mode", {XdpMode::native, XdpMode::generic, XdpMode::offload}, {},
+                   interface.xdp_mode);
+}
+
+void read_backend(Problems &problems, const Value &value, const std::string &service,
+                  BackendConfig &backend) {
+    Mapping mapping(problems, value, {service + ", backend", {"address", "port"}, {"weight"}, {}});
+    backend.mark = mapping.mark();
+    read_unicast(mapping, "address", backend.endpoint.address);
+    mapping.port("port", backend.endpoint.port);
+    mapping.number("weight", 0, kHighestWeight, backend.weight);
+}
+
+void read_service(Problems &problems, const Value &value, ServiceConfig &service) {
+    const std::string what = describe("service", value);
+    Mapping mapping(problems, value,
+                    {what,
+                     {"name", "vip", "port", "protocol", "backends"},
+                     {"mode", "scheduler"},
+                     {"session_affinity", "source_ranges", "health_check"}});
+    service.mark = mapping.mark();
+    mapping.parsed("name", fmt::format("1 to {} of A-Z a-z 0-9 _ . -", kLongestName),
+                   text_if([](const auto &text) { return is_word(text, kLongestName, "_.-"); }),
+                   service.name);
+    read_unicast(mapping, "vip", service.vip.address);
+    if (!service.vip.address.is_v4())
+        mapping.complain("vip", "is IPv6; IPv6 services are not supported yet");
+    mapping.port("port", service.vip.port);
+    mapping.choice("protocol", {Protocol::tcp, Protocol::udp}, {}, service.protocol);
+    mapping.choice("mode", {Mode::dnat}, {"fullnat", "dsr-l2", "ipip", "gue"}, service.mode);
+    mapping.choice("scheduler", {Scheduler::maglev}, {"wrr", "least-conn", "random", "source-hash"},
+                   service.scheduler);
+    for (const Value &item : mapping.list("backends"))
+        read_backend(problems, item, what, service.backends.emplace_back());
+    if (mapping.find("backends") != nullptr && service.backends.empty())
+        mapping.complain("backends", "must name at least one backend");
+}
+
+void read_limits(Problems &problems, const Value &value, Limits &limits) {
+    Mapping mapping(problems, value,
+                    {"limits", {}, {"flows", "new_flows", "services", "backends"}, {}});
+    mapping.number("flows", 1, kMostFlows, limits.flows);
+    mapping.number("new_flows", 1, kMostFlows, limits.new_flows);
+    mapping.number("services", 1, kMostServices, limits.services);
+    mapping.number("backends", 1, kMostBackends, limits.backends);
+}
+
+void read_timeouts(Problems &problems, const Value &value, Timeouts &timeouts) {
+    Mapping mapping(problems, value,
+                    {"timeouts", {}, {"tcp_established", "tcp_transitory", "tcp_new", "udp"}, {}});
+    mapping.duration("tcp_established", timeouts.tcp_established);
+    mapping.duration("tcp_transitory", timeouts.tcp_transitory);
+    mapping.duration("tcp_new", timeouts.tcp_new);
+    mapping.duration("udp", timeouts.udp);
+}
+
+void read_metrics(Problems &problems, const Value &value, std::optional<Endpoint> &metrics) {
+    Mapping mapping(problems, value, {"metrics", {"listen"}, {}, {}});
+    const auto parse = [](const std::string &text) -> std::optional<Endpoint> {
+        const auto endpoint = Endpoint::parse(text);
+        return endpoint && endpoint->port != 0 ? endpoint : std::nullopt;
+    };
+    mapping.parsed("listen", "ADDRESS:PORT, such as 127.0.0.1:9470", parse, metrics);
+}
+
+void read_api(Problems &problems, const Value &value, std::string &socket) {
+    Mapping mapping(problems, value, {"api", {"socket"}, {}, {}});
+    const auto valid = [](const std::string &text) {
+        return !text.empty() && text.front() == '/' && text.size() <= kLongestSocket &&
+               is_printable(text);
+    };
+    mapping.parsed("socket",
+                   fmt::format("an absolute path of at most {} bytes of ASCII", kLongestSocket),
+                   text_if(valid), socket);
+}
+
+void read_replay(Problems &problems, const Value &value, ReplayConfig &replay) {
+    Mapping mapping(problems, value, {"replay", {"mac"}, {}, {}});
+    const auto parse = [](const std::string &text) -> std::optional<MacAddress> {
+        const auto mac = MacAddress::parse(text);
+        const bool group = mac && (mac->bytes[0] & 1U) != 0;
+        return mac && !group && *mac != MacAddress{} ? mac : std::nullopt;
+    };
+    mapping.parsed("mac", "a unicast MAC address such as 02:00:00:00:00:01", parse, replay.mac);
+}
+
+}  // namespace
+
+void read_config(Problems &problems, const Value &root, Config &config) {
+    Mapping mapping(problems, root,
+                    {"",
+                     {"services"},
+                     {"interfaces", "limits", "timeouts", "metrics", "api", "replay", "instance"},
+                     {"snat"}});
+    for (const Value &item : mapping.list("interfaces"))
+        read_interface(problems, item, config.interfaces.emplace_back());
+    for (const Value &item : mapping.list("services"))
+        read_service(problems, item, config.services.emplace_back());
+    if (const Value *value = mapping.find("limits"))
+        read_limits(problems, *value, config.limits);
+    if (const Value *value = mapping.find("timeouts"))
+        read_timeouts(problems, *value, config.timeouts);
+    if (const Value *value = mapping.find("metrics"))
+        read_metrics(problems, *value, config.metrics);
+    if (const Value *value = mapping.find("api"))
+        read_api(problems, *value, config.api_socket);
+    if (const Value *value = mapping.find("replay"))
+        read_replay(problems, *value, config.replay);
+    mapping.parsed("instance", fmt::format("1 to {} of A-Z a-z 0-9 _ -", kLongestInstance),
+                   text_if([](const auto &text) { return is_word(text, kLongestInstance, "_-"); }),
+                   config.instance);
+}
+
+}  // namespace weir

@@ -1,0 +1,138 @@
+#include "lb/dataplane/attach.h"
+
+#include <fmt/format.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include "lb/dataplane/library_log.h"
+#include "lb/dataplane/link.h"
+#include "lb/dataplane/tc_link.h"
+#include "lb/dataplane/xdp_link.h"
+
+namespace weir {
+
+namespace {
+
+// Drivers that hand over packets with unfinished checksums or joined segments, which XDP would have
+// to refuse or the driver to take apart.
+constexpr std::array<std::string_view, 5> kOffloadingDrivers{"veth", "virtio_net", "tun", "bridge",
+                                                             "xen_netfront"};
+
+struct Interfaces {
+    struct Deleter {
+        void operator()(struct if_nameindex *list) const { if_freenameindex(list); }
+    };
+    std::unique_ptr<struct if_nameindex, Deleter> list{::if_nameindex()};
+};
+
+// `auto`: decided by the driver.
+void choose_hook(const InterfaceConfig &wanted, AttachedInterface &attached) {
+    attached.hook = wanted.hook;
+    if (wanted.hook != Hook::automatic)
+        return;
+    const std::string driver = link_driver(wanted.name);
+    const bool offloading = std::find(kOffloadingDrivers.begin(), kOffloadingDrivers.end(),
+                                      driver) != kOffloadingDrivers.end();
+    attached.hook = offloading ? Hook::tc : Hook::xdp;
+    attached.reason =
+        driver.empty()
+            ? std::string("the interface names no driver")
+            : fmt::format("driver {}{}", driver, offloading ? " hands over offloaded packets" : "");
+}
+
+Result<void> take_off(const std::string &name, unsigned ifindex, std::uint32_t flows_map_id,
+                      bool &found) {
+    const auto xdp = xdp_detach(name, ifindex, flows_map_id);
+    if (!xdp)
+        return tl::make_unexpected(xdp.error());
+    const auto ingress = tc_detach(name, ifindex, TcSide::ingress, flows_map_id);
+    if (!ingress)
+        return tl::make_unexpected(ingress.error());
+    const auto egress = tc_detach(name, ifindex, TcSide::egress, flows_map_id);
+    if (!egress)
+        return tl::make_unexpected(egress.error());
+    found = *xdp || *ingress || *egress;
+    if (*ingress || *egress)
+        return tc_remove_empty_clsact(name, ifindex);
+    return {};
+}
+
+Result<AttachedInterface> attach_one(Objects &objects, const InterfaceConfig &wanted,
+                                     const std::string &file, std::uint32_t flows_map_id) {
+    AttachedInterface attached;
+    attached.name = wanted.name;
+    attached.xdp_mode = wanted.xdp_mode;
+    attached.ifindex = if_nametoindex(wanted.name.c_str());
+    if (attached.ifindex == 0)
+        return fail(Exit::refused, fmt::format("{}:{}:{}: interface {} does not exist", file,
+                                               wanted.mark.line, wanted.mark.column, wanted.name));
+    if (!link_is_ethernet(wanted.name))
+        return fail(Exit::refused,
+                    fmt::format("{}:{}:{}: interface {} is no Ethernet interface", file,
+                                wanted.mark.line, wanted.mark.column, wanted.name));
+    choose_hook(wanted, attached);
+
+    auto done = tc_attach(attached.name, attached.ifindex, TcSide::egress, objects.tc_egress(),
+                          flows_map_id);
+    if (!done)
+        return tl::make_unexpected(done.error());
+    if (attached.hook == Hook::tc) {
+        done = tc_attach(attached.name, attached.ifindex, TcSide::ingress, objects.tc_ingress(),
+                         flows_map_id);
+        if (done)  // a reload of `hook` from xdp to tc
+            done = xdp_detach(attached.name, attached.ifindex, flows_map_id).map([](bool) {});
+    } else {
+        done =
+            xdp_attach(objects, attached.name, attached.ifindex, attached.xdp_mode, flows_map_id);
+        if (done)
+            done = tc_detach(attached.name, attached.ifindex, TcSide::ingress, flows_map_id)
+                       .map([](bool) {});
+    }
+    if (!done)
+        return tl::make_unexpected(done.error());
+    return attached;
+}
+
+}  // namespace
+
+Result<std::vector<AttachedInterface>> attach_all(Objects &objects,
+                                                  const std::vector<InterfaceConfig> &interfaces,
+                                                  const std::string &config_file) {
+    const std::uint32_t flows = map_id_of(objects.tables().flows_map());
+    std::vector<AttachedInterface> attached;
+    for (const InterfaceConfig &wanted : interfaces) {
+        auto one = attach_one(objects, wanted, config_file, flows);
+        if (one) {
+            attached.push_back(std::move(*one));
+            continue;
+        }
+        // `wanted` itself may be half attached
+        attached.push_back({wanted.name, if_nametoindex(wanted.name.c_str()), {}, {}, {}});
+        bool ignored = false;
+        for (const AttachedInterface &back : attached)
+            if (back.ifindex != 0)
+                static_cast<void>(take_off(back.name, back.ifindex, flows, ignored));
+        return tl::make_unexpected(one.error());
+    }
+    return attached;
+}
+
+Result<std::vector<std::string>> detach_all(std::uint32_t flows_map_id) {
+    route_library_logs();
+    const Interfaces interfaces;
+    std::vector<std::string> names;
+    for (const struct if_nameindex *one = interfaces.list.get();
+         one != nullptr && one->if_index != 0; ++one) {
+        bool found = false;
+        if (auto off = take_off(one->if_name, one->if_index, flows_map_id, found); !off)
+            return tl::make_unexpected(off.error());
+        if (found)
+            names.emplace_back(one->if_name);
+    }
+    return names;
+}
+
+}  // namespace weir

@@ -1,0 +1,78 @@
+#include "lb/dataplane/link.h"
+
+#include <fmt/format.h>
+#include <linux/ethtool.h>
+#include <linux/pkt_sched.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <netlink/netlink.h>
+#include <netlink/route/classifier.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+
+#include "lb/dataplane/fd.h"
+
+namespace weir {
+
+namespace {
+
+ifreq make_request(const std::string &interface) {
+    ifreq request{};
+    interface.copy(request.ifr_name, sizeof request.ifr_name - 1);
+    return request;
+}
+
+struct SocketDeleter {
+    void operator()(nl_sock *socket) const { nl_socket_free(socket); }
+};
+struct CacheDeleter {
+    void operator()(nl_cache *cache) const { nl_cache_free(cache); }
+};
+
+}  // namespace
+
+std::string link_driver(const std::string &interface) {
+    const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ethtool_drvinfo info{};
+    info.cmd = ETHTOOL_GDRVINFO;
+    ifreq request = make_request(interface);
+    request.ifr_data = reinterpret_cast<char *>(&info);
+    if (ioctl(socket.get(), SIOCETHTOOL, &request) != 0)
+        return {};
+    return info.driver;
+}
+
+bool link_is_ethernet(const std::string &interface) {
+    const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request = make_request(interface);
+    if (ioctl(socket.get(), SIOCGIFHWADDR, &request) != 0)
+        return false;
+    return request.ifr_hwaddr.sa_family == ARPHRD_ETHER ||
+           request.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
+}
+
+Result<bool> clsact_has_filters(unsigned ifindex) {
+    const std::unique_ptr<nl_sock, SocketDeleter> socket(nl_socket_alloc());
+    if (!socket || nl_connect(socket.get(), NETLINK_ROUTE) != 0)
+        return fail(Exit::refused, "cannot open a netlink socket");
+    for (const std::uint32_t side : {TC_H_MIN_INGRESS, TC_H_MIN_EGRESS}) {
+        nl_cache *found = nullptr;
+        const int error = rtnl_cls_alloc_cache(socket.get(), static_cast<int>(ifindex),
+                                               TC_H_MAKE(TC_H_CLSACT, side), &found);
+        const std::unique_ptr<nl_cache, CacheDeleter> cache(found);
+        if (error != 0)
+            return fail(Exit::refused,
+                        fmt::format("cannot list the TC filters: {}", nl_geterror(error)));
+        if (nl_cache_nitems(cache.get()) > 0)
+            return true;
+    }
+    return false;
+}
+
+}  // namespace weir

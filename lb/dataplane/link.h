@@ -1,0 +1,19 @@
+// Facts about a network interface, from the kernel, in this network namespace.
+#pragma once
+
+#include <string>
+
+#include "lb/result.h"
+
+namespace weir {
+
+// The driver as ethtool names it ("veth", "virtio_net", "ixgbe"); empty when it has none.
+std::string link_driver(const std::string &interface);
+
+// Whether its frames start with an Ethernet header, which the data path needs.
+bool link_is_ethernet(const std::string &interface);
+
+// Whether the clsact qdisc of the interface holds any filter, ours or others'.
+Result<bool> clsact_has_filters(unsigned ifindex);
+
+}  // namespace weir

@@ -1,0 +1,79 @@
+#include "lb/dataplane/pins.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <vector>
+
+namespace weir {
+
+namespace {
+
+constexpr const char *kBpffs = "/sys/fs/bpf";
+
+}  // namespace
+
+Result<bool> ensure_bpffs() {
+    struct statfs found {};
+    if (statfs(kBpffs, &found) == 0 && found.f_type == BPF_FS_MAGIC)
+        return false;
+    if (mount("bpf", kBpffs, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") != 0)
+        return fail(Exit::refused,
+                    fmt::format("{0} is no BPF file system and cannot be made one ({1}): "
+                                "run `mount -t bpf bpf {0}`",
+                                kBpffs, std::strerror(errno)));
+    return true;
+}
+
+Result<Pins> Pins::open(const std::string &instance) {
+    const std::filesystem::path path = std::filesystem::path(kBpffs) / "weir" / instance;
+    std::error_code error;
+    std::filesystem::create_directories(path, error);
+    if (error)
+        return fail(Exit::refused, fmt::format("cannot make the folder {} for the tables: {}",
+                                               path.string(), error.message()));
+    Fd lock(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!lock)
+        return fail(Exit::refused,
+                    fmt::format("cannot open {}: {}", path.string(), std::strerror(errno)));
+    if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK)
+            return fail(Exit::refused,
+                        fmt::format("another weir works on the instance '{}': stop that one first",
+                                    instance));
+        return fail(Exit::refused,
+                    fmt::format("cannot lock {}: {}", path.string(), std::strerror(errno)));
+    }
+    const bool adopted = !std::filesystem::is_empty(path, error);
+    return Pins(path, std::move(lock), adopted);
+}
+
+Pins::Pins(std::filesystem::path path, Fd lock, bool adopted)
+    : path_(std::move(path)), lock_(std::move(lock)), adopted_(adopted) {}
+
+Pins::~Pins() {
+    if (!lock_)
+        return;
+    // both fail, as they should, while anything is in the folder
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+    std::filesystem::remove(path_.parent_path(), ignored);
+}
+
+void Pins::clear() {
+    std::error_code ignored;
+    std::vector<std::filesystem::path> pins;
+    for (const auto &entry : std::filesystem::directory_iterator(path_, ignored))
+        pins.push_back(entry.path());
+    for (const auto &pin : pins)
+        std::filesystem::remove(pin, ignored);
+}
+
+}  // namespace weir

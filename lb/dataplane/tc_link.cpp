@@ -1,0 +1,111 @@
+#include "lb/dataplane/tc_link.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "lb/dataplane/fd.h"
+#include "lb/dataplane/link.h"
+#include "lb/dataplane/xdp_link.h"
+
+namespace weir {
+
+namespace {
+
+// The place of our filters ("we" in ASCII): far from the low numbers that people use by hand.
+constexpr std::uint32_t kPriority = 0x7765;
+constexpr std::uint32_t kHandle = 1;
+
+bpf_tc_hook make_hook(unsigned ifindex, TcSide side) {
+    bpf_tc_hook hook{};
+    hook.sz = sizeof hook;
+    hook.ifindex = static_cast<int>(ifindex);
+    hook.attach_point = side == TcSide::ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+    return hook;
+}
+
+bpf_tc_opts make_options() {
+    bpf_tc_opts options{};
+    options.sz = sizeof options;
+    options.handle = kHandle;
+    options.priority = kPriority;
+    return options;
+}
+
+enum class Holder { nobody, own, other };
+
+Holder holder_of(unsigned ifindex, TcSide side, std::uint32_t flows_map_id) {
+    const bpf_tc_hook hook = make_hook(ifindex, side);
+    bpf_tc_opts options = make_options();
+    if (bpf_tc_query(&hook, &options) != 0)
+        return Holder::nobody;
+    const Fd program(bpf_prog_get_fd_by_id(options.prog_id));
+    return program_uses_map(program.get(), flows_map_id) ? Holder::own : Holder::other;
+}
+
+std::string_view name_of(TcSide side) {
+    return side == TcSide::ingress ? "ingress" : "egress";
+}
+
+tl::unexpected<Error> tc_error(std::string_view action, const std::string &interface, TcSide side,
+                               std::string_view why) {
+    return fail(Exit::refused,
+                fmt::format("cannot {} TC {} of {}: {}", action, name_of(side), interface, why));
+}
+
+}  // namespace
+
+Result<void> tc_attach(const std::string &interface, unsigned ifindex, TcSide side, int program,
+                       std::uint32_t flows_map_id) {
+    bpf_tc_hook both = make_hook(ifindex, side);
+    both.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
+    if (const int error = bpf_tc_hook_create(&both); error != 0 && error != -EEXIST)
+        return tc_error("make a clsact qdisc for", interface, side, std::strerror(-error));
+
+    if (holder_of(ifindex, side, flows_map_id) == Holder::other)
+        return tc_error("attach to", interface, side,
+                        fmt::format("another filter has priority {}, perhaps another instance of "
+                                    "weir: remove it first (tc filter show dev {} {})",
+                                    kPriority, interface, name_of(side)));
+    const bpf_tc_hook hook = make_hook(ifindex, side);
+    bpf_tc_opts options = make_options();
+    options.prog_fd = program;
+    options.flags = BPF_TC_F_REPLACE;
+    if (const int error = bpf_tc_attach(&hook, &options); error != 0)
+        return tc_error("attach to", interface, side,
+                        error == -EINVAL || error == -ENOENT
+                            ? "an ingress qdisc stands where clsact must be"
+                            : std::strerror(-error));
+    return {};
+}
+
+Result<bool> tc_detach(const std::string &interface, unsigned ifindex, TcSide side,
+                       std::uint32_t flows_map_id) {
+    if (holder_of(ifindex, side, flows_map_id) != Holder::own)
+        return false;
+    const bpf_tc_hook hook = make_hook(ifindex, side);
+    bpf_tc_opts options = make_options();
+    if (const int error = bpf_tc_detach(&hook, &options); error != 0)
+        return tc_error("detach from", interface, side, std::strerror(-error));
+    return true;
+}
+
+Result<void> tc_remove_empty_clsact(const std::string &interface, unsigned ifindex) {
+    const auto filters = clsact_has_filters(ifindex);
+    if (!filters)
+        return tl::make_unexpected(filters.error());
+    if (*filters)
+        return {};
+    bpf_tc_hook both = make_hook(ifindex, TcSide::ingress);
+    both.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
+    const int error = bpf_tc_hook_destroy(&both);
+    if (error != 0 && error != -ENOENT && error != -EINVAL)
+        return fail(Exit::refused, fmt::format("cannot remove the clsact qdisc of {}: {}",
+                                               interface, std::strerror(-error)));
+    return {};
+}
+
+}  // namespace weir

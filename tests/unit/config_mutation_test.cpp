@@ -1,0 +1,125 @@
+// Thousands of small accidents to the reference file: none may crash, throw or hang, and every
+// refusal is one line with a place that exists.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <regex>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "lb/config/config.h"
+#include "tests/support/temp.h"
+
+namespace weir {
+namespace {
+
+using Random = std::mt19937;
+using Lines = std::vector<std::string>;
+
+std::size_t below(Random &random, std::size_t limit) {
+    return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random);
+}
+
+// The reference without comments, so that a mutation seldom lands in one.
+Lines reference_lines() {
+    std::istringstream file(test::read_file(WEIR_SOURCE_DIR "/deploy/weir.yaml"));
+    Lines lines;
+    for (std::string line; std::getline(file, line);) {
+        line = line.substr(0, line.find(" #"));
+        if (!line.empty() && line.front() != '#')
+            lines.push_back(line);
+    }
+    return lines;
+}
+
+void mutate_lines(Random &random, Lines &lines) {
+    const std::size_t at = below(random, lines.size());
+    const std::size_t other = below(random, lines.size());
+    const auto place = lines.begin() + static_cast<std::ptrdiff_t>(at);
+    switch (below(random, 4)) {
+        case 0:
+            lines.erase(place);
+            break;
+        case 1:
+            lines.insert(place, std::string(lines[other]));
+            break;
+        case 2:
+            std::swap(lines[at], lines[other]);
+            break;
+        default:
+            lines[at].insert(0, below(random, 5), ' ');
+    }
+}
+
+void mutate_text(Random &random, std::string &text) {
+    constexpr std::string_view kSyntax = "{}[]:,-#&*!|>'\"%@`?~\\\n\t ./0179ax\x80\xff\x01";
+    const std::size_t at = below(random, text.size());
+    const std::size_t other = below(random, text.size());
+    switch (below(random, 6)) {
+        case 0:
+            std::swap(text[at], text[other]);
+            break;
+        case 1:
+            text[at] = kSyntax[below(random, kSyntax.size())];
+            break;
+        case 2:
+            text.insert(at, 1, kSyntax[below(random, kSyntax.size())]);
+            break;
+        case 3:
+            text.erase(at, 1 + below(random, 8));
+            break;
+        case 4:
+            text.insert(at, text.substr(other, below(random, 40)));
+            break;
+        default:
+            text[at] = static_cast<char>(below(random, 256));
+    }
+}
+
+std::string mutant(unsigned seed, Lines lines) {
+    Random random(seed);
+    if (below(random, 2) == 0)
+        mutate_lines(random, lines);
+    std::string text;
+    for (const std::string &line : lines)
+        text += line + '\n';
+    for (std::size_t count = below(random, 4); count > 0; --count)
+        mutate_text(random, text);
+    if (below(random, 20) == 0)
+        text.resize(below(random, text.size()));
+    return text;
+}
+
+TEST(ConfigMutation, EveryMutantIsAcceptedOrRefusedInOneLineWithAPlace) {
+    constexpr unsigned kMutants = 6000;
+    const std::regex form(R"(weir\.yaml:([0-9]+):([0-9]+): [^\n\r]+)");
+    const Lines lines = reference_lines();
+    ASSERT_GT(lines.size(), 30U);
+    unsigned accepted = 0;
+    for (unsigned seed = 0; seed < kMutants && !HasFailure(); ++seed) {
+        const std::string text = mutant(seed, lines);
+        SCOPED_TRACE("seed " + std::to_string(seed) + ":\n" + text);
+        Result<Config> config;
+        ASSERT_NO_THROW(config = parse_config(text, "weir.yaml"));
+        if (config) {
+            ++accepted;
+            const auto again = parse_config(to_yaml(*config), "weir.yaml");
+            ASSERT_TRUE(again) << again.error().message;
+            continue;
+        }
+        std::smatch match;
+        ASSERT_TRUE(std::regex_match(config.error().message, match, form))
+            << config.error().message;
+        EXPECT_GE(std::stoul(match[1]), 1U);
+        EXPECT_LE(std::stol(match[1]), 1 + std::count(text.begin(), text.end(), '\n'));
+        EXPECT_GE(std::stoul(match[2]), 1U);
+    }
+    // Both ways must have been taken, or the mutations are too mild or too wild to show anything.
+    EXPECT_GT(accepted, kMutants / 50);
+    EXPECT_LT(accepted, kMutants / 2);
+}
+
+}  // namespace
+}  // namespace weir

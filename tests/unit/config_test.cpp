@@ -1,0 +1,244 @@
+#include "lb/config/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <tuple>
+
+#include "tests/support/temp.h"
+
+namespace weir {
+namespace {
+
+const std::string kReference = WEIR_SOURCE_DIR "/deploy/weir.yaml";
+
+// Every value of a configuration, without the places where they stood.
+auto values(const InterfaceConfig &interface) {
+    return std::tie(interface.name, interface.hook, interface.xdp_mode);
+}
+auto values(const BackendConfig &backend) {
+    return std::tie(backend.endpoint, backend.weight);
+}
+auto values(const ServiceConfig &service) {
+    return std::tie(service.name, service.vip, service.protocol, service.mode, service.scheduler);
+}
+auto values(const Config &config) {
+    const Limits &limits = config.limits;
+    const Timeouts &timeouts = config.timeouts;
+    return std::tie(config.instance, limits.flows, limits.new_flows, limits.services,
+                    limits.backends, timeouts.tcp_established, timeouts.tcp_transitory,
+                    timeouts.tcp_new, timeouts.udp, config.metrics, config.api_socket,
+                    config.replay.mac);
+}
+
+void expect_equal(const Config &left, const Config &right) {
+    EXPECT_EQ(values(left), values(right));
+    ASSERT_EQ(left.interfaces.size(), right.interfaces.size());
+    for (std::size_t i = 0; i < left.interfaces.size(); ++i)
+        EXPECT_EQ(values(left.interfaces[i]), values(right.interfaces[i]));
+    ASSERT_EQ(left.services.size(), right.services.size());
+    for (std::size_t i = 0; i < left.services.size(); ++i) {
+        const ServiceConfig &service = left.services[i];
+        EXPECT_EQ(values(service), values(right.services[i]));
+        ASSERT_EQ(service.backends.size(), right.services[i].backends.size());
+        for (std::size_t j = 0; j < service.backends.size(); ++j)
+            EXPECT_EQ(values(service.backends[j]), values(right.services[i].backends[j]));
+    }
+}
+
+Config parsed(const std::string &text) {
+    auto config = parse_config(text, "<string>");
+    EXPECT_TRUE(config) << config.error().message << '\n' << text;
+    return config.value_or(Config{});
+}
+
+void expect_round_trip(const Config &config) {
+    const std::string text = to_yaml(config);
+    const Config again = parsed(text);
+    expect_equal(config, again);
+    EXPECT_EQ(to_yaml(again), text);
+}
+
+std::string load_error(const std::string &file) {
+    const auto config = load_config(file);
+    if (config)
+        return "loaded";
+    EXPECT_EQ(config.error().exit, Exit::usage);
+    return config.error().message;
+}
+
+// Design section 6, without what this version does not support.
+const std::string kSample = R"(# /etc/weir/weir.yaml
+interfaces:
+  - name: eth0
+    hook: auto            # xdp | tc | auto
+    xdp_mode: native      # native | generic | offload
+services:
+  - name: web
+    vip: 192.0.2.10
+    port: 443
+    protocol: tcp
+    mode: dnat            # dnat | fullnat
+    scheduler: maglev
+    backends:
+      - {address: 198.51.100.11, port: 8443, weight: 7}
+      - {address: 198.51.100.12, port: 8443}
+  - name: dns
+    vip: 192.0.2.10
+    port: 53
+    protocol: udp
+    backends: [{address: 198.51.100.21, port: 53}]
+limits: {flows: 2097152, new_flows: 1000}
+timeouts: {tcp_established: 1d, tcp_transitory: 3m, tcp_new: 10s, udp: 90s}
+metrics: {listen: 127.0.0.1:9470}
+api: {socket: /run/weir/other.sock}
+replay: {mac: "02:00:00:00:00:aa"}
+instance: blue-1
+)";
+
+TEST(Config, ReadsEveryValueOfTheSample) {
+    const Config config = parsed(kSample);
+    ASSERT_EQ(config.interfaces.size(), 1U);
+    EXPECT_EQ(values(config.interfaces[0]), std::tuple("eth0", Hook::automatic, XdpMode::native));
+    EXPECT_EQ(config.interfaces[0].mark.line, 3);
+    EXPECT_EQ(config.interfaces[0].mark.column, 5);
+    ASSERT_EQ(config.services.size(), 2U);
+    EXPECT_EQ(values(config.services[0]), std::tuple("web", *Endpoint::parse("192.0.2.10:443"),
+                                                     Protocol::tcp, Mode::dnat, Scheduler::maglev));
+    ASSERT_EQ(config.services[0].backends.size(), 2U);
+    EXPECT_EQ(values(config.services[0].backends[0]),
+              std::tuple(*Endpoint::parse("198.51.100.11:8443"), 7U));
+    EXPECT_EQ(config.services[0].backends[1].weight, 100U);
+    EXPECT_EQ(config.services[1].protocol, Protocol::udp);
+    using std::chrono::seconds;
+    EXPECT_EQ(values(config),
+              std::tuple("blue-1", 2097152U, 1000U, 4096U, 16384U, seconds(86400), seconds(180),
+                         seconds(10), seconds(90), Endpoint::parse("127.0.0.1:9470"),
+                         "/run/weir/other.sock", *MacAddress::parse("02:00:00:00:00:aa")));
+}
+
+TEST(Config, FillsDefaultsInAndNeedsNoInterface) {
+    const Config config = parsed("services: []");
+    Config defaults;
+    expect_equal(config, defaults);
+    EXPECT_EQ(config.file, "<string>");
+    EXPECT_FALSE(config.metrics);
+}
+
+TEST(Config, ReadsEveryHookAndXdpMode) {
+    const Config config = parsed(
+        "services: []\n"
+        "interfaces:\n"
+        "  - {name: a, hook: xdp, xdp_mode: generic}\n"
+        "  - {name: b, hook: tc, xdp_mode: offload}\n");
+    EXPECT_EQ(values(config.interfaces[0]), std::tuple("a", Hook::xdp, XdpMode::generic));
+    EXPECT_EQ(values(config.interfaces[1]), std::tuple("b", Hook::tc, XdpMode::offload));
+    expect_round_trip(config);
+}
+
+TEST(Config, AcceptsWhatOnlyLooksLikeAClash) {
+    parsed(R"(
+services:
+  - {name: a, vip: 192.0.2.1, port: 53, protocol: tcp, backends: [{address: 192.0.2.2, port: 53}]}
+  - {name: b, vip: 192.0.2.1, port: 53, protocol: udp, backends: [{address: 192.0.2.2, port: 53}]}
+  - {name: c, vip: 192.0.2.1, port: 54, protocol: tcp, backends: [{address: 192.0.2.1, port: 55}]}
+  - {name: d, vip: 192.0.2.9, port: 9, protocol: udp, backends: [{address: 192.0.2.1, port: 54}]}
+)");
+}
+
+TEST(Config, AcceptsTheExtremes) {
+    const std::string socket = "/" + std::string(106, 's');
+    const Config config = parsed(R"(
+instance: )" + std::string(31, 'i') +
+                                 R"(
+interfaces: [{name: fifteen-bytes15}]
+services:
+  - name: )" + std::string(63, 'n') +
+                                 R"(
+    vip: 192.0.2.1
+    port: 65535
+    protocol: tcp
+    backends: [{address: 192.0.2.2, port: 1, weight: 65535}, {address: 192.0.2.2, port: 2, weight: 0}]
+limits: {flows: 67108864, new_flows: 1, services: 1, backends: 2}
+api: {socket: )" + socket + "}\n");
+    EXPECT_EQ(config.api_socket, socket);
+    expect_round_trip(config);
+}
+
+TEST(Config, RoundTrips) {
+    expect_round_trip(parsed(kSample));
+    expect_round_trip(parsed("services: []"));
+    auto reference = load_config(kReference);
+    ASSERT_TRUE(reference) << reference.error().message;
+    expect_round_trip(*reference);
+}
+
+TEST(Config, RoundTripsNamesThatYamlWouldReadOtherwise) {
+    for (const char *name : {"null", "true", "---", "1e3", "-", ".", "..."}) {
+        Config config = parsed(kSample);
+        config.services[0].name = name;
+        expect_round_trip(config);
+    }
+    for (const char *name : {"null", "~", "#eth", "a\\n", "\"", "'", "&a", "*a", "{}", "%1", "!"}) {
+        Config config = parsed(kSample);
+        config.interfaces[0].name = name;
+        config.api_socket = std::string("/run/a b: ") + name;
+        expect_round_trip(config);
+    }
+}
+
+TEST(Config, TheReferenceFileLoadsAndShowsTheDefaults) {
+    const auto config = load_config(kReference);
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->file, kReference);
+    EXPECT_EQ(config->interfaces.size(), 1U);
+    EXPECT_EQ(config->services.size(), 2U);
+    Config defaults;
+    defaults.metrics = config->metrics;
+    EXPECT_EQ(values(*config), values(defaults));
+}
+
+TEST(Config, TheReferenceFileNamesEveryKeyThatIsPrinted) {
+    const std::string reference = test::read_file(kReference);
+    for (const char *key :
+         {"interfaces:",     "name:",     "hook:",  "xdp_mode:",  "services:", "vip:",
+          "port:",           "protocol:", "mode:",  "scheduler:", "backends:", "address:",
+          "weight:",         "limits:",   "flows:", "new_flows:", "timeouts:", "tcp_established:",
+          "tcp_transitory:", "tcp_new:",  "udp:",   "metrics:",   "listen:",   "api:",
+          "socket:",         "replay:",   "mac:",   "instance:"})
+        EXPECT_THAT(reference, testing::HasSubstr(key));
+}
+
+TEST(LoadConfig, SaysWhyAFileCannotBeRead) {
+    const test::TempDir dir;
+    const std::string missing = dir.path() / "missing.yaml";
+    EXPECT_EQ(load_error(missing), missing + ": cannot read: No such file or directory");
+    EXPECT_EQ(load_error(dir.path()), dir.path().string() + ": cannot read: Is a directory");
+    EXPECT_EQ(load_error(""), ": cannot read: No such file or directory");
+    EXPECT_EQ(load_error("/dev/zero"), "/dev/zero: cannot read: larger than 16 MiB");
+}
+
+TEST(LoadConfig, NamesTheFileInItsErrors) {
+    const test::TempDir dir;
+    const std::string empty = dir.write("empty.yaml", "");
+    EXPECT_EQ(load_error(empty), empty + ":1:1: the configuration is empty");
+    const std::string bad = dir.write("bad.yaml", "services: []\ninstance: a b\n");
+    EXPECT_EQ(load_error(bad),
+              bad + ":2:11: instance must be 1 to 31 of A-Z a-z 0-9 _ -, not 'a b'");
+}
+
+TEST(LoadConfig, LeavesNoDescriptorOpen) {
+    rlimit old{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
+    const rlimit low{64, old.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+    for (int i = 0; i < 100; ++i) {
+        EXPECT_TRUE(load_config(kReference));
+        EXPECT_EQ(load_error("/"), "/: cannot read: Is a directory");
+    }
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+
+}  // namespace
+}  // namespace weir
