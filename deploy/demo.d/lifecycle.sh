@@ -44,8 +44,8 @@ end_job() {
 unmount_bpffs() {
     [ -e "$run/bpffs-was-not-mounted" ] || return 0
     mountpoint -q /sys/fs/bpf || return 0
-    # someone else may use it by now
-    [ -n "$(find /sys/fs/bpf -type f -print -quit)" ] || umount /sys/fs/bpf
+    # someone else may have pinned something by now; *.debug is the kernel's own
+    [ -n "$(find /sys/fs/bpf -type f ! -name '*.debug' -print -quit)" ] || umount /sys/fs/bpf
 }
 
 programs_gone() {
