@@ -2,40 +2,43 @@
 # The traffic. Each kind leaves the tool's own output in $run, and $run/results gets one line per request:
 #   SERVICE BACKEND ok|FAILED MICROSECONDS
 
-# Counts of the client's TCP: segments sent, first time or again.
-client_segments() { in_ns client awk "$tcp_segments" /proc/net/snmp; }
-
-# shellcheck disable=SC2016  # awk's
-tcp_segments='
-    $1 == "Tcp:" && !names { names = split($0, name); next }
-    $1 == "Tcp:" { for (i = 2; i <= names; i++) value[name[i]] = $i }
-    END { print value["OutSegs"] + value["RetransSegs"] }'
+# client_segments sent|received: by the client's TCP, first time or again; GRO may count a few as one.
+client_segments() {
+    in_ns client awk -v which="$1" '
+        $1 == "Tcp:" && !names { names = split($0, name); next }
+        $1 == "Tcp:" { for (i = 2; i <= names; i++) value[name[i]] = $i }
+        END { print which == "sent" ? value["OutSegs"] + value["RetransSegs"] : value["InSegs"] }
+    ' /proc/net/snmp
+}
 
 count_http() { echo "$(grep -c '^@' "$run/http") of $requests requests"; }
 count_dns() { echo "$(grep -c 'Query time' "$run/dns") of $requests queries"; }
 count_iperf() { echo "a stream of 5 s"; }
 
-# client_tool LABEL PROGRESS SECONDS COMMAND...: in the client's namespace; output in $run/LABEL.
-# Its failure is no news: what matters is in the output, request by request.
+# client_tool LABEL PROGRESS SECONDS COMMAND...: in the client's namespace; output in $run/LABEL, the
+# TCP segments meanwhile in $run/LABEL.sent and $run/LABEL.received. Its failure is no news: what
+# matters is in the output, request by request.
 client_tool() {
-    local label=$1 show=$2 seconds=$3
+    local label=$1 show=$2 seconds=$3 sent received
 
     shift 3
+    sent=$(client_segments sent)
+    received=$(client_segments received)
     : >"$run/$label"
     follow "$label" "$show" "$run/$label" nsenter --net="/run/netns/$prefix-client" \
         timeout "$seconds" "$@" || true
+    echo $(($(client_segments sent) - sent)) >"$run/$label.sent"
+    echo $(($(client_segments received) - received)) >"$run/$label.received"
 }
 
 # A connection per request: the server closes it, as it was asked to.
 traffic_http() {
-    local begin=$EPOCHREALTIME before
+    local begin=$EPOCHREALTIME
 
-    before=$(client_segments)
     client_tool http count_http 60 curl -q --silent --show-error --noproxy '*' \
         --connect-timeout 3 --max-time 5 --header 'Connection: close' \
         --write-out '\n@ %{http_code} %{time_total} %header{x-backend} %header{x-request}\n' \
         "http://192.0.2.10/page?[1-$requests]"
-    echo $(($(client_segments) - before)) >"$run/http.segments"
     awk -v requests="$requests" -v page="$(page)" -f "$parts/http.awk" "$run/http" >>"$run/results"
     done_with http "$requests requests in $(seconds_since "$begin")"
 }
