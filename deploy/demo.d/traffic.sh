@@ -2,6 +2,7 @@
 # The traffic. Each kind leaves the tool's own output in $run, and $run/results gets one line per request:
 #   SERVICE BACKEND ok|FAILED MICROSECONDS
 
+# shellcheck disable=SC2016  # awk expands these
 # client_segments sent|received: by the client's TCP, first time or again; GRO may count a few as one.
 client_segments() {
     in_ns client awk -v which="$1" '
