@@ -84,7 +84,7 @@ int weir_tc_ingress(struct __sk_buff *skb) {
     now = world_now();
     ingress_classify(&packet, now, &decision);
     if (decision.entry)
-        ingress_decide(skb, skb->ingress_ifindex, &packet, now, &decision);
+        ingress_decide(skb, skb->ifindex, &packet, now, &decision);
     if (decision.entry && decision.reason == WEIR_DROP_NONE && !decision.untouched &&
         !tc_rewrite_v4(skb, &packet, decision.entry))
         decision.reason = WEIR_DROP_REWRITE_FAILED;

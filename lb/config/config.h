@@ -33,13 +33,13 @@ struct InterfaceConfig {
     std::string name;
     Hook hook = Hook::automatic;
     XdpMode xdp_mode = XdpMode::native;
-    Mark mark;
+    Mark mark{};
 };
 
 struct BackendConfig {
     Endpoint endpoint;
     std::uint32_t weight = 100;  // 0..65535; 0 = no new flows
-    Mark mark;
+    Mark mark{};
 };
 
 struct ServiceConfig {
@@ -49,7 +49,7 @@ struct ServiceConfig {
     Mode mode = Mode::dnat;
     Scheduler scheduler = Scheduler::maglev;
     std::vector<BackendConfig> backends;  // at least one
-    Mark mark;
+    Mark mark{};
 };
 
 // Capacities of the tables; fixed for the life of the tables.

@@ -94,6 +94,7 @@ class Mapping {
     void choice(std::string_view key, const std::vector<Enum> &values,
                 const std::vector<std::string_view> &unsupported, Enum &target) {
         std::vector<std::string_view> names;
+        names.reserve(values.size());
         for (const Enum value : values)
             names.push_back(to_string(value));
         if (const auto index = choose(key, names, unsupported))

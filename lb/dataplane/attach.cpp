@@ -120,12 +120,18 @@ Result<std::vector<AttachedInterface>> attach_all(Objects &objects,
     return attached;
 }
 
-Result<std::vector<std::string>> detach_all(std::uint32_t flows_map_id) {
+Result<std::vector<std::string>> detach_all(std::uint32_t flows_map_id,
+                                            const std::vector<AttachedInterface> &keep) {
     route_library_logs();
     const Interfaces interfaces;
     std::vector<std::string> names;
     for (const struct if_nameindex *one = interfaces.list.get();
          one != nullptr && one->if_index != 0; ++one) {
+        const bool kept = std::any_of(keep.begin(), keep.end(), [&](const auto &interface) {
+            return interface.ifindex == one->if_index;
+        });
+        if (kept)
+            continue;
         bool found = false;
         if (auto off = take_off(one->if_name, one->if_index, flows_map_id, found); !off)
             return tl::make_unexpected(off.error());

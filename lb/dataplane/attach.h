@@ -28,7 +28,9 @@ Result<std::vector<AttachedInterface>> attach_all(Objects &objects,
                                                   const std::string &config_file);
 
 // Takes the programs that use the map with id `flows_map_id` off every interface of this network
-// namespace; a clsact qdisc that holds nothing else goes too. Returns the interfaces' names.
-Result<std::vector<std::string>> detach_all(std::uint32_t flows_map_id);
+// namespace, those in `keep` excepted; a clsact qdisc that holds nothing else goes too. Returns the
+// interfaces' names.
+Result<std::vector<std::string>> detach_all(std::uint32_t flows_map_id,
+                                            const std::vector<AttachedInterface> &keep = {});
 
 }  // namespace weir

@@ -59,7 +59,7 @@ const FileRow kFiles[] = {
      "f:1:12: service must be a mapping, not a single value"},
     {"service_without_name", "services: [{vip: 192.0.2.1}]\n",
      "f:1:12: service: missing key 'name'"},
-    {"unclosed_list", "services: [\n", "f:1:11: not valid YAML: end of sequence flow not found"},
+    {"unclosed_list", "services: [\n", "f:1:1: not valid YAML: end of sequence flow not found"},
     {"unclosed_quote", "services: []\ninstance: \"blue\n\n",
      "f:2:16: not valid YAML: illegal EOF in scalar"},
     {"unclosed_quote_above", "instance: 'blue\nservices: []\n",

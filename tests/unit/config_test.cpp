@@ -32,19 +32,21 @@ auto values(const Config &config) {
                     config.replay.mac);
 }
 
+void expect_equal(const ServiceConfig &left, const ServiceConfig &right) {
+    EXPECT_EQ(values(left), values(right));
+    ASSERT_EQ(left.backends.size(), right.backends.size());
+    for (std::size_t i = 0; i < left.backends.size(); ++i)
+        EXPECT_EQ(values(left.backends[i]), values(right.backends[i]));
+}
+
 void expect_equal(const Config &left, const Config &right) {
     EXPECT_EQ(values(left), values(right));
     ASSERT_EQ(left.interfaces.size(), right.interfaces.size());
     for (std::size_t i = 0; i < left.interfaces.size(); ++i)
         EXPECT_EQ(values(left.interfaces[i]), values(right.interfaces[i]));
     ASSERT_EQ(left.services.size(), right.services.size());
-    for (std::size_t i = 0; i < left.services.size(); ++i) {
-        const ServiceConfig &service = left.services[i];
-        EXPECT_EQ(values(service), values(right.services[i]));
-        ASSERT_EQ(service.backends.size(), right.services[i].backends.size());
-        for (std::size_t j = 0; j < service.backends.size(); ++j)
-            EXPECT_EQ(values(service.backends[j]), values(right.services[i].backends[j]));
-    }
+    for (std::size_t i = 0; i < left.services.size(); ++i)
+        expect_equal(left.services[i], right.services[i]);
 }
 
 Config parsed(const std::string &text) {

@@ -1,0 +1,75 @@
+#include "lb/api/client.h"
+
+#include <fmt/format.h>
+#include <sys/un.h>
+
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+
+namespace weir {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+using Unix = asio::local::stream_protocol;
+
+constexpr std::chrono::seconds kTimeout{15};  // more than the daemon takes for the longest answer
+constexpr std::uint64_t kAnswerLimit = 256 << 20;
+
+struct Exchange {
+    asio::io_context loop;
+    beast::basic_stream<Unix> stream{loop};
+    beast::flat_buffer buffer;
+    http::request<http::empty_body> request;
+    http::response_parser<http::string_body> parser;
+    error_code error;
+
+    void run(const std::string &socket) {
+        stream.socket().connect(Unix::endpoint(socket), error);
+        if (error)
+            return;
+        parser.body_limit(kAnswerLimit);
+        stream.expires_after(kTimeout);
+        http::async_write(stream, request, [this](error_code failed, std::size_t) {
+            error = failed;
+            if (!error)
+                http::async_read(stream, buffer, parser,
+                                 [this](error_code cut, std::size_t) { error = cut; });
+        });
+        loop.run();
+    }
+};
+
+Result<Json> judge(const http::response<http::string_body> &response, const std::string &socket) {
+    auto document = Json::parse(response.body(), nullptr, false);
+    if (document.is_discarded())
+        return fail(Exit::failed, fmt::format("what answers at {} is no weir daemon", socket));
+    if (response.result() == http::status::ok)
+        return document;
+    const auto why = document.contains("error") && document["error"].is_string()
+                         ? document["error"].get<std::string>()
+                         : fmt::format("HTTP status {}", response.result_int());
+    return fail(response.result() == http::status::bad_request ? Exit::usage : Exit::failed, why);
+}
+
+}  // namespace
+
+Result<Json> api_get(const std::string &socket, const std::string &target) {
+    if (socket.size() >= sizeof(sockaddr_un::sun_path))
+        return fail(Exit::usage, fmt::format("{}: too long for the path of a socket", socket));
+    Exchange exchange;
+    exchange.request = {http::verb::get, target, 11};
+    exchange.request.set(http::field::host, "weir");
+    exchange.request.keep_alive(false);
+    exchange.run(socket);
+    if (exchange.error)
+        return fail(Exit::refused,
+                    fmt::format("no weir daemon answers at {}: {} (is `weir run` running?)", socket,
+                                exchange.error.message()));
+    return judge(exchange.parser.get(), socket);
+}
+
+}  // namespace weir

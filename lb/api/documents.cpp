@@ -1,0 +1,109 @@
+#include "lb/api/documents.h"
+
+namespace weir {
+namespace {
+
+double unix_seconds(std::chrono::system_clock::time_point time) {
+    return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
+Json counters_document(std::uint64_t packets, std::uint64_t bytes) {
+    return {{"packets", packets}, {"bytes", bytes}};
+}
+
+void add_counters(Json &to, const Counters &counters) {
+    to["new_flows"] = counters.new_flows;
+    to["forward"] = counters_document(counters.forward_packets, counters.forward_bytes);
+    to["reply"] = counters_document(counters.reply_packets, counters.reply_bytes);
+}
+
+Json interface_document(const AttachedInterface &interface) {
+    Json document = {{"name", interface.name},
+                     {"ifindex", interface.ifindex},
+                     {"hook", to_string(interface.hook)}};
+    document["xdp_mode"] =
+        interface.hook == Hook::xdp ? Json(to_string(interface.xdp_mode)) : Json(nullptr);
+    document["reason"] = interface.reason.empty() ? Json(nullptr) : Json(interface.reason);
+    return document;
+}
+
+Json reload_document(const ReloadStatus &reload) {
+    return {{"successful", reload.successful},
+            {"last_success", unix_seconds(reload.last_success)},
+            {"error", reload.error.empty() ? Json(nullptr) : Json(reload.error)}};
+}
+
+}  // namespace
+
+Json status_document(const DaemonInfo &info, const Snapshot &snapshot,
+                     std::chrono::system_clock::time_point now) {
+    std::size_t backends = 0;
+    for (const auto &service : snapshot.services)
+        backends += service.backends.size();
+    auto interfaces = Json::array();
+    for (const auto &interface : info.interfaces)
+        interfaces.push_back(interface_document(interface));
+    auto drops = Json::object();
+    for (std::uint8_t reason = 0; reason < snapshot.drops.size(); reason++)
+        drops[std::string(drop_reason_name(reason))] = snapshot.drops[reason];
+
+    return {{"version", info.version},
+            {"pid", info.pid},
+            {"started", unix_seconds(info.started)},
+            {"uptime", std::chrono::duration<double>(now - info.started).count()},
+            {"instance", info.instance},
+            {"config_file", info.config_file},
+            {"adopted", info.adopted},
+            {"interfaces", interfaces},
+            {"services", snapshot.services.size()},
+            {"backends", backends},
+            {"drops", drops},
+            {"reload", reload_document(info.reload)}};
+}
+
+Json services_document(const Snapshot &snapshot) {
+    auto services = Json::array();
+    for (const auto &service : snapshot.services) {
+        Json document = {{"name", service.name},
+                         {"vip", service.vip.to_string()},
+                         {"protocol", to_string(service.protocol)},
+                         {"mode", to_string(service.mode)},
+                         {"scheduler", to_string(service.scheduler)},
+                         {"backends", service.backends.size()}};
+        add_counters(document, service.counters);
+        services.push_back(std::move(document));
+    }
+    return {{"services", services}};
+}
+
+Json backends_document(const Snapshot &snapshot) {
+    auto backends = Json::array();
+    for (const auto &service : snapshot.services) {
+        for (const auto &backend : service.backends) {
+            Json document = {{"service", service.name},
+                             {"backend", backend.endpoint.to_string()},
+                             {"state", "active"},
+                             {"weight", backend.weight},
+                             {"share", backend.share}};
+            add_counters(document, backend.counters);
+            backends.push_back(std::move(document));
+        }
+    }
+    return {{"backends", backends}};
+}
+
+Json flow_document(const Flow &flow, const std::optional<std::string> &service) {
+    return {{"service", service ? Json(*service) : Json(nullptr)},
+            {"protocol", to_string(flow.protocol)},
+            {"client", flow.client.to_string()},
+            {"vip", flow.vip.to_string()},
+            {"backend", flow.backend.to_string()},
+            {"state", to_string(flow.state)},
+            {"idle", std::chrono::duration<double>(flow.idle).count()}};
+}
+
+Json error_document(const std::string &message) {
+    return {{"error", message}};
+}
+
+}  // namespace weir

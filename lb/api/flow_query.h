@@ -1,0 +1,46 @@
+// /v1/flows: which flows are asked for, and the document that answers. A walk of a full table takes
+// seconds, so it runs beside the event loop, and is bounded in results and in time.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "lb/api/documents.h"
+#include "lb/stats/snapshot.h"
+
+namespace weir {
+
+inline constexpr std::size_t kFlowsDefaultLimit = 1000;
+inline constexpr std::size_t kFlowsMaximumLimit = 100000;
+
+struct FlowFilter {
+    std::optional<std::uint32_t> service;  // id
+    std::optional<Address> client;
+    std::optional<Address> backend;
+    std::optional<std::uint16_t> backend_port;
+    std::size_t limit = kFlowsDefaultLimit;
+
+    bool matches(const Flow &flow) const;
+};
+
+// Query keys: service (a name), client (ADDR), backend (ADDR or ADDR:PORT), limit. Exit::usage for
+// another key or a value that is none.
+Result<FlowFilter> parse_flow_filter(const std::map<std::string, std::string> &query,
+                                     const Inventory &inventory);
+
+// Calls its argument for every flow until that returns false.
+using FlowWalk = std::function<Result<void>(const std::function<bool(const Flow &)> &)>;
+
+// {"flows": [...], "truncated": BOOL}; truncated says that the limit, `deadline` or `stop` ended
+// the walk.
+Result<Json> flows_document(const FlowWalk &walk, const FlowFilter &filter,
+                            const Inventory &inventory,
+                            std::chrono::steady_clock::time_point deadline,
+                            const std::atomic<bool> &stop);
+
+}  // namespace weir

@@ -1,0 +1,35 @@
+// Requests and answers of the two HTTP servers, apart from any socket.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace weir {
+
+struct HttpRequest {
+    std::string method;  // "GET"
+    std::string path;    // decoded, without the query
+    std::map<std::string, std::string> query;
+};
+
+struct HttpResponse {
+    unsigned status = 200;
+    std::string content_type = "application/json";
+    std::string body;
+};
+
+// Called once, on the thread of the event loop, now or later.
+using HttpRespond = std::function<void(HttpResponse)>;
+using HttpHandler = std::function<void(const HttpRequest &, const HttpRespond &)>;
+
+// Splits "/v1/flows?client=192.0.2.1&limit=10". Nothing for a target that is no path, or whose
+// percent-encoding is broken. Of a key that comes twice the last one counts.
+std::optional<HttpRequest> parse_target(std::string_view method, std::string_view target);
+
+// Percent-encodes everything but the unreserved characters of RFC 3986, section 2.3.
+std::string url_encode(std::string_view text);
+
+}  // namespace weir

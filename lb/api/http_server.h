@@ -1,0 +1,39 @@
+// A small HTTP/1.1 server on the event loop, for the admin API and the exporter. Bounded in every
+// direction: connections, size of a request, and time that a peer may take.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+
+#include "lb/api/http.h"
+#include "lb/api/listen.h"
+
+namespace weir {
+
+struct HttpLimits {
+    std::size_t connections = 64;      // one more is closed as soon as it is accepted
+    std::size_t request_bytes = 8192;  // of the request's header; requests carry no body
+    std::chrono::seconds timeout{10};  // for a request to arrive, and for an answer to leave
+};
+
+class HttpServer {
+  public:
+    // Serves when the loop runs, until the loop ends. Only GET reaches the handler.
+    HttpServer(boost::asio::io_context &loop, Acceptor acceptor, HttpHandler handler,
+               HttpLimits limits = {});
+
+  private:
+    void accept();
+
+    Acceptor acceptor_;
+    boost::asio::steady_timer retry_;
+    std::shared_ptr<const HttpHandler> handler_;
+    HttpLimits limits_;
+    std::shared_ptr<std::size_t>
+        open_;  // connections; shared with the sessions, that count it down
+};
+
+}  // namespace weir

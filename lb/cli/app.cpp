@@ -1,0 +1,52 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "lb/cli/commands.h"
+#include "lb/cli/report.h"
+
+namespace weir {
+namespace {
+
+// CLI11 throws for everything that ends parsing, --help included.
+int end_parsing(CLI::App &app, const CLI::ParseError &reason) {
+    if (reason.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success))
+        return app.exit(reason);
+    return report({Exit::usage, fmt::format("{} (see weir --help)", reason.what())});
+}
+
+int parse_and_run(int argc, const char *const *argv) {
+    int status = 0;
+    CLI::App app("Weir: a layer-4 load balancer in XDP and TC", "weir");
+    app.set_version_flag("--version", "weir " WEIR_VERSION);
+    add_run_command(app, status);
+    add_check_command(app, status);
+    add_status_command(app, status);
+    add_services_command(app, status);
+    add_backends_command(app, status);
+    add_flows_command(app, status);
+    add_detach_command(app, status);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError &reason) {
+        return end_parsing(app, reason);
+    }
+    if (app.get_subcommands().empty()) {
+        fmt::print(stderr, "{}", app.help());
+        return static_cast<int>(Exit::usage);
+    }
+    return status;
+}
+
+}  // namespace
+
+int run_cli(int argc, const char *const *argv) {
+    try {
+        return parse_and_run(argc, argv);
+    } catch (const std::exception &error) {
+        return report({Exit::failed, fmt::format("weir: {}", error.what())});
+    }
+}
+
+}  // namespace weir

@@ -1,0 +1,88 @@
+// weir detach: takes the data path off and forgets it. Needs no daemon, and refuses when one runs.
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include "lb/cli/commands.h"
+#include "lb/cli/report.h"
+#include "lb/config/config.h"
+#include "lb/daemon/preflight.h"
+#include "lb/dataplane/attach.h"
+#include "lb/dataplane/fd.h"
+#include "lb/dataplane/pins.h"
+#include "lb/dataplane/xdp_link.h"
+
+namespace weir {
+namespace {
+
+struct Options {
+    std::string instance;
+    std::string config;
+};
+
+Result<std::string> instance_of(const Options &options) {
+    if (!options.instance.empty()) {
+        if (options.instance.find('/') != std::string::npos || options.instance[0] == '.')
+            return fail(Exit::usage,
+                        fmt::format("--instance {}: that is no instance's name", options.instance));
+        return options.instance;
+    }
+    if (options.config.empty())
+        return Config{}.instance;
+    return load_config(options.config).map([](const Config &config) { return config.instance; });
+}
+
+Result<void> detach(const std::string &instance) {
+    const auto folder = std::filesystem::path("/sys/fs/bpf/weir") / instance;
+    std::error_code ignored;
+    if (!std::filesystem::exists(folder, ignored)) {
+        fmt::print("instance {}: nothing is attached\n", instance);
+        return {};
+    }
+    auto pins = Pins::open(instance);
+    if (!pins)
+        return tl::make_unexpected(pins.error());
+    if (!pins->adopted()) {
+        fmt::print("instance {}: nothing is attached\n", instance);
+        return {};
+    }
+    // no such pin: a start that was killed before anything could be attached
+    if (const Fd flows(bpf_obj_get((pins->path() / "flows_v4").c_str())); flows) {
+        const auto names = detach_all(map_id_of(flows.get()));
+        if (!names)
+            return tl::make_unexpected(names.error());
+        fmt::print("instance {}: detached from {}\n", instance,
+                   names->empty() ? "no interface: none had it"
+                                  : fmt::format("{}", fmt::join(*names, ", ")));
+    }
+    pins->clear();
+    fmt::print("instance {}: tables unpinned\n", instance);
+    return {};
+}
+
+int run(const Options &options) {
+    const auto instance = instance_of(options);
+    if (!instance)
+        return report(instance.error());
+    return report(check_privilege("weir detach").and_then([&] { return detach(*instance); }));
+}
+
+}  // namespace
+
+void add_detach_command(CLI::App &app, int &status) {
+    auto *command = app.add_subcommand(
+        "detach", "Take the data path off every interface and unpin its tables; ends its flows");
+    auto options = std::make_shared<Options>();
+    auto *instance =
+        command->add_option("--instance", options->instance, "The instance's name [default]");
+    command->add_option("-c,--config", options->config, "Take the instance from this configuration")
+        ->excludes(instance);
+    command->callback([options, &status] { status = run(*options); });
+}
+
+}  // namespace weir

@@ -1,0 +1,133 @@
+#include "lb/cli/show.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "lb/cli/table.h"
+
+namespace weir {
+namespace {
+
+using Rows = std::vector<std::vector<std::string>>;
+
+std::string text(const Json &value) {
+    if (value.is_null())
+        return "-";
+    return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::string bytes(const Json &value) {
+    return format_bytes(value.get<std::uint64_t>());
+}
+
+std::string time(const Json &value) {
+    return fmt::format("{:%Y-%m-%d %H:%M:%S}",
+                       fmt::localtime(static_cast<std::time_t>(value.get<double>())));
+}
+
+std::string show_interfaces(const Json &interfaces) {
+    Rows rows;
+    for (const auto &interface : interfaces)
+        rows.push_back({text(interface.at("name")), text(interface.at("hook")),
+                        text(interface.at("xdp_mode")), text(interface.at("reason"))});
+    return format_table({{"INTERFACE"}, {"HOOK"}, {"XDP MODE"}, {"REASON"}}, rows);
+}
+
+std::string show_drops(const Json &drops) {
+    Rows rows;
+    for (const auto &[reason, count] : drops.items())
+        rows.push_back({reason, text(count)});
+    return format_table({{"DROP REASON"}, {"PACKETS", true}}, rows);
+}
+
+std::string reload_line(const Json &reload) {
+    const auto when = time(reload.at("last_success"));
+    if (reload.at("successful").get<bool>())
+        return fmt::format("in force since {}", when);
+    return fmt::format("the last reload was refused: {}; in force since {}",
+                       text(reload.at("error")), when);
+}
+
+}  // namespace
+
+std::string show_status(const Json &document) {
+    auto shown =
+        fmt::format("weir {}, pid {}, up {}\n", text(document.at("version")),
+                    text(document.at("pid")), format_duration(document.at("uptime").get<double>()));
+    shown += fmt::format(
+        "instance  {}{}\n", text(document.at("instance")),
+        document.at("adopted").get<bool>() ? " (went on with the tables of an earlier run)" : "");
+    shown += fmt::format("config    {}, {}\n", text(document.at("config_file")),
+                         reload_line(document.at("reload")));
+    shown += fmt::format("services  {}, backends {}\n\n", text(document.at("services")),
+                         text(document.at("backends")));
+    return shown + show_interfaces(document.at("interfaces")) + "\n" +
+           show_drops(document.at("drops"));
+}
+
+std::string show_services(const Json &document) {
+    Rows rows;
+    for (const auto &service : document.at("services")) {
+        const auto &forward = service.at("forward");
+        const auto &reply = service.at("reply");
+        rows.push_back(
+            {text(service.at("name")), text(service.at("vip")), text(service.at("protocol")),
+             text(service.at("mode")), text(service.at("scheduler")), text(service.at("backends")),
+             text(service.at("new_flows")), text(forward.at("packets")), bytes(forward.at("bytes")),
+             text(reply.at("packets")), bytes(reply.at("bytes"))});
+    }
+    return format_table({{"SERVICE"},
+                         {"VIP"},
+                         {"PROTOCOL"},
+                         {"MODE"},
+                         {"SCHEDULER"},
+                         {"BACKENDS", true},
+                         {"NEW FLOWS", true},
+                         {"PACKETS IN", true},
+                         {"BYTES IN", true},
+                         {"PACKETS OUT", true},
+                         {"BYTES OUT", true}},
+                        rows);
+}
+
+std::string show_backends(const Json &document) {
+    Rows rows;
+    for (const auto &backend : document.at("backends")) {
+        const auto &forward = backend.at("forward");
+        const auto &reply = backend.at("reply");
+        const bool takes_flows = backend.at("weight").get<std::uint32_t>() != 0;
+        rows.push_back(
+            {text(backend.at("service")), text(backend.at("backend")),
+             takes_flows ? text(backend.at("state")) : "no new flows", text(backend.at("weight")),
+             fmt::format("{:.1f} %", 100 * backend.at("share").get<double>()),
+             text(backend.at("new_flows")), text(forward.at("packets")), bytes(forward.at("bytes")),
+             text(reply.at("packets")), bytes(reply.at("bytes"))});
+    }
+    return format_table({{"SERVICE"},
+                         {"BACKEND"},
+                         {"STATE"},
+                         {"WEIGHT", true},
+                         {"SHARE", true},
+                         {"NEW FLOWS", true},
+                         {"PACKETS IN", true},
+                         {"BYTES IN", true},
+                         {"PACKETS OUT", true},
+                         {"BYTES OUT", true}},
+                        rows);
+}
+
+std::string show_flows(const Json &document) {
+    Rows rows;
+    for (const auto &flow : document.at("flows"))
+        rows.push_back({text(flow.at("service")), text(flow.at("protocol")),
+                        text(flow.at("client")), text(flow.at("vip")), text(flow.at("backend")),
+                        text(flow.at("state")), format_duration(flow.at("idle").get<double>())});
+    auto shown = format_table(
+        {{"SERVICE"}, {"PROTOCOL"}, {"CLIENT"}, {"VIP"}, {"BACKEND"}, {"STATE"}, {"IDLE", true}},
+        rows);
+    if (document.at("truncated").get<bool>())
+        shown += "there are more: raise --limit, or filter\n";
+    return shown;
+}
+
+}  // namespace weir

@@ -1,0 +1,45 @@
+// The data path of one instance as the daemon holds it: pins, objects, attachments, and what the
+// tables are known to hold.
+#pragma once
+
+#include <vector>
+
+#include "lb/config/config.h"
+#include "lb/dataplane/attach.h"
+#include "lb/dataplane/objects.h"
+#include "lb/dataplane/pins.h"
+#include "lb/dataplane/tables.h"
+#include "lb/result.h"
+#include "lb/stats/snapshot.h"
+
+namespace weir {
+
+class DataPath {
+  public:
+    // Loads, fills the tables, attaches. After an error nothing is attached or pinned that was not
+    // before.
+    static Result<DataPath> bring_up(const Config &config);
+
+    // Brings services, backends and timeouts to what `config` wants. After an error the inventory
+    // is the old one.
+    Result<void> reload(const Config &config);
+
+    Tables &tables() { return objects_.tables(); }
+    const Inventory &inventory() const { return inventory_; }
+    const std::vector<AttachedInterface> &interfaces() const { return interfaces_; }
+    // Went on with the tables of an earlier run.
+    bool adopted() const { return pins_.adopted(); }
+
+  private:
+    DataPath(Pins pins, Objects objects) : pins_(std::move(pins)), objects_(std::move(objects)) {}
+    static Result<DataPath> load(const Config &config);
+    Result<void> start(const Config &config);
+    Result<void> write(const Config &config, RingScope scope);
+
+    Pins pins_;
+    Objects objects_;
+    Inventory inventory_;
+    std::vector<AttachedInterface> interfaces_;
+};
+
+}  // namespace weir

@@ -1,0 +1,93 @@
+#include "lb/daemon/preflight.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <linux/capability.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string_view>
+
+namespace weir {
+namespace {
+
+bool has(std::uint64_t capabilities, unsigned bit) {
+    return (capabilities >> bit & 1) != 0;
+}
+
+// From /proc/self/status; none when it cannot be read.
+std::uint64_t effective_capabilities() {
+    constexpr std::string_view kKey = "CapEff:";
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.compare(0, kKey.size(), kKey) == 0)
+            return std::stoull(line.substr(kKey.size()), nullptr, 16);
+    return 0;
+}
+
+bool same_interfaces(const Config &a, const Config &b) {
+    return std::equal(a.interfaces.begin(), a.interfaces.end(), b.interfaces.begin(),
+                      b.interfaces.end(), [](const auto &one, const auto &other) {
+                          return one.name == other.name && one.hook == other.hook &&
+                                 one.xdp_mode == other.xdp_mode;
+                      });
+}
+
+}  // namespace
+
+std::vector<std::string> missing_capabilities(std::uint64_t effective) {
+    const bool admin = has(effective, CAP_SYS_ADMIN);
+    std::vector<std::string> missing;
+    if (!admin && !has(effective, CAP_BPF))
+        missing.emplace_back("CAP_BPF");
+    if (!has(effective, CAP_NET_ADMIN))
+        missing.emplace_back("CAP_NET_ADMIN");
+    if (!admin && !has(effective, CAP_PERFMON))
+        missing.emplace_back("CAP_PERFMON");
+    return missing;
+}
+
+Result<void> check_privilege(const std::string &command) {
+    const auto missing = missing_capabilities(effective_capabilities());
+    if (missing.empty())
+        return {};
+    return fail(Exit::refused,
+                fmt::format("{} needs {}: run it as root", command, fmt::join(missing, " and ")));
+}
+
+Result<void> check_interfaces(const Config &config) {
+    if (config.interfaces.empty())
+        return fail(Exit::usage,
+                    fmt::format("{}: no interface is configured: name at least one under "
+                                "`interfaces`",
+                                config.file));
+    for (const auto &interface : config.interfaces)
+        if (if_nametoindex(interface.name.c_str()) == 0)
+            return fail(Exit::refused,
+                        fmt::format("{}:{}:{}: interface {} does not exist (ip link shows those "
+                                    "that do)",
+                                    config.file, interface.mark.line, interface.mark.column,
+                                    interface.name));
+    return {};
+}
+
+Result<void> check_reloadable(const Config &running, const Config &wanted) {
+    const auto &was = running.limits;
+    const auto &now = wanted.limits;
+    const std::pair<const char *, bool> keys[] = {
+        {"instance", running.instance == wanted.instance},
+        {"interfaces", same_interfaces(running, wanted)},
+        {"limits", was.flows == now.flows && was.new_flows == now.new_flows &&
+                       was.services == now.services && was.backends == now.backends},
+        {"metrics.listen", running.metrics == wanted.metrics},
+        {"api.socket", running.api_socket == wanted.api_socket}};
+    for (const auto &[key, same] : keys)
+        if (!same)
+            return fail(Exit::usage, fmt::format("{}: `{}` cannot change while weir runs: restart "
+                                                 "it instead",
+                                                 wanted.file, key));
+    return {};
+}
+
+}  // namespace weir

@@ -1,0 +1,80 @@
+// What the daemon tells about itself, as values: the input of the metrics and of the API's
+// documents. Only read_snapshot() meets the kernel.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lb/config/config.h"
+#include "lb/dataplane/attach.h"
+#include "lb/dataplane/tables.h"
+#include "lb/model/state.h"
+#include "lb/result.h"
+
+namespace weir {
+
+// A service under its name and under its id: the configuration knows one, the tables the other.
+struct InventoryService {
+    std::string name;
+    Mode mode = Mode::dnat;
+    Scheduler scheduler = Scheduler::maglev;
+    ServiceRow row;
+    std::vector<double> shares;  // of the ring's slots, 0..1, one for each of row.backends
+};
+
+struct Inventory {
+    std::vector<InventoryService> services;  // in the order of the configuration
+
+    const InventoryService *find(std::string_view name) const;
+    const InventoryService *find(std::uint32_t id) const;
+    std::size_t backends() const;
+};
+
+// Services that only one of the two knows are left out.
+Inventory make_inventory(const Config &config, const TableState &tables);
+
+struct BackendSnapshot {
+    Endpoint endpoint;
+    std::uint32_t weight = 0;
+    double share = 0;  // of the ring's slots, 0..1
+    Counters counters;
+};
+
+struct ServiceSnapshot {
+    std::string name;
+    Endpoint vip;
+    Protocol protocol = Protocol::tcp;
+    Mode mode = Mode::dnat;
+    Scheduler scheduler = Scheduler::maglev;
+    Counters counters;
+    std::vector<BackendSnapshot> backends;
+};
+
+struct Snapshot {
+    std::vector<ServiceSnapshot> services;
+    DropCounters drops{};
+};
+
+Result<Snapshot> read_snapshot(const Tables &tables, const Inventory &inventory);
+
+// The last time a configuration was loaded, at the start or on SIGHUP.
+struct ReloadStatus {
+    bool successful = true;
+    std::chrono::system_clock::time_point last_success;
+    std::string error;  // why the last one failed; empty when it did not
+};
+
+struct DaemonInfo {
+    std::string version;
+    int pid = 0;
+    std::chrono::system_clock::time_point started;
+    std::string instance;
+    std::string config_file;
+    bool adopted = false;  // went on with the tables of an earlier run
+    std::vector<AttachedInterface> interfaces;
+    ReloadStatus reload;
+};
+
+}  // namespace weir

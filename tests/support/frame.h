@@ -1,0 +1,50 @@
+// Ethernet frames for tests: built from values, read back into values, and checksummed the plain
+// way (whole sums, RFC 1071), as a judge over the data path's incremental arithmetic.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lb/net/address.h"
+
+namespace weir::test {
+
+using Bytes = std::vector<std::uint8_t>;
+
+enum TcpFlags : std::uint8_t { kFin = 1, kSyn = 2, kRst = 4, kPsh = 8, kAck = 16 };
+
+// An IPv4 TCP segment or UDP datagram. Ports, numbers and lengths are in host order.
+struct Segment {
+    MacAddress source_mac{{0x02, 0, 0, 0, 0, 0xaa}};
+    MacAddress destination_mac{{0x02, 0, 0, 0, 0, 0x01}};
+    Endpoint source;
+    Endpoint destination;
+    Protocol protocol = Protocol::tcp;
+    std::uint8_t ttl = 64;
+    std::uint8_t tos = 0;
+    Bytes ip_options;            // a multiple of four bytes, at most 40
+    std::uint16_t fragment = 0;  // the flags and offset field
+    std::uint8_t tcp_flags = kSyn;
+    std::uint32_t seq = 1000;
+    std::uint32_t ack = 0;
+    bool udp_checksum = true;  // false: sent as zero, "none"
+    Bytes payload;
+    std::size_t padding = 0;  // bytes after the IP packet, as on a short Ethernet frame
+
+    bool operator==(const Segment &) const = default;
+};
+
+// With correct checksums.
+Bytes build(const Segment &segment);
+
+// The inverse of build(); nullopt for what is no such frame. Checksums are not looked at.
+std::optional<Segment> read(const Bytes &frame);
+
+// What is wrong with the checksums of an IPv4 frame; empty when all is right.
+std::string checksum_fault(const Bytes &frame);
+
+std::string hex(const Bytes &frame);
+
+}  // namespace weir::test

@@ -1,0 +1,147 @@
+#include "tests/support/program.h"
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ostream>
+#include <stdexcept>
+
+namespace weir::test {
+
+namespace {
+
+template <typename T>
+T value_of(Result<T> result) {
+    if (!result)
+        throw std::runtime_error(result.error().message);
+    if constexpr (!std::is_void_v<T>)
+        return std::move(*result);
+}
+
+Verdict to_verdict(Entry entry, std::uint32_t returned) {
+    if (entry == Entry::xdp_ingress)
+        switch (returned) {
+            case XDP_PASS:
+                return Verdict::pass;
+            case XDP_TX:
+            case XDP_REDIRECT:
+                return Verdict::forward;
+            case XDP_DROP:
+                return Verdict::drop;
+            default:
+                return Verdict::other;
+        }
+    switch (static_cast<int>(returned)) {
+        case TC_ACT_OK:
+            return Verdict::pass;
+        case TC_ACT_REDIRECT:
+            return Verdict::forward;
+        case TC_ACT_SHOT:
+            return Verdict::drop;
+        default:
+            return Verdict::other;
+    }
+}
+
+Objects load_objects(const Config &config) {
+    return value_of(Objects::load({config.limits, std::nullopt, config.replay.mac}));
+}
+
+}  // namespace
+
+std::string to_string(Entry entry) {
+    switch (entry) {
+        case Entry::xdp_ingress:
+            return "XdpIngress";
+        case Entry::tc_ingress:
+            return "TcIngress";
+        case Entry::tc_egress:
+            break;
+    }
+    return "TcEgress";
+}
+
+void PrintTo(Entry entry, std::ostream *out) {
+    *out << to_string(entry);
+}
+
+std::string to_string(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::pass:
+            return "pass";
+        case Verdict::forward:
+            return "forward";
+        case Verdict::drop:
+            return "drop";
+        case Verdict::other:
+            break;
+    }
+    return "other";
+}
+
+std::string why_not_runnable() {
+    const auto objects = Objects::load({{1, 1, 1, 1}, std::nullopt, MacAddress{}});
+    return objects ? std::string() : objects.error().message;
+}
+
+DataPath::DataPath(const std::string &yaml)
+    : config_(value_of(parse_config(yaml, "test.yaml"))),
+      objects_(load_objects(config_)),
+      plan_(value_of(make_plan({}, config_))) {
+    value_of(tables().apply(plan_));
+    value_of(tables().write_timeouts(config_.timeouts));
+    value_of(tables().set_replay_time(now_));
+    value_of(tables().take_trace());
+}
+
+Outcome DataPath::run(Entry entry, const Bytes &frame) {
+    Outcome outcome;
+    outcome.frame.resize(frame.size() + 256);
+    LIBBPF_OPTS(bpf_test_run_opts, options);
+    options.data_in = frame.data();
+    options.data_size_in = static_cast<std::uint32_t>(frame.size());
+    options.data_out = outcome.frame.data();
+    options.data_size_out = static_cast<std::uint32_t>(outcome.frame.size());
+    options.repeat = 1;
+    const int program = entry == Entry::xdp_ingress  ? value_of(objects_.xdp_ingress())
+                        : entry == Entry::tc_ingress ? objects_.tc_ingress()
+                                                     : objects_.tc_egress();
+    if (bpf_prog_test_run_opts(program, &options) != 0)
+        throw std::runtime_error(fmt::format("BPF_PROG_TEST_RUN: {}", std::strerror(errno)));
+    outcome.frame.resize(options.data_size_out);
+    outcome.verdict = to_verdict(entry, options.retval);
+    outcome.trace = value_of(tables().take_trace());
+    return outcome;
+}
+
+void DataPath::advance(std::chrono::nanoseconds time) {
+    now_ += time;
+    value_of(tables().set_replay_time(now_));
+}
+
+Counters DataPath::service(std::size_t index) {
+    return value_of(tables().service_counters(plan_.result.services.at(index).id));
+}
+
+Counters DataPath::backend(const Endpoint &endpoint) {
+    for (const ServiceRow &service : plan_.result.services)
+        for (const BackendRow &row : service.backends)
+            if (row.endpoint == endpoint)
+                return value_of(tables().backend_counters(row.id));
+    throw std::runtime_error("no backend " + endpoint.to_string());
+}
+
+std::uint64_t DataPath::drops(weir_drop_reason reason) {
+    return value_of(tables().drop_counters()).at(reason);
+}
+
+MacAddress hop_mac(const Address &address) {
+    const auto &b = address.bytes();
+    return {{0x02, 0x00, b[12], b[13], b[14], b[15]}};
+}
+
+}  // namespace weir::test
