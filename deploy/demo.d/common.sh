@@ -21,16 +21,17 @@ say() { printf '%-10s %s\n' "$1" "$2"; }
 # What is under way, over the line before; only on a terminal.
 progress() { [ ! -t 1 ] || printf '\r\033[K%-10s %s' "$1" "$2"; }
 
+clear_progress() { [ ! -t 1 ] || printf '\r\033[K'; }
+
 # The step's result, in place of its progress.
 done_with() {
-    progress "" ""
-    [ ! -t 1 ] || printf '\r'
+    clear_progress
     say "$@"
 }
 
 # fail STATUS MESSAGE: ends the demo; the trap cleans up.
 fail() {
-    progress "" ""
+    clear_progress
     printf 'demo: %s\n' "$2" >&2
     exit "$1"
 }

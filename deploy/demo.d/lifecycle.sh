@@ -112,7 +112,10 @@ TEXT
 }
 
 verdict() { # STATUS
-    if [ "$1" != 0 ]; then
+    if [ "$1" -gt 128 ]; then
+        echo "demo: interrupted" >&2
+        return "$1"
+    elif [ "$1" != 0 ]; then
         return "$1"
     elif [ "$problems" != 0 ]; then
         echo "demo: FAILED: see the lines that say so above" >&2
@@ -128,7 +131,7 @@ finish() {
     trap - EXIT
     end_job
     rm -f "$build_log" "$build_log.log"
-    progress "" ""
+    clear_progress
     if [ "$status" = 0 ] && [ "$keep" = 1 ]; then
         what_to_look_at
     elif [ "$claimed" = 1 ]; then
