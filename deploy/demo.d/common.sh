@@ -36,6 +36,12 @@ fail() {
     exit "$1"
 }
 
+# Something is wrong, but goes on: the demo ends with 1.
+complain() {
+    problems=1
+    printf 'demo: %s\n' "$1" >&2
+}
+
 require_root() { [ "$(id -u)" = 0 ] || fail 3 "must be root: it makes network namespaces and loads BPF programs"; }
 
 seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", b - a }'; }

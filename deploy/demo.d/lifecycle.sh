@@ -69,9 +69,11 @@ leftovers() {
     wait_until 5 programs_gone || echo "a BPF program, id one of: ${programs//$'\n'/ }"
 }
 
+# Goes on whatever fails: what is left is named at the end.
 clean_up() {
     local left
 
+    set +e
     programs=$(cat "$run/programs" 2>/dev/null || true)
     weir_down
     network_down
@@ -79,10 +81,10 @@ clean_up() {
     rm -rf "$run"
     left=$(leftovers)
     if [ -n "$left" ]; then
-        printf 'demo: not cleaned up: %s\n' "$left" >&2
-        return 1
+        complain "not cleaned up: $left"
+    else
+        say cleanup "done: no namespace, process, program, pin, mount or file of the demo remains"
     fi
-    say cleanup "done: no namespace, process, program, pin, mount or file of the demo remains"
 }
 
 take_down() {
@@ -91,6 +93,7 @@ take_down() {
     else
         say cleanup "no demo is up"
     fi
+    return $problems
 }
 
 what_to_look_at() {
@@ -116,7 +119,7 @@ verdict() { # STATUS
         echo "demo: interrupted" >&2
         return "$1"
     elif [ "$1" != 0 ]; then
-        return "$1"
+        return "$1" # said already
     elif [ "$problems" != 0 ]; then
         echo "demo: FAILED: see the lines that say so above" >&2
         return 1
@@ -135,7 +138,7 @@ finish() {
     if [ "$status" = 0 ] && [ "$keep" = 1 ]; then
         what_to_look_at
     elif [ "$claimed" = 1 ]; then
-        clean_up || problems=1
+        clean_up
     fi
     verdict "$status" || exit $?
     exit 0

@@ -8,7 +8,6 @@ start() {
     shift 2
     setsid nsenter --net="/run/netns/$prefix-$ns" "$@" >"$run/$name.log" 2>&1 </dev/null &
     echo $! >"$run/$name.pid"
-    disown
 }
 
 listens() { in_ns "$1" ss -Hlnut "sport = :$2" | grep -q .; }
@@ -50,6 +49,7 @@ servers_up() {
         start_dnsmasq "$n"
     done
     start iperf3 weir iperf3 --server --bind 203.0.113.1 --port 5201
+    disown -a # how they end is no news
     for n in "${backends[@]}"; do
         wait_for_server "nginx$n" "b$n" 8080
         wait_for_server "dnsmasq$n" "b$n" 53
@@ -62,9 +62,8 @@ weir_command() { in_ns weir "$weir" "$@"; }
 
 weir_pid() { cat "$run/weir.pid" 2>/dev/null; }
 
-weir_runs() { kill -0 "$(weir_pid)" 2>/dev/null; }
-
-weir_stopped() { ! weir_runs; }
+# A zombie does not run.
+weir_stopped() { ! grep -qs '^State:[[:space:]]*[^Z]' "/proc/$(weir_pid)/status"; }
 
 # Ready, or dead: either ends the wait.
 weir_answers() {
@@ -84,24 +83,46 @@ attached_programs() {
     } | sort -nu
 }
 
+weir_failed() {
+    local status=1
+
+    tail -n 10 "$run/weir.log" >&2
+    ! weir_stopped || wait "$(weir_pid)" || status=$?
+    fail $status "weir does not serve; its last words are above"
+}
+
 weir_up() {
     progress weir "starting"
     mountpoint -q /sys/fs/bpf || : >"$run/bpffs-was-not-mounted"
     start weir weir "$weir" run -c "$root/deploy/demo.yaml"
     if ! wait_until 15 weir_answers || weir_stopped; then
-        tail -n 10 "$run/weir.log" >&2
-        fail 1 "weir does not serve; its last words are above"
+        weir_failed
     fi
     attached_programs >"$run/programs"
     done_with weir "ready, $(wc -l <"$run/programs") programs on client0 be1 be2 be3"
 }
 
+# Ends the daemon; it must go when asked to, and say that all was well.
+weir_end() {
+    local pid status=0
+
+    pid=$(weir_pid)
+    kill "$pid" 2>/dev/null || true
+    if ! wait_until 5 weir_stopped; then
+        kill -KILL "$pid" 2>/dev/null || true
+        complain "weir did not end on SIGTERM"
+    fi
+    # 127: not a child of this script, but of the one that was told to --keep
+    wait "$pid" 2>/dev/null || status=$?
+    [[ $status = 0 || $status = 127 ]] || complain "weir ended with status $status"
+}
+
 # The daemon first, then its data path, which goes on without it.
 weir_down() {
-    if weir_runs; then
-        kill "$(weir_pid)" 2>/dev/null || true
-        wait_until 5 weir_stopped || kill -KILL "$(weir_pid)" 2>/dev/null || true
-    fi
-    [ ! -x "$weir" ] || weir_command detach --instance demo >"$run/detach.log" 2>&1 ||
-        cat "$run/detach.log" >&2
+    [ -e "$run/weir.pid" ] || return 0
+    weir_stopped || weir_end
+    weir_command detach --instance demo >"$run/detach.log" 2>&1 ||
+        complain "weir detach: $(cat "$run/detach.log")"
+    [ -z "$(attached_programs)$(in_ns weir tc qdisc show | grep clsact)" ] ||
+        complain "weir detach left something on the interfaces"
 }
