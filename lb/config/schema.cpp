@@ -8,7 +8,7 @@ namespace weir {
 
 namespace {
 
-constexpr std::uint32_t kMostFlows = 64U << 20U;  // 64 Mi: about 8 GiB of kernel memory
+constexpr std::uint32_t kMostFlows = 64U << 20U;  // a slip of the hand, not a load, is above it
 constexpr std::uint32_t kMostServices = 1U << 20U;
 constexpr std::uint32_t kMostBackends = 1U << 20U;
 constexpr std::uint32_t kHighestWeight = 65535;

@@ -21,11 +21,8 @@ namespace {
 constexpr std::array<std::string_view, 5> kOffloadingDrivers{"veth", "virtio_net", "tun", "bridge",
                                                              "xen_netfront"};
 
-struct Interfaces {
-    struct Deleter {
-        void operator()(struct if_nameindex *list) const { if_freenameindex(list); }
-    };
-    std::unique_ptr<struct if_nameindex, Deleter> list{::if_nameindex()};
+struct NameIndexDeleter {
+    void operator()(struct if_nameindex *list) const { if_freenameindex(list); }
 };
 
 // `auto`: decided by the driver.
@@ -58,6 +55,12 @@ Result<void> take_off(const std::string &name, unsigned ifindex, std::uint32_t f
     if (*ingress || *egress)
         return tc_remove_empty_clsact(name, ifindex);
     return {};
+}
+
+bool is_attached(const std::string &name, std::uint32_t flows_map_id) {
+    const unsigned ifindex = if_nametoindex(name.c_str());
+    return ifindex != 0 && (xdp_is_attached(ifindex, flows_map_id) ||
+                            tc_is_attached(ifindex, TcSide::egress, flows_map_id));
 }
 
 Result<AttachedInterface> attach_one(Objects &objects, const InterfaceConfig &wanted,
@@ -103,18 +106,19 @@ Result<std::vector<AttachedInterface>> attach_all(Objects &objects,
                                                   const std::string &config_file) {
     const std::uint32_t flows = map_id_of(objects.tables().flows_map());
     std::vector<AttachedInterface> attached;
+    std::vector<InterfaceConfig> fresh;  // where nothing of this instance was before
     for (const InterfaceConfig &wanted : interfaces) {
+        if (!is_attached(wanted.name, flows))
+            fresh.push_back(wanted);
         auto one = attach_one(objects, wanted, config_file, flows);
         if (one) {
             attached.push_back(std::move(*one));
             continue;
         }
-        // `wanted` itself may be half attached
-        attached.push_back({wanted.name, if_nametoindex(wanted.name.c_str()), {}, {}, {}});
         bool ignored = false;
-        for (const AttachedInterface &back : attached)
-            if (back.ifindex != 0)
-                static_cast<void>(take_off(back.name, back.ifindex, flows, ignored));
+        for (const InterfaceConfig &back : fresh)
+            if (const unsigned ifindex = if_nametoindex(back.name.c_str()); ifindex != 0)
+                static_cast<void>(take_off(back.name, ifindex, flows, ignored));
         return tl::make_unexpected(one.error());
     }
     return attached;
@@ -123,10 +127,10 @@ Result<std::vector<AttachedInterface>> attach_all(Objects &objects,
 Result<std::vector<std::string>> detach_all(std::uint32_t flows_map_id,
                                             const std::vector<AttachedInterface> &keep) {
     route_library_logs();
-    const Interfaces interfaces;
+    const std::unique_ptr<struct if_nameindex, NameIndexDeleter> interfaces(::if_nameindex());
     std::vector<std::string> names;
-    for (const struct if_nameindex *one = interfaces.list.get();
-         one != nullptr && one->if_index != 0; ++one) {
+    for (const struct if_nameindex *one = interfaces.get(); one != nullptr && one->if_index != 0;
+         ++one) {
         const bool kept = std::any_of(keep.begin(), keep.end(), [&](const auto &interface) {
             return interface.ifindex == one->if_index;
         });

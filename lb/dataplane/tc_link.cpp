@@ -58,6 +58,10 @@ tl::unexpected<Error> tc_error(std::string_view action, const std::string &inter
 
 }  // namespace
 
+bool tc_is_attached(unsigned ifindex, TcSide side, std::uint32_t flows_map_id) {
+    return holder_of(ifindex, side, flows_map_id) == Holder::own;
+}
+
 Result<void> tc_attach(const std::string &interface, unsigned ifindex, TcSide side, int program,
                        std::uint32_t flows_map_id) {
     bpf_tc_hook both = make_hook(ifindex, side);

@@ -10,6 +10,9 @@ namespace weir {
 
 enum class TcSide { ingress, egress };
 
+// Whether a program that uses `flows_map_id` is on the side.
+bool tc_is_attached(unsigned ifindex, TcSide side, std::uint32_t flows_map_id);
+
 // Puts a program on a side, in place of one that uses `flows_map_id`; makes the qdisc if needed.
 Result<void> tc_attach(const std::string &interface, unsigned ifindex, TcSide side, int program,
                        std::uint32_t flows_map_id);

@@ -106,6 +106,10 @@ std::uint32_t map_id_of(int map) {
     return bpf_obj_get_info_by_fd(map, &info, &length) == 0 ? info.id : 0;
 }
 
+bool xdp_is_attached(unsigned ifindex, std::uint32_t flows_map_id) {
+    return own_program(programs_on(ifindex), flows_map_id) != nullptr;
+}
+
 Result<void> xdp_attach(Objects &objects, const std::string &interface, unsigned ifindex,
                         XdpMode mode, std::uint32_t flows_map_id) {
     const Multiprog there = programs_on(ifindex);

@@ -17,6 +17,9 @@ bool program_uses_map(int program, std::uint32_t map_id);
 // The id of a map, 0 if the descriptor is none.
 std::uint32_t map_id_of(int map);
 
+// Whether an XDP program that uses `flows_map_id` is on the interface.
+bool xdp_is_attached(unsigned ifindex, std::uint32_t flows_map_id);
+
 // Puts the XDP program on an interface, in place of one that uses `flows_map_id`. Fails when a
 // program that cannot share the interface is there already, or the driver lacks the mode.
 Result<void> xdp_attach(Objects &objects, const std::string &interface, unsigned ifindex,

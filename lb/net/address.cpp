@@ -88,7 +88,7 @@ std::optional<Prefix> Prefix::parse(std::string_view text) {
     const Prefix prefix{*address, static_cast<std::uint8_t>(*length)};
     const unsigned fixed = prefix.length + (address->is_v4() ? 96U : 0U);
     for (unsigned bit = fixed; bit < 128; ++bit)
-        if ((address->bytes()[bit / 8] >> (7 - bit % 8)) & 1U)
+        if ((unsigned{address->bytes()[bit / 8]} >> (7 - bit % 8)) & 1U)
             return std::nullopt;
     return prefix;
 }
@@ -98,7 +98,7 @@ bool Prefix::contains(const Address &other) const {
         return false;
     const unsigned fixed = length + (address.is_v4() ? 96U : 0U);
     for (unsigned bit = 0; bit < fixed; ++bit)
-        if (((address.bytes()[bit / 8] ^ other.bytes()[bit / 8]) >> (7 - bit % 8)) & 1U)
+        if ((unsigned(address.bytes()[bit / 8] ^ other.bytes()[bit / 8]) >> (7 - bit % 8)) & 1U)
             return false;
     return true;
 }

@@ -13,6 +13,8 @@ class TempDir {
     ~TempDir();
     TempDir(const TempDir &) = delete;
     TempDir &operator=(const TempDir &) = delete;
+    TempDir(TempDir &&) = delete;
+    TempDir &operator=(TempDir &&) = delete;
 
     const std::filesystem::path &path() const { return path_; }
     // Writes `text` to a file of that name and returns its whole path.

@@ -131,6 +131,12 @@ const EditRow kValues[] = {
     {"interface_with_slash", "eth0", "a/b",
      "f:2:12: interface 'a/b': name must be an interface name (1 to 15 characters without '/', ':' "
      "and blanks), not 'a/b'"},
+    {"interface_with_colon", "eth0", "a:b",
+     "f:2:12: interface 'a:b': name must be an interface name (1 to 15 characters "
+     "without '/', ':' and blanks), not 'a:b'"},
+    {"interface_dot_dot", "eth0", "..",
+     "f:2:12: interface '..': name must be an interface name (1 to 15 characters "
+     "without '/', ':' and blanks), not '..'"},
     {"interface_empty", "eth0", "''",
      "f:2:12: interface '': name must be an interface name (1 to 15 characters without '/', ':' "
      "and blanks), not ''"},
@@ -213,6 +219,9 @@ const EditRow kValues[] = {
     {"mac_malformed", "02:00:00:00:00:01", "02:00:00:00:00",
      "f:24:15: replay: mac must be a unicast MAC address such as 02:00:00:00:00:01, not "
      "'02:00:00:00:00'"},
+    {"mac_zero", "02:00:00:00:00:01", "00:00:00:00:00:00",
+     "f:24:15: replay: mac must be a unicast MAC address such as 02:00:00:00:00:01, not "
+     "'00:00:00:00:00:00'"},
     {"mac_group", "02:00:00:00:00:01", "01:00:5e:00:00:01",
      "f:24:15: replay: mac must be a unicast MAC address such as 02:00:00:00:00:01, not "
      "'01:00:5e:00:00:01'"},
