@@ -10,8 +10,8 @@
 #include "lb/api/client.h"
 #include "lb/api/http.h"
 #include "lb/cli/commands.h"
-#include "lb/cli/show.h"
 #include "lb/cli/report.h"
+#include "lb/cli/show.h"
 #include "lb/config/config.h"
 
 namespace weir {

@@ -32,11 +32,10 @@ int check(const std::string &file) {
 }  // namespace
 
 void add_run_command(CLI::App &app, int &status) {
-    auto *command = app.add_subcommand("run",
-                                       "Run the daemon in the foreground.\n"
-                                       "SIGHUP reloads the configuration. SIGTERM and SIGINT end "
-                                       "the daemon; the data path goes on\n"
-                                       "without it until `weir detach`.");
+    auto *command = app.add_subcommand("run", "Run the daemon in the foreground");
+    command->footer(
+        "SIGHUP reloads the configuration. SIGTERM and SIGINT end the daemon; the data path goes\n"
+        "on without it until `weir detach`.");
     const auto file = add_config_option(*command);
     command->callback([file, &status] { status = report(run_daemon(*file)); });
 }

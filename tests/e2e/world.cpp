@@ -1,0 +1,141 @@
+#include "tests/e2e/world.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+
+namespace weir::test {
+namespace {
+
+std::vector<std::string> words(const std::string &text) {
+    std::istringstream stream(text);
+    std::vector<std::string> all;
+    for (std::string word; stream >> word;)
+        all.push_back(word);
+    return all;
+}
+
+}  // namespace
+
+World::World() {
+    connect(client, "eth0", weir, "lb0");
+    connect(one, "eth0", weir, "lb1");
+    connect(two, "eth0", weir, "lb2");
+    weir.command("ip addr add 198.51.100.1/24 dev lb0");
+    weir.command("ip addr add 192.0.2.1/25 dev lb1");
+    weir.command("ip addr add 192.0.2.129/25 dev lb2");
+    weir.sysctl("net/ipv4/ip_forward", "1");
+    client.command("ip addr add 198.51.100.2/24 dev eth0");
+    client.command("ip route add default via 198.51.100.1");
+    one.command("ip addr add 192.0.2.11/25 dev eth0");
+    one.command("ip route add default via 192.0.2.1");
+    two.command("ip addr add 192.0.2.141/25 dev eth0");
+    two.command("ip route add default via 192.0.2.129");
+}
+
+std::string Settings::text() const {
+    std::string yaml = "interfaces:\n";
+    for (const auto &name : words(interfaces))
+        yaml += fmt::format("  - {{name: {}, hook: {}}}\n", name, hook);
+    std::string backends;
+    for (const auto &address : words(backends_of_web))
+        backends += fmt::format("      - {{address: {}, port: 8080}}\n", address);
+    yaml += "services:\n";
+    yaml +=
+        "  - name: web\n    vip: 203.0.113.10\n    port: 80\n    protocol: tcp\n    backends:\n";
+    yaml += backends;
+    yaml +=
+        "  - name: dns\n    vip: 203.0.113.10\n    port: 53\n    protocol: udp\n    backends:\n";
+    yaml += backends;
+    yaml +=
+        "  - name: local\n    vip: 203.0.113.20\n    port: 7000\n    protocol: tcp\n"
+        "    backends: [{address: 198.51.100.1, port: 7001}]\n";
+    yaml += "limits: {flows: 4096, new_flows: 1024}\n";
+    yaml += fmt::format("metrics: {{listen: \"{}\"}}\napi: {{socket: {}}}\ninstance: {}\n", metrics,
+                        socket, instance);
+    return yaml + more;
+}
+
+void WeirTest::SetUp() {
+    if (const auto why = why_no_namespaces(); !why.empty())
+        GTEST_SKIP() << why;
+    enter_mount_sandbox();
+    world_ = std::make_unique<World>();
+}
+
+void WeirTest::TearDown() {
+    if (!world_)
+        return;
+    for (const auto *folder : {"/sys/fs/bpf/weir", "/run/weir"}) {
+        std::error_code ignored;
+        std::filesystem::remove_all(folder, ignored);
+    }
+}
+
+ProcessResult WeirTest::weir(const std::vector<std::string> &arguments) {
+    std::vector<std::string> command{WEIR_BINARY};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return run(command, {.netns = &world().weir});
+}
+
+Json WeirTest::listing(const std::vector<std::string> &arguments) {
+    auto all = arguments;
+    all.emplace_back("--json");
+    const auto done = weir(all);
+    EXPECT_EQ(done.status, 0) << done.err;
+    auto document = Json::parse(done.out, nullptr, false);
+    EXPECT_FALSE(document.is_discarded()) << done.out;
+    return document;
+}
+
+std::unique_ptr<Process> WeirTest::start(const std::string &config_file) {
+    auto daemon =
+        std::make_unique<Process>(std::vector<std::string>{WEIR_BINARY, "run", "-c", config_file},
+                                  ProcessOptions{.netns = &world().weir});
+    EXPECT_TRUE(daemon->wait_for_err(" ready: ")) << daemon->err();
+    return daemon;
+}
+
+double WeirTest::metric(const std::string &name) {
+    const auto scrape = run({"curl", "-sS", "--max-time", "5", "http://127.0.0.1:9470/metrics"},
+                            {.netns = &world().weir});
+    EXPECT_EQ(scrape.status, 0) << scrape.err;
+    const auto found = ("\n" + scrape.out).find("\n" + name + " ");
+    return found == std::string::npos ? -1 : std::stod(scrape.out.substr(found + name.size()));
+}
+
+std::string WeirTest::attached() {
+    std::string all;
+    const auto keep_lines_with = [&](const std::string &output, const char *mark) {
+        std::istringstream stream(output);
+        for (std::string line; std::getline(stream, line);)
+            if (line.find(mark) != std::string::npos)
+                all += line + "\n";
+    };
+    keep_lines_with(world().weir.output("ip -o -d link show"), "xdp");
+    keep_lines_with(world().weir.output("tc qdisc show"), "clsact");
+    return all;
+}
+
+std::string WeirTest::pinned() {
+    std::string all;
+    std::error_code ignored;
+    for (const auto &entry : std::filesystem::recursive_directory_iterator("/sys/fs/bpf", ignored))
+        if (entry.path().string().find("/weir") != std::string::npos)
+            all += entry.path().string() + "\n";
+    return all;
+}
+
+void WeirTest::expect_nothing_left() {
+    EXPECT_EQ(attached(), "");
+    EXPECT_EQ(pinned(), "");
+    EXPECT_FALSE(std::filesystem::exists("/run/weir")) << "the socket or its folder is left";
+}
+
+std::size_t lines(const std::string &text) {
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+}  // namespace weir::test

@@ -1,0 +1,78 @@
+// The hosts around one Weir, each a network namespace:
+//
+//   client 198.51.100.2 ──── lb0 198.51.100.1 ┌──────┐ 192.0.2.1   lb1 ──── 192.0.2.11  one
+//                                             │ weir │
+//   (routes the VIPs 203.0.113.0/24 to lb0)   └──────┘ 192.0.2.129 lb2 ──── 192.0.2.141 two
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "lb/api/documents.h"
+#include "tests/support/netns.h"
+#include "tests/support/process.h"
+#include "tests/support/temp.h"
+
+namespace weir::test {
+
+struct World {
+    World();
+
+    Netns client, weir, one, two;
+    Endpoint vip_tcp{Address::v4(203, 0, 113, 10), 80};
+    Endpoint vip_udp{Address::v4(203, 0, 113, 10), 53};
+    Endpoint vip_local{Address::v4(203, 0, 113, 20), 7000};
+    Endpoint at_one{Address::v4(192, 0, 2, 11), 8080};
+    Endpoint at_two{Address::v4(192, 0, 2, 141), 8080};
+    Endpoint at_weir{Address::v4(198, 51, 100, 1), 7001};
+};
+
+// What a configuration says; text() is YAML.
+struct Settings {
+    std::string hook = "xdp";
+    std::string interfaces = "lb0 lb1 lb2";
+    std::string backends_of_web = "192.0.2.11 192.0.2.141";
+    std::string socket = "/run/weir/weir.sock";
+    std::string metrics = "127.0.0.1:9470";
+    std::string instance = "default";
+    std::string more{};  // appended as it is
+
+    std::string text() const;
+};
+
+// A test with a world of its own; afterwards nothing of Weir is left in it.
+class WeirTest : public testing::Test {
+  protected:
+    void SetUp() override;
+    void TearDown() override;
+
+    World &world() { return *world_; }
+    std::string write_config(const std::string &text) { return folder_.write("weir.yaml", text); }
+    const TempDir &folder() const { return folder_; }
+
+    // `weir ARGUMENTS` in Weir's namespace, to its end.
+    ProcessResult weir(const std::vector<std::string> &arguments);
+    // `weir LISTING --json ...`, parsed; fails the test when it does not exit with 0.
+    Json listing(const std::vector<std::string> &arguments);
+    // `weir run`, ready.
+    std::unique_ptr<Process> start(const std::string &config_file);
+    // Of /metrics, "weir_drops_total{reason=\"no_backend\"}"; -1 when it is not there.
+    double metric(const std::string &name);
+
+    // Programs on any interface, or a clsact qdisc; empty: none. Text for people.
+    std::string attached();
+    // Pins of any instance; empty: none.
+    static std::string pinned();
+    void expect_nothing_left();
+
+  private:
+    TempDir folder_;
+    std::unique_ptr<World> world_;
+};
+
+// How many lines `text` has; each must end.
+std::size_t lines(const std::string &text);
+
+}  // namespace weir::test
