@@ -206,6 +206,15 @@ struct weir_settings {
 };
 WEIR_ASSERT(sizeof(struct weir_settings) == 32);
 
+/* -- interfaces that carry the XDP program -------------------------------------------------- */
+
+enum weir_xdp_mode {
+    WEIR_XDP_NATIVE = 1,
+    WEIR_XDP_GENERIC = 2,
+};
+
+enum { WEIR_MAX_XDP_DEVICES = 256 };
+
 /* -- replay: what became of the one packet that was run ---------------------------------------- */
 
 enum weir_trace_flow {

@@ -76,9 +76,27 @@ static __always_inline int flow_expired(const struct weir_flow *flow, __u8 proto
     return set && now - flow->seen >= flow_timeout_s(set, protocol, flow->state) * 1000000000ULL;
 }
 
+static __always_inline int flow_same_address(const struct weir_address *a,
+                                             const struct weir_address *b) {
+    return a->words[0] == b->words[0] && a->words[1] == b->words[1] && a->words[2] == b->words[2] &&
+           a->words[3] == b->words[3];
+}
+
+/* Whether two entries translate to the same tuple, and so belong to the same flow. */
+static __always_inline int flow_same_target(enum weir_family family, const union weir_any_flow *a,
+                                            const union weir_any_flow *b) {
+    if (a->flow.sport != b->flow.sport || a->flow.dport != b->flow.dport)
+        return 0;
+    if (family == WEIR_V4)
+        return a->v4.saddr == b->v4.saddr && a->v4.daddr == b->v4.daddr;
+    return flow_same_address(&a->v6.saddr, &b->v6.saddr) &&
+           flow_same_address(&a->v6.daddr, &b->v6.daddr);
+}
+
 /*
  * The other direction of a flow. When the table evicted it, it is made again from this one, in the
- * table of its kind, so that a flow lives as long as either direction has traffic.
+ * table of its kind, so that a flow lives as long as either direction has traffic. NULL when
+ * another flow has taken the tuple meanwhile.
  */
 static __always_inline union weir_any_flow *flow_make_peer(enum weir_family family,
                                                            const union weir_any_tuple *tuple,
@@ -89,16 +107,17 @@ static __always_inline union weir_any_flow *flow_make_peer(enum weir_family fami
     union weir_any_flow *peer;
 
     nat_answer_tuple(family, entry, tuple->head.protocol, &answer);
-    peer = flow_find(family, &answer);
-    if (peer)
-        return peer;
     flow_copy(family, &reverse, entry);
     nat_turn(family, tuple, &reverse);
-    if (state == WEIR_FLOW_NEW || state == WEIR_FLOW_REPLIED)
-        bpf_map_update_elem(flow_new_table(family), &answer, &reverse, BPF_NOEXIST);
-    else
-        bpf_map_update_elem(flow_established_table(family), &answer, &reverse, BPF_NOEXIST);
-    return flow_find(family, &answer);
+    peer = flow_find(family, &answer);
+    if (!peer) {
+        if (state == WEIR_FLOW_NEW || state == WEIR_FLOW_REPLIED)
+            bpf_map_update_elem(flow_new_table(family), &answer, &reverse, BPF_NOEXIST);
+        else
+            bpf_map_update_elem(flow_established_table(family), &answer, &reverse, BPF_NOEXIST);
+        peer = flow_find(family, &answer);
+    }
+    return peer && flow_same_target(family, peer, &reverse) ? peer : NULL;
 }
 
 static __noinline union weir_any_flow *flow_peer_v4(const union weir_any_tuple *tuple,
@@ -117,7 +136,7 @@ static __always_inline union weir_any_flow *flow_peer(enum weir_family family,
     return family == WEIR_V4 ? flow_peer_v4(tuple, entry) : flow_peer_v6(tuple, entry);
 }
 
-/* Enters a copy of `entry`, established, into the established table. */
+/* Moves one direction to the established table. It stays where it is if that table refuses. */
 static __always_inline void flow_establish(enum weir_family family,
                                            const union weir_any_tuple *tuple,
                                            const union weir_any_flow *entry) {
@@ -125,21 +144,20 @@ static __always_inline void flow_establish(enum weir_family family,
 
     flow_copy(family, &copy, entry);
     copy.flow.state = WEIR_FLOW_ESTABLISHED;
-    bpf_map_update_elem(flow_established_table(family), tuple, &copy, BPF_ANY);
+    if (!bpf_map_update_elem(flow_established_table(family), tuple, &copy, BPF_ANY))
+        bpf_map_delete_elem(flow_new_table(family), tuple);
 }
 
-/* Moves both directions to the established table; at no moment does neither table have them. */
+/* Both directions; at no moment is one of them in neither table. */
 static __always_inline void flow_promote(enum weir_family family, const union weir_any_tuple *tuple,
                                          const union weir_any_flow *entry) {
     const union weir_any_flow *peer = flow_peer(family, tuple, entry);
     union weir_any_tuple answer;
 
     nat_answer_tuple(family, entry, tuple->head.protocol, &answer);
-    flow_establish(family, tuple, entry);
     if (peer)
         flow_establish(family, &answer, peer);
-    bpf_map_delete_elem(flow_new_table(family), tuple);
-    bpf_map_delete_elem(flow_new_table(family), &answer);
+    flow_establish(family, tuple, entry);
 }
 
 static __always_inline void flow_set_state(union weir_any_flow *entry, union weir_any_flow *peer,
@@ -153,8 +171,8 @@ static __always_inline void flow_set_state(union weir_any_flow *entry, union wei
  * Follows the connection, after the packet was rewritten: promotion moves the entry, and the
  * pointer must not be used again. A new flow is promoted by the client's ACK of the backend's ISN
  * + 1, by an answer that is no SYN-ACK (UDP, or TCP that was picked up in mid-stream), and by
- * nothing else. RST and FIN only shorten the idle timeout: a forged one does no harm while packets
- * pass.
+ * nothing else. On a flow that was promoted, RST and FIN shorten the idle timeout: a forged one
+ * does no harm while packets pass. On another they change nothing, for it has the shortest already.
  */
 static __always_inline void flow_follow(enum weir_family family, const struct weir_packet *packet,
                                         union weir_any_flow *entry) {
@@ -163,6 +181,8 @@ static __always_inline void flow_follow(enum weir_family family, const struct we
     union weir_any_flow *peer;
 
     if (packet->tcp_flags & (WEIR_TCP_FIN | WEIR_TCP_RST)) {
+        if (flow->state == WEIR_FLOW_NEW || flow->state == WEIR_FLOW_REPLIED)
+            return;
         flow_set_state(entry, flow_peer(family, &packet->tuple, entry), WEIR_FLOW_CLOSING);
     } else if (reply && flow->state == WEIR_FLOW_NEW && packet->tcp_flags & WEIR_TCP_SYN) {
         peer = flow_peer(family, &packet->tuple, entry);
@@ -203,8 +223,9 @@ static __always_inline void flow_track(enum weir_family family, const struct wei
  * up anew when it is needed.
  */
 static __always_inline void flow_touch(enum weir_family family, const struct weir_packet *packet,
-                                       union weir_any_flow *entry, __u64 now) {
+                                       union weir_any_flow *entry) {
     union weir_any_flow *peer = flow_peer(family, &packet->tuple, entry);
+    __u64 now = packet->now;
 
     entry->flow.seen = now;
     if (peer && now >= peer->flow.seen + 2ULL * WEIR_REFRESH_NS) {
@@ -213,32 +234,41 @@ static __always_inline void flow_touch(enum weir_family family, const struct wei
     }
 }
 
-static __noinline void flow_refresh_v4(void *ctx, __u32 ifindex, const struct weir_packet *packet,
-                                       union weir_any_flow *entry, __u64 now) {
-    flow_touch(WEIR_V4, packet, entry, now);
-    world_route(WEIR_V4, ctx, ifindex, packet, entry);
+/* Asks the FIB, and keeps the answer. It is built apart: another CPU may read or renew the entry.
+ */
+static __always_inline void flow_refresh(enum weir_family family, void *ctx,
+                                         const struct weir_packet *packet,
+                                         union weir_any_flow *entry, struct weir_next_hop *hop) {
+    __u16 mtu = world_route(family, ctx, packet, entry, hop);
+
+    flow_touch(family, packet, entry);
+    entry->flow.mtu = mtu;
+    entry->flow.next_hop = *hop;
 }
 
-static __noinline void flow_refresh_v6(void *ctx, __u32 ifindex, const struct weir_packet *packet,
-                                       union weir_any_flow *entry, __u64 now) {
-    flow_touch(WEIR_V6, packet, entry, now);
-    world_route(WEIR_V6, ctx, ifindex, packet, entry);
+static __noinline void flow_refresh_v4(void *ctx, const struct weir_packet *packet,
+                                       union weir_any_flow *entry, struct weir_next_hop *hop) {
+    flow_refresh(WEIR_V4, ctx, packet, entry, hop);
+}
+
+static __noinline void flow_refresh_v6(void *ctx, const struct weir_packet *packet,
+                                       union weir_any_flow *entry, struct weir_next_hop *hop) {
+    flow_refresh(WEIR_V6, ctx, packet, entry, hop);
 }
 
 /*
  * Where the packet goes next: what the entry says, asked of the FIB again at most once a second.
  * The answer is a copy, because another CPU may renew the entry meanwhile.
  */
-static __always_inline void flow_route(enum weir_family family, void *ctx, __u32 ifindex,
+static __always_inline void flow_route(enum weir_family family, void *ctx,
                                        const struct weir_packet *packet, union weir_any_flow *entry,
-                                       __u64 now, struct weir_next_hop *hop) {
+                                       struct weir_next_hop *hop) {
     *hop = entry->flow.next_hop;
-    if (flow_due(&entry->flow, now) || hop->ifindex == WEIR_HOP_UNKNOWN) {
+    if (flow_due(&entry->flow, packet->now) || hop->ifindex == WEIR_HOP_UNKNOWN) {
         if (family == WEIR_V4)
-            flow_refresh_v4(ctx, ifindex, packet, entry, now);
+            flow_refresh_v4(ctx, packet, entry, hop);
         else
-            flow_refresh_v6(ctx, ifindex, packet, entry, now);
-        *hop = entry->flow.next_hop;
+            flow_refresh_v6(ctx, packet, entry, hop);
     }
     if (hop->ifindex != WEIR_HOP_UNREACHABLE && packet->ip_length > entry->flow.mtu)
         hop->ifindex = WEIR_HOP_STACK;

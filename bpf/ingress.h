@@ -17,8 +17,8 @@ struct weir_decision {
 
 /* A client that starts over on a tuple whose last connection ended or went silent. */
 static __always_inline int ingress_starts_over(const struct weir_packet *packet,
-                                               const struct weir_flow *flow, __u64 now) {
-    if (flow_expired(flow, packet->tuple.head.protocol, now))
+                                               const struct weir_flow *flow) {
+    if (flow_expired(flow, packet->tuple.head.protocol, packet->now))
         return 1;
     return flow->direction == WEIR_FORWARD && flow->state == WEIR_FLOW_CLOSING &&
            (packet->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN;
@@ -26,7 +26,7 @@ static __always_inline int ingress_starts_over(const struct weir_packet *packet,
 
 /* Flow, or service and new flow, or neither. */
 static __always_inline void ingress_classify(enum weir_family family,
-                                             const struct weir_packet *packet, __u64 now,
+                                             const struct weir_packet *packet,
                                              struct weir_decision *decision) {
     union weir_any_flow *entry = flow_find(family, &packet->tuple);
     struct weir_service *service;
@@ -36,7 +36,7 @@ static __always_inline void ingress_classify(enum weir_family family,
     decision->untouched = 0;
     decision->service = WEIR_NO_SERVICE;
     decision->backend = WEIR_NO_BACKEND;
-    if (entry && ingress_starts_over(packet, &entry->flow, now)) {
+    if (entry && ingress_starts_over(packet, &entry->flow)) {
         flow_forget(family, &packet->tuple, entry);
         entry = NULL;
     }
@@ -45,9 +45,10 @@ static __always_inline void ingress_classify(enum weir_family family,
         if (service) {
             decision->service = service->id;
             decision->reason =
-                (__u8)(family == WEIR_V4
-                           ? service_open_v4(&packet->tuple, service->id, now, &decision->backend)
-                           : service_open_v6(&packet->tuple, service->id, now, &decision->backend));
+                (__u8)(family == WEIR_V4 ? service_open_v4(&packet->tuple, service->id, packet->now,
+                                                           &decision->backend)
+                                         : service_open_v6(&packet->tuple, service->id, packet->now,
+                                                           &decision->backend));
             decision->opened = decision->reason == WEIR_DROP_NONE;
         }
         if (decision->opened)
@@ -64,14 +65,14 @@ static __always_inline void ingress_classify(enum weir_family family,
  *   it is translated on its way out, at TC egress;
  * - a packet at the end of its TTL: the stack answers it as the router that it is.
  */
-static __always_inline void ingress_decide(enum weir_family family, void *ctx, __u32 ifindex,
-                                           const struct weir_packet *packet, __u64 now,
+static __always_inline void ingress_decide(enum weir_family family, void *ctx,
+                                           const struct weir_packet *packet,
                                            struct weir_decision *decision) {
     union weir_any_flow *entry = decision->entry;
     int reply = entry->flow.direction == WEIR_REPLY;
     __u32 hop;
 
-    flow_route(family, ctx, ifindex, packet, entry, now, &decision->hop);
+    flow_route(family, ctx, packet, entry, &decision->hop);
     hop = decision->hop.ifindex;
     if (hop == WEIR_HOP_UNREACHABLE && !reply) {
         decision->service = entry->flow.service;

@@ -94,6 +94,14 @@ struct {
     __type(value, __u64);
 } drop_stats SEC(".maps");
 
+/* The interfaces that carry this instance's XDP program; written after it is attached. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, WEIR_MAX_XDP_DEVICES);
+    __type(key, __u32);   /* ifindex */
+    __type(value, __u32); /* enum weir_xdp_mode */
+} xdp_devices SEC(".maps");
+
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);

@@ -17,6 +17,28 @@ static __always_inline __u16 nat_address_delta(const struct weir_address *from,
     return delta;
 }
 
+/* DNAT: the destination becomes the backend. */
+static __always_inline void nat_to_backend(enum weir_family family,
+                                           const union weir_any_tuple *tuple,
+                                           const struct weir_backend *backend,
+                                           union weir_any_flow *entry) {
+    struct weir_flow *flow = &entry->flow;
+
+    flow->direction = WEIR_FORWARD;
+    flow->sport = tuple->head.sport;
+    flow->dport = backend->port;
+    flow->port_delta = csum_delta16(tuple->head.dport, backend->port);
+    if (family == WEIR_V4) {
+        entry->v4.saddr = tuple->v4.saddr;
+        entry->v4.daddr = backend->address.words[3];
+        flow->address_delta = csum_delta32(tuple->v4.daddr, entry->v4.daddr);
+    } else {
+        entry->v6.saddr = tuple->v6.saddr;
+        entry->v6.daddr = backend->address;
+        flow->address_delta = nat_address_delta(&tuple->v6.daddr, &backend->address);
+    }
+}
+
 /* The tuple that answers a packet translated by `entry`: the key of the other direction. */
 static __always_inline void nat_answer_tuple(enum weir_family family,
                                              const union weir_any_flow *entry, __u8 protocol,

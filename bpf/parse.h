@@ -48,7 +48,6 @@ enum {
 
 #define WEIR_IP_FRAGMENT    0x3fff /* more fragments, or an offset (RFC 791) */
 #define WEIR_IP6_FRAGMENT   0xfff9 /* the same in a fragment header (RFC 8200, 4.5) */
-#define WEIR_MAX_TAGS       2      /* 802.1Q within 802.1ad */
 #define WEIR_MAX_EXTENSIONS 6      /* IPv6 extension headers that are walked over */
 
 /*
@@ -58,9 +57,11 @@ enum {
  */
 #define WEIR_OFFSET_MASK 0x1ff
 
-/* What parsing found. Offsets count from the start of the frame. */
+/* A packet, as parsing found it. Offsets count from the start of the frame. */
 struct weir_packet {
     union weir_any_tuple tuple;
+    __u64 now;       /* set by the entry program: when it came, ns */
+    __u32 ifindex;   /* set by the entry program: where it came from */
     __u32 seq;       /* TCP, host order */
     __u32 ack_seq;   /* TCP, host order */
     __u32 ip_length; /* header and payload, as the IP header gives them */
@@ -71,11 +72,6 @@ struct weir_packet {
     __u8 ttl;        /* or hop limit */
     __u8 tos;        /* IPv4 */
     __u8 zero[3];
-};
-
-struct weir_vlan_tag {
-    __be16 tci;
-    __be16 protocol;
 };
 
 struct weir_extension {
@@ -124,9 +120,8 @@ static __always_inline int parse_l4(const void *l4, const void *end, __u8 protoc
     return 0;
 }
 
-static __always_inline int parse_v4(const void *data, const void *end, __u32 offset,
-                                    struct weir_packet *packet) {
-    const struct iphdr *ip = (const struct iphdr *)((const __u8 *)data + offset);
+static __always_inline int parse_v4(const void *data, const void *end, struct weir_packet *packet) {
+    const struct iphdr *ip = (const struct iphdr *)((const __u8 *)data + ETH_HLEN);
     __u32 header;
 
     if ((const void *)(ip + 1) > end)
@@ -136,8 +131,7 @@ static __always_inline int parse_v4(const void *data, const void *end, __u32 off
         return 0;
     packet->tuple.v4.saddr = ip->saddr;
     packet->tuple.v4.daddr = ip->daddr;
-    packet->l3_offset = (__u16)offset;
-    packet->l4_offset = (__u16)(offset + header);
+    packet->l4_offset = (__u16)(ETH_HLEN + header);
     packet->ip_length = bpf_ntohs(ip->tot_len);
     packet->ttl = ip->ttl;
     packet->tos = ip->tos;
@@ -159,17 +153,15 @@ static __always_inline __u32 parse_extension(const struct weir_extension *extens
     }
 }
 
-static __always_inline int parse_v6(const void *data, const void *end, __u32 offset,
-                                    struct weir_packet *packet) {
-    const struct ipv6hdr *ip = (const struct ipv6hdr *)((const __u8 *)data + offset);
-    __u32 at = offset + sizeof(*ip);
+static __always_inline int parse_v6(const void *data, const void *end, struct weir_packet *packet) {
+    const struct ipv6hdr *ip = (const struct ipv6hdr *)((const __u8 *)data + ETH_HLEN);
+    __u32 at = ETH_HLEN + sizeof(*ip);
     __u8 next;
 
     if ((const void *)(ip + 1) > end || ip->version != 6)
         return 0;
     __builtin_memcpy(&packet->tuple.v6.saddr, &ip->saddr, sizeof(ip->saddr));
     __builtin_memcpy(&packet->tuple.v6.daddr, &ip->daddr, sizeof(ip->daddr));
-    packet->l3_offset = (__u16)offset;
     packet->ip_length = (__u32)sizeof(*ip) + bpf_ntohs(ip->payload_len);
     packet->ttl = ip->hop_limit;
     next = ip->nexthdr;
@@ -195,32 +187,26 @@ static __always_inline int parse_v6(const void *data, const void *end, __u32 off
 
 /*
  * The family of the frame's TCP segment or UDP datagram, whose headers then lie within [data, end)
- * and are described by `packet`; 0 when there is none.
+ * and are described by `packet`; 0 when there is none. `length` is that of the whole frame, of
+ * which [data, end) may be the beginning. Frames to a group of hosts are nobody's connection, and
+ * frames with a VLAN tag belong to the interface of that VLAN.
  */
-static __always_inline int parse_packet(const void *data, const void *end,
+static __always_inline int parse_packet(const void *data, const void *end, __u32 length,
                                         struct weir_packet *packet) {
     const struct ethhdr *eth = (const struct ethhdr *)data;
-    __u32 offset = sizeof(*eth);
-    __be16 protocol;
+    int family = 0;
 
-    if ((const void *)(eth + 1) > end)
+    if ((const void *)(eth + 1) > end || eth->h_dest[0] & 1)
         return 0;
-    protocol = eth->h_proto;
-    for (int i = 0; i < WEIR_MAX_TAGS; i++) {
-        const struct weir_vlan_tag *tag =
-            (const struct weir_vlan_tag *)((const __u8 *)data + offset);
-
-        if (protocol != bpf_htons(ETH_P_8021Q) && protocol != bpf_htons(ETH_P_8021AD))
-            break;
-        if ((const void *)(tag + 1) > end)
-            return 0;
-        protocol = tag->protocol;
-        offset += (__u32)sizeof(*tag);
-    }
     __builtin_memset(packet, 0, sizeof(*packet));
-    if (protocol == bpf_htons(ETH_P_IP))
-        return parse_v4(data, end, offset, packet) ? WEIR_V4 : 0;
-    if (protocol == bpf_htons(ETH_P_IPV6))
-        return parse_v6(data, end, offset, packet) ? WEIR_V6 : 0;
-    return 0;
+    packet->l3_offset = sizeof(*eth);
+    if (eth->h_proto == bpf_htons(ETH_P_IP) && parse_v4(data, end, packet))
+        family = WEIR_V4;
+    else if (eth->h_proto == bpf_htons(ETH_P_IPV6) && parse_v6(data, end, packet))
+        family = WEIR_V6;
+    /* what the IP header says must hold the L4 header, and be there */
+    if (packet->ip_length + sizeof(*eth) < (__u32)packet->l4_offset + packet->l4_header ||
+        packet->ip_length + sizeof(*eth) > length)
+        return 0;
+    return family;
 }

@@ -8,6 +8,9 @@
 /* Backends tried for a new flow before its tuple counts as taken. */
 enum { WEIR_OPEN_TRIES = 4 };
 
+/* <errno.h> is none of BPF's headers */
+enum { WEIR_EEXIST = 17 };
+
 static __always_inline struct weir_service *service_find(enum weir_family family,
                                                          const union weir_any_tuple *tuple) {
     struct weir_service_key key = {.port = tuple->head.dport, .protocol = tuple->head.protocol};
@@ -40,45 +43,6 @@ static __always_inline struct weir_backend *service_pick(__u32 service, __u32 ha
     return bpf_map_lookup_elem(&backends, id);
 }
 
-/* DNAT: the destination becomes the backend. */
-static __always_inline void service_forward(enum weir_family family,
-                                            const union weir_any_tuple *tuple,
-                                            const struct weir_backend *backend,
-                                            union weir_any_flow *entry) {
-    struct weir_flow *flow = &entry->flow;
-
-    flow->direction = WEIR_FORWARD;
-    flow->sport = tuple->head.sport;
-    flow->dport = backend->port;
-    flow->port_delta = csum_delta16(tuple->head.dport, backend->port);
-    if (family == WEIR_V4) {
-        entry->v4.saddr = tuple->v4.saddr;
-        entry->v4.daddr = backend->address.words[3];
-        flow->address_delta = csum_delta32(tuple->v4.daddr, entry->v4.daddr);
-    } else {
-        entry->v6.saddr = tuple->v6.saddr;
-        entry->v6.daddr = backend->address;
-        flow->address_delta = nat_address_delta(&tuple->v6.daddr, &backend->address);
-    }
-}
-
-static __always_inline int service_same_address(const struct weir_address *a,
-                                                const struct weir_address *b) {
-    return a->words[0] == b->words[0] && a->words[1] == b->words[1] && a->words[2] == b->words[2] &&
-           a->words[3] == b->words[3];
-}
-
-static __always_inline int service_same_target(enum weir_family family,
-                                               const union weir_any_flow *a,
-                                               const union weir_any_flow *b) {
-    if (a->flow.sport != b->flow.sport || a->flow.dport != b->flow.dport)
-        return 0;
-    if (family == WEIR_V4)
-        return a->v4.saddr == b->v4.saddr && a->v4.daddr == b->v4.daddr;
-    return service_same_address(&a->v6.saddr, &b->v6.saddr) &&
-           service_same_address(&a->v6.daddr, &b->v6.daddr);
-}
-
 /*
  * Claims the reply tuple for this flow alone (I4). An entry that is this flow's own (its forward
  * half was evicted) or has expired gives way; a live one does not.
@@ -91,7 +55,7 @@ static __always_inline enum weir_drop_reason service_claim(enum weir_family fami
     long error;
 
     if (owner) {
-        if (!service_same_target(family, owner, reply) &&
+        if (!flow_same_target(family, owner, reply) &&
             !flow_expired(&owner->flow, answer->head.protocol, now))
             return WEIR_DROP_TUPLE_IN_USE;
         flow_delete(family, answer);
@@ -99,8 +63,12 @@ static __always_inline enum weir_drop_reason service_claim(enum weir_family fami
     error = bpf_map_update_elem(flow_new_table(family), answer, reply, BPF_NOEXIST);
     if (!error)
         return WEIR_DROP_NONE;
-    return error == -17 /* EEXIST: another CPU was faster */ ? WEIR_DROP_TUPLE_IN_USE
-                                                             : WEIR_DROP_FLOW_TABLE_FULL;
+    if (error != -WEIR_EEXIST)
+        return WEIR_DROP_FLOW_TABLE_FULL;
+    /* another CPU was faster: with another packet of this very flow, or with another flow */
+    owner = flow_find(family, answer);
+    return owner && flow_same_target(family, owner, reply) ? WEIR_DROP_NONE
+                                                           : WEIR_DROP_TUPLE_IN_USE;
 }
 
 /*
@@ -118,13 +86,13 @@ static __always_inline enum weir_drop_reason service_enter(enum weir_family fami
     entry.flow.seen = now;
     entry.flow.service = backend->service;
     entry.flow.backend = id;
-    service_forward(family, tuple, backend, &entry);
+    nat_to_backend(family, tuple, backend, &entry);
     nat_answer_tuple(family, &entry, tuple->head.protocol, &answer);
     nat_turn(family, tuple, &entry);
     reason = service_claim(family, &answer, &entry, now);
     if (reason != WEIR_DROP_NONE)
         return reason;
-    service_forward(family, tuple, backend, &entry);
+    nat_to_backend(family, tuple, backend, &entry);
     return bpf_map_update_elem(flow_new_table(family), tuple, &entry, BPF_ANY)
                ? WEIR_DROP_FLOW_TABLE_FULL
                : WEIR_DROP_NONE;

@@ -4,11 +4,19 @@
  * interface the egress hook, where replies that the kernel sends or forwards are translated.
  */
 #include <linux/bpf.h>
+#include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/ingress.h"
+
+/* An skb can be sent out of any interface. */
+static __always_inline int hook_can_send(__u32 from, __u32 to) {
+    (void)from;
+    (void)to;
+    return 1;
+}
 
 /*
  * What parsing may read: headers up to the latest place where L4 can start. An skb with less in its
@@ -16,16 +24,27 @@
  */
 enum { WEIR_HEADERS = WEIR_OFFSET_MASK + 1 + sizeof(struct tcphdr) };
 
-/* Parses an skb whose headers may lie outside its linear part. */
+/*
+ * Parses an skb, whose headers may lie outside its linear part. Of one that is still to be cut into
+ * segments (GSO) the length to compare with an MTU is a segment's. A tag that the NIC took off
+ * belongs to the frame all the same.
+ */
 static __always_inline int tc_parse(struct __sk_buff *skb, struct weir_packet *packet) {
     __u32 wanted = skb->len < WEIR_HEADERS ? skb->len : WEIR_HEADERS;
     int family;
 
+    if (skb->vlan_present)
+        return 0;
     if (skb->data_end - skb->data < wanted && bpf_skb_pull_data(skb, wanted))
         return 0;
-    family = parse_packet((void *)(long)skb->data, (void *)(long)skb->data_end, packet);
-    if (family && skb->gso_size)
-        packet->ip_length = 0; /* it is cut to the MTU later: nothing to compare */
+    family = parse_packet((void *)(long)skb->data, (void *)(long)skb->data_end, skb->len, packet);
+    if (!family)
+        return 0;
+    if (skb->gso_size)
+        packet->ip_length =
+            packet->l4_offset - packet->l3_offset + packet->l4_header + skb->gso_size;
+    packet->now = world_now();
+    packet->ifindex = skb->ifindex;
     return family;
 }
 
@@ -100,11 +119,10 @@ static __always_inline int tc_forward(enum weir_family family, struct __sk_buff 
 static __always_inline int tc_ingress(enum weir_family family, struct __sk_buff *skb,
                                       const struct weir_packet *packet) {
     struct weir_decision decision;
-    __u64 now = world_now();
 
-    ingress_classify(family, packet, now, &decision);
+    ingress_classify(family, packet, &decision);
     if (decision.entry)
-        ingress_decide(family, skb, skb->ifindex, packet, now, &decision);
+        ingress_decide(family, skb, packet, &decision);
     if (decision.entry && decision.reason == WEIR_DROP_NONE && !decision.untouched &&
         !tc_rewrite(family, skb, packet, decision.entry))
         decision.reason = WEIR_DROP_REWRITE_FAILED;
@@ -123,12 +141,9 @@ static __always_inline int tc_ingress(enum weir_family family, struct __sk_buff 
 static __always_inline int tc_egress(enum weir_family family, struct __sk_buff *skb,
                                      const struct weir_packet *packet) {
     union weir_any_flow *entry = flow_find(family, &packet->tuple);
-    __u64 now;
 
-    if (!entry || entry->flow.direction != WEIR_REPLY)
-        return TC_ACT_OK;
-    now = world_now();
-    if (flow_expired(&entry->flow, packet->tuple.head.protocol, now))
+    if (!entry || entry->flow.direction != WEIR_REPLY ||
+        flow_expired(&entry->flow, packet->tuple.head.protocol, packet->now))
         return TC_ACT_OK;
     if (!tc_rewrite(family, skb, packet, entry)) {
         count_drop(WEIR_DROP_REWRITE_FAILED, entry->flow.service, entry->flow.backend);
@@ -136,8 +151,8 @@ static __always_inline int tc_egress(enum weir_family family, struct __sk_buff *
     }
 
     tc_count(skb, packet, &entry->flow, 0);
-    if (flow_due(&entry->flow, now))
-        flow_touch(family, packet, entry, now);
+    if (flow_due(&entry->flow, packet->now))
+        flow_touch(family, packet, entry);
     flow_track(family, packet, entry);
     return TC_ACT_OK;
 }
@@ -146,6 +161,10 @@ SEC("tc")
 int weir_tc_ingress(struct __sk_buff *skb) {
     struct weir_packet packet;
 
+    /* seen in passing, by a bridge port or in promiscuous mode; a test run's frames are for nobody
+     */
+    if (!options.replay && skb->pkt_type != PACKET_HOST)
+        return TC_ACT_OK;
     switch (tc_parse(skb, &packet)) {
         case WEIR_V4:
             return tc_ingress(WEIR_V4, skb, &packet);

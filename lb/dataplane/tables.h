@@ -23,6 +23,8 @@ struct MapFds {
     int rings = -1;
     int flows_new_v4 = -1;
     int flows_v4 = -1;
+    int flows_new_v6 = -1;
+    int flows_v6 = -1;
     int service_stats = -1;
     int backend_stats = -1;
     int drop_stats = -1;
