@@ -1,0 +1,251 @@
+#include "lb/replay/engine.h"
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "lb/model/plan.h"
+
+namespace weir {
+
+namespace {
+
+constexpr std::size_t kEthernet = 14;
+
+// The kernel refuses (EINVAL) to run XDP on a frame without a whole Ethernet header, and TC on one
+// whose IP header is cut short as well (net/bpf/test_run.c). Neither is more than the data path
+// needs to see before it looks for a service, so such a frame would pass untouched (I1).
+std::size_t least_bytes(ReplayHook hook, const Frame &frame) {
+    if (hook == ReplayHook::xdp_ingress || frame.bytes.size() < kEthernet)
+        return kEthernet;
+    const unsigned type = frame.bytes[12] << 8U | frame.bytes[13];
+    if (type == 0x0800)
+        return kEthernet + 20;
+    return type == 0x86dd ? kEthernet + 40 : kEthernet;
+}
+
+// The most that a test run takes. XDP: an IPv4 packet of any size, in fragments. TC: one page, less
+// the kernel's own (x86-64: 3,712). What is longer travels beside the program and is joined to it
+// again: the data path reads and writes headers only.
+constexpr std::size_t kMostXdp = kEthernet + 65535;
+constexpr std::size_t kMostTc = 3072;
+
+// Frames may grow (ICMP errors, tunnels).
+constexpr std::size_t kGrowth = 512;
+
+std::optional<Verdict> xdp_verdict(std::uint32_t answer) {
+    switch (answer) {
+        case XDP_PASS:
+            return Verdict::pass;
+        case XDP_TX:
+            return Verdict::tx;
+        case XDP_REDIRECT:
+            return Verdict::redirect;
+        case XDP_DROP:
+            return Verdict::drop;
+        default:
+            return std::nullopt;
+    }
+}
+
+std::optional<Verdict> tc_verdict(std::uint32_t answer) {
+    switch (static_cast<int>(answer)) {
+        case TC_ACT_OK:
+        case TC_ACT_UNSPEC:
+            return Verdict::pass;
+        case TC_ACT_REDIRECT:
+            return Verdict::redirect;
+        case TC_ACT_SHOT:
+            return Verdict::drop;
+        default:
+            return std::nullopt;
+    }
+}
+
+std::optional<std::string> name_of(const std::unordered_map<std::uint32_t, std::string> &names,
+                                   std::uint32_t id) {
+    const auto found = names.find(id);
+    return found == names.end() ? std::nullopt : std::optional(found->second);
+}
+
+}  // namespace
+
+std::string_view to_string(ReplayHook hook) {
+    switch (hook) {
+        case ReplayHook::xdp_ingress:
+            return "xdp_ingress";
+        case ReplayHook::tc_ingress:
+            return "tc_ingress";
+        case ReplayHook::tc_egress:
+            break;
+    }
+    return "tc_egress";
+}
+
+std::string_view to_string(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::pass:
+            return "pass";
+        case Verdict::tx:
+            return "tx";
+        case Verdict::redirect:
+            return "redirect";
+        case Verdict::drop:
+            break;
+    }
+    return "drop";
+}
+
+std::string_view to_string(FlowTrace flow) {
+    switch (flow) {
+        case FlowTrace::none:
+            return "none";
+        case FlowTrace::opened:
+            return "new";
+        case FlowTrace::established:
+            return "established";
+        case FlowTrace::reply:
+            break;
+    }
+    return "reply";
+}
+
+ReplayHook ingress_hook(const Config &config) {
+    return !config.interfaces.empty() && config.interfaces.front().hook == Hook::tc
+               ? ReplayHook::tc_ingress
+               : ReplayHook::xdp_ingress;
+}
+
+CpuPin::CpuPin() {
+    if (sched_getaffinity(0, sizeof before_, &before_) != 0)
+        return;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (std::size_t cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++)
+        if (CPU_ISSET(cpu, &before_))
+            CPU_SET(cpu, &one);
+    pinned_ = sched_setaffinity(0, sizeof one, &one) == 0;
+}
+
+CpuPin::~CpuPin() {
+    if (pinned_)
+        sched_setaffinity(0, sizeof before_, &before_);
+}
+
+Result<Engine> Engine::create(const Config &config) {
+    auto plan = make_plan({}, config);
+    if (!plan)
+        return tl::make_unexpected(plan.error());
+    auto objects = Objects::load({config.limits, std::nullopt, config.replay.mac});
+    if (!objects)
+        return tl::make_unexpected(objects.error());
+    Engine engine(std::move(*objects));
+    engine.mac_ = config.replay.mac;
+    engine.ingress_ = ingress_hook(config);
+    engine.egress_program_ = {engine.objects_.tc_egress(), kMostTc};
+    engine.ingress_program_ = {engine.objects_.tc_ingress(), kMostTc};
+    if (engine.ingress_ == ReplayHook::xdp_ingress) {
+        auto xdp = engine.objects_.xdp_ingress();
+        if (!xdp)
+            return tl::make_unexpected(xdp.error());
+        engine.ingress_program_ = {*xdp, kMostXdp};
+    }
+
+    Tables &tables = engine.objects_.tables();
+    auto ready =
+        tables.write_timeouts(config.timeouts).and_then([&] { return tables.apply(*plan); });
+    if (!ready)
+        return tl::make_unexpected(ready.error());
+    // a fresh map holds zeros, which would name service 0
+    if (auto cleared = tables.take_trace(); !cleared)
+        return tl::make_unexpected(cleared.error());
+    engine.name_everything(config, plan->result);
+    return engine;
+}
+
+// A plan's result has the order of the configuration.
+void Engine::name_everything(const Config &config, const TableState &state) {
+    for (std::size_t i = 0; i < state.services.size(); i++) {
+        services_[state.services[i].id] = config.services[i].name;
+        for (const BackendRow &backend : state.services[i].backends)
+            backends_[backend.id] = backend.endpoint.to_string();
+    }
+}
+
+ReplayHook Engine::hook_of(const Frame &frame) const {
+    const auto &mac = mac_.bytes;
+    const bool own = frame.bytes.size() >= kEthernet &&
+                     std::equal(mac.begin(), mac.end(), frame.bytes.begin() + 6);
+    return own ? ReplayHook::tc_egress : ingress_;
+}
+
+// Runs the hook's program on the frame's bytes and leaves there what it made of them.
+Result<std::uint32_t> Engine::test_run(ReplayHook hook, Frame &frame) {
+    const Program &program = hook == ReplayHook::tc_egress ? egress_program_ : ingress_program_;
+    const std::size_t head = std::min(frame.bytes.size(), program.most);
+    buffer_.resize(head + kGrowth);
+    // The packet's interface is the loopback's, 1, as XDP has it by default; TC must be told.
+    __sk_buff context{};
+    context.ingress_ifindex = 1;
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.bytes.data(),
+                .data_out = buffer_.data(), .data_size_in = static_cast<__u32>(head),
+                .data_size_out = static_cast<__u32>(buffer_.size()), .repeat = 1);
+    if (hook != ReplayHook::xdp_ingress) {
+        options.ctx_in = &context;
+        options.ctx_size_in = sizeof context;
+    }
+    if (const int error = bpf_prog_test_run_opts(program.fd, &options); error != 0)
+        return fail(Exit::refused, fmt::format("the kernel refuses to run {} on it: {}",
+                                               to_string(hook), std::strerror(-error)));
+    const auto grown =
+        static_cast<std::int64_t>(options.data_size_out) - static_cast<std::int64_t>(head);
+    frame.wire_length = static_cast<std::uint32_t>(frame.wire_length + grown);
+    buffer_.resize(options.data_size_out);
+    buffer_.insert(buffer_.end(), frame.bytes.begin() + static_cast<std::ptrdiff_t>(head),
+                   frame.bytes.end());
+    frame.bytes.swap(buffer_);
+    return options.retval;
+}
+
+Result<void> Engine::explain(Outcome &outcome) {
+    auto trace = objects_.tables().take_trace();
+    if (!trace)
+        return tl::make_unexpected(trace.error());
+    outcome.service = name_of(services_, trace->service);
+    outcome.backend = name_of(backends_, trace->backend);
+    outcome.flow = static_cast<FlowTrace>(trace->flow);
+    if (trace->reason != WEIR_DROP_NONE)
+        outcome.reason = std::string(drop_reason_name(trace->reason));
+    return {};
+}
+
+Result<Outcome> Engine::run(const Frame &frame) {
+    Outcome outcome;
+    outcome.hook = hook_of(frame);
+    outcome.frame = frame;
+    if (frame.bytes.size() < least_bytes(outcome.hook, frame))
+        return outcome;
+    if (auto set = objects_.tables().set_replay_time(frame.time); !set)
+        return tl::make_unexpected(set.error());
+    auto answer = test_run(outcome.hook, outcome.frame);
+    if (!answer)
+        return tl::make_unexpected(answer.error());
+    const auto verdict =
+        outcome.hook == ReplayHook::xdp_ingress ? xdp_verdict(*answer) : tc_verdict(*answer);
+    if (!verdict)
+        return fail(Exit::failed, fmt::format("{} answers {}: a defect of Weir, please report it "
+                                              "with the capture",
+                                              to_string(outcome.hook), *answer));
+    outcome.verdict = *verdict;
+    if (outcome.verdict == Verdict::drop)
+        outcome.frame.bytes.clear();
+    if (auto explained = explain(outcome); !explained)
+        return tl::make_unexpected(explained.error());
+    return outcome;
+}
+
+}  // namespace weir

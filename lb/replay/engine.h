@@ -1,0 +1,89 @@
+// Runs the programs of the data path on one frame after the other, in the kernel, through
+// BPF_PROG_TEST_RUN, with tables that the daemon's own code built from a configuration.
+#pragma once
+
+#include <sched.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "lb/config/config.h"
+#include "lb/dataplane/objects.h"
+#include "lb/replay/capture.h"
+#include "lb/result.h"
+
+namespace weir {
+
+enum class ReplayHook { xdp_ingress, tc_ingress, tc_egress };
+enum class Verdict { pass, tx, redirect, drop };
+enum class FlowTrace { none, opened, established, reply };
+
+std::string_view to_string(ReplayHook hook);  // "xdp_ingress", "tc_ingress", "tc_egress"
+std::string_view to_string(Verdict verdict);  // "pass", "tx", "redirect", "drop"
+std::string_view to_string(FlowTrace flow);   // "none", "new", "established", "reply"
+
+// What became of a frame.
+struct Outcome {
+    ReplayHook hook = ReplayHook::xdp_ingress;
+    Verdict verdict = Verdict::pass;
+    std::optional<std::string> reason;   // of a drop
+    std::optional<std::string> service;  // by name
+    std::optional<std::string> backend;  // "198.51.100.11:8443"
+    FlowTrace flow = FlowTrace::none;
+    Frame frame;  // as the data path left it; empty when it was dropped
+};
+
+// The hook that frames enter by: that of the first interface. `auto`, and a configuration without
+// interfaces, mean XDP.
+ReplayHook ingress_hook(const Config &config);
+
+// Keeps the thread on one CPU: LRU tables and counters are per CPU, and a replay is to be the same
+// every time.
+class CpuPin {
+  public:
+    CpuPin();
+    ~CpuPin();
+    CpuPin(const CpuPin &) = delete;
+    CpuPin &operator=(const CpuPin &) = delete;
+
+  private:
+    cpu_set_t before_{};
+    bool pinned_ = false;
+};
+
+class Engine {
+  public:
+    // Loads the data path, attached to nothing. Exit::refused when the system does not let it.
+    static Result<Engine> create(const Config &config);
+
+    // Runs one frame. Frames are meant to come in the order of their time. Fails when the kernel
+    // refuses the run, or with what no data path may answer (aborted): a defect.
+    Result<Outcome> run(const Frame &frame);
+
+  private:
+    // One program and what the kernel's test run of it takes.
+    struct Program {
+        int fd = -1;
+        std::size_t most = 0;  // bytes of a frame that it is run on
+    };
+
+    explicit Engine(Objects objects) : objects_(std::move(objects)) {}
+    void name_everything(const Config &config, const TableState &state);
+    ReplayHook hook_of(const Frame &frame) const;
+    Result<std::uint32_t> test_run(ReplayHook hook, Frame &frame);
+    Result<void> explain(Outcome &outcome);
+
+    Objects objects_;
+    MacAddress mac_;
+    ReplayHook ingress_ = ReplayHook::xdp_ingress;
+    Program ingress_program_;
+    Program egress_program_;
+    std::unordered_map<std::uint32_t, std::string> services_;  // id -> name
+    std::unordered_map<std::uint32_t, std::string> backends_;  // id -> address and port
+    std::vector<std::uint8_t> buffer_;
+};
+
+}  // namespace weir

@@ -1,0 +1,156 @@
+#include "lb/replay/replay.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "lb/replay/compare.h"
+
+namespace weir {
+
+namespace {
+
+// Refuses to write onto a file that is read, or onto one file twice.
+Result<void> check_paths(const ReplayOptions &options) {
+    std::vector<std::pair<std::string_view, std::string>> taken{{"-c", options.config},
+                                                                {"-r", options.input}};
+    if (options.expected)
+        taken.emplace_back("--expect", *options.expected);
+    const auto check = [&](std::string_view flag, const std::optional<std::string> &path) {
+        if (!path)
+            return Result<void>{};
+        for (const auto &[other, file] : taken) {
+            const bool streams = *path == "-" && file == "-" && other != "-r";
+            if (streams || (*path != "-" && file != "-" && same_file(*path, file)))
+                return Result<void>(fail(
+                    Exit::usage, fmt::format("{}: {} and {} are one file", *path, other, flag)));
+        }
+        taken.emplace_back(flag, *path);
+        return Result<void>{};
+    };
+    return check("-w", options.output).and_then([&] { return check("--json", options.report); });
+}
+
+// All files of a replay.
+class Replay {
+  public:
+    static Result<Replay> open(const ReplayOptions &options);
+
+    Result<ReplayResult> run(Engine &engine);
+
+  private:
+    explicit Replay(CaptureReader input) : input_(std::move(input)) {}
+    Result<void> frame(Engine &engine, std::uint64_t index, const Frame &in);
+    Result<void> report(const std::string &line);
+    Result<void> finish();
+
+    CaptureReader input_;
+    std::optional<CaptureWriter> output_;
+    std::optional<Comparison> comparison_;
+    std::optional<OutputFile> report_;
+    Summary summary_;
+};
+
+Result<Replay> Replay::open(const ReplayOptions &options) {
+    auto input = CaptureReader::open(options.input);
+    if (!input)
+        return tl::make_unexpected(input.error());
+    Replay replay(std::move(*input));
+    if (options.expected) {
+        auto expected = CaptureReader::open(*options.expected);
+        if (!expected)
+            return tl::make_unexpected(expected.error());
+        replay.comparison_.emplace(std::move(*expected));
+    }
+    if (options.output) {
+        auto output = CaptureWriter::create(*options.output, replay.input_.resolution());
+        if (!output)
+            return tl::make_unexpected(output.error());
+        replay.output_.emplace(std::move(*output));
+    }
+    if (options.report) {
+        auto report = OutputFile::create(*options.report);
+        if (!report)
+            return tl::make_unexpected(report.error());
+        replay.report_.emplace(std::move(*report));
+    }
+    return replay;
+}
+
+Result<void> Replay::report(const std::string &line) {
+    if (std::fputs(line.c_str(), report_->stream()) < 0 || std::fputc('\n', report_->stream()) < 0)
+        return fail(Exit::refused,
+                    fmt::format("{}: cannot write: {}", report_->path(), std::strerror(errno)));
+    return {};
+}
+
+Result<void> Replay::frame(Engine &engine, std::uint64_t index, const Frame &in) {
+    auto outcome = engine.run(in);
+    if (!outcome)
+        return fail(outcome.error().exit,
+                    fmt::format("{}: frame {}: {}", input_.path(), index, outcome.error().message));
+    summary_.add(in, *outcome);
+    Result<void> done;
+    if (report_)
+        done = report(report_line(index, in, *outcome, input_.resolution()));
+    if (outcome->verdict == Verdict::drop)
+        return done;
+    if (done && output_)
+        done = output_->write(outcome->frame);
+    if (done && comparison_)
+        done = comparison_->add(outcome->frame);
+    return done;
+}
+
+Result<void> Replay::finish() {
+    Result<void> done;
+    if (comparison_)
+        done = comparison_->finish();
+    if (done && output_)
+        done = output_->finish();
+    if (done && report_)
+        done = report_->commit();
+    return done;
+}
+
+Result<ReplayResult> Replay::run(Engine &engine) {
+    const auto start = std::chrono::steady_clock::now();
+    Frame in;
+    for (std::uint64_t index = 1;; index++) {
+        auto more = input_.next(in);
+        if (!more)
+            return tl::make_unexpected(more.error());
+        if (!*more)
+            break;
+        if (auto done = frame(engine, index, in); !done)
+            return tl::make_unexpected(done.error());
+    }
+    summary_.set_duration(std::chrono::steady_clock::now() - start);
+    if (auto done = finish(); !done)
+        return tl::make_unexpected(done.error());
+    ReplayResult result{summary_, 0, {}};
+    if (comparison_) {
+        result.differences = comparison_->differences();
+        result.difference_lines = comparison_->report();
+    }
+    return result;
+}
+
+}  // namespace
+
+Result<ReplayResult> replay(const Config &config, const ReplayOptions &options) {
+    if (auto checked = check_paths(options); !checked)
+        return tl::make_unexpected(checked.error());
+    auto files = Replay::open(options);
+    if (!files)
+        return tl::make_unexpected(files.error());
+    const CpuPin pin;
+    auto engine = Engine::create(config);
+    if (!engine)
+        return tl::make_unexpected(engine.error());
+    return files->run(*engine);
+}
+
+}  // namespace weir

@@ -1,0 +1,33 @@
+// weir replay: a capture through the data path.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lb/config/config.h"
+#include "lb/replay/report.h"
+#include "lb/result.h"
+
+namespace weir {
+
+struct ReplayOptions {
+    std::string config;                   // file
+    std::string input;                    // capture; "-": standard input
+    std::optional<std::string> output;    // capture; "-": standard output
+    std::optional<std::string> expected;  // capture to compare with
+    std::optional<std::string> report;    // JSON lines
+};
+
+struct ReplayResult {
+    Summary summary;
+    std::uint64_t differences = 0;  // frames; 0 when nothing was compared
+    std::vector<std::string> difference_lines;
+};
+
+// Runs options.input through a data path built from `config`. The output and the report are written
+// when the whole capture went through, and only then; a difference is no error here.
+Result<ReplayResult> replay(const Config &config, const ReplayOptions &options);
+
+}  // namespace weir

@@ -1,0 +1,202 @@
+#include "lb/replay/compare.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lb/replay/fields.h"
+#include "tests/support/captures.h"
+#include "tests/support/temp.h"
+
+namespace weir::test {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+Segment segment(Protocol protocol = Protocol::tcp) {
+    Segment one;
+    one.source = *Endpoint::parse("203.0.113.2:40000");
+    one.destination = *Endpoint::parse("192.0.2.10:80");
+    one.protocol = protocol;
+    one.payload = {1, 2, 3, 4};
+    return one;
+}
+
+// "field: got, expected wanted" for every difference.
+std::vector<std::string> differences(const Bytes &got, const Bytes &expected) {
+    std::vector<std::string> lines;
+    for (const auto &one : compare_frames(frame_at({}, got), frame_at({}, expected)))
+        lines.push_back(one.field + ": " + one.got + ", expected " + one.expected);
+    return lines;
+}
+
+TEST(CompareFrames, EqualFramesDoNotDiffer) {
+    EXPECT_THAT(differences(build(segment()), build(segment())), IsEmpty());
+    EXPECT_THAT(differences({}, {}), IsEmpty());
+}
+
+TEST(CompareFrames, NamesAddressesAndPortsAsTsharkDoes) {
+    auto other = segment();
+    other.destination_mac = *MacAddress::parse("02:00:c6:33:64:0b");
+    other.destination = *Endpoint::parse("198.51.100.11:8443");
+    other.ttl = 63;
+    EXPECT_THAT(differences(build(segment()), build(other)),
+                ElementsAre("eth.dst: 02:00:00:00:00:01, expected 02:00:c6:33:64:0b",
+                            "ip.ttl: 64, expected 63", HasSubstr("ip.checksum: 0x"),
+                            "ip.dst: 192.0.2.10, expected 198.51.100.11",
+                            "tcp.dstport: 80, expected 8443", HasSubstr("tcp.checksum: 0x")));
+    other = segment();
+    other.source_mac = *MacAddress::parse("02:00:00:00:00:bb");
+    other.source = *Endpoint::parse("203.0.113.3:40001");
+    EXPECT_THAT(differences(build(segment()), build(other)),
+                ElementsAre("eth.src: 02:00:00:00:00:aa, expected 02:00:00:00:00:bb",
+                            HasSubstr("ip.checksum"), "ip.src: 203.0.113.2, expected 203.0.113.3",
+                            "tcp.srcport: 40000, expected 40001", HasSubstr("tcp.checksum")));
+}
+
+TEST(CompareFrames, NamesTheFieldsOfUdp) {
+    auto other = segment(Protocol::udp);
+    other.source.port = 53;
+    other.destination.port = 54;
+    EXPECT_THAT(differences(build(segment(Protocol::udp)), build(other)),
+                ElementsAre("udp.srcport: 40000, expected 53", "udp.dstport: 80, expected 54",
+                            HasSubstr("udp.checksum: 0x")));
+}
+
+TEST(CompareFrames, NamesTheFirstByteOfThePayload) {
+    auto bytes = build(segment(Protocol::udp));
+    auto other = bytes;
+    other[44] = 0xaa;
+    other[45] = 0xbb;
+    EXPECT_THAT(differences(bytes, other),
+                ElementsAre("payload at offset 44: 0x03, expected 0xaa"));
+}
+
+TEST(CompareFrames, NamesLengths) {
+    const auto bytes = build(segment());
+    auto longer = bytes;
+    longer.push_back(9);
+    EXPECT_THAT(differences(bytes, longer),
+                ElementsAre("frame.len: 58, expected 59", "frame.cap_len: 58, expected 59",
+                            "payload at offset 58: nothing, expected 0x09"));
+}
+
+TEST(CompareFrames, NamesTheTime) {
+    const auto found = compare_frames(frame_at(nanoseconds(1), {}), frame_at({}, {}));
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found[0].field, "frame.time_epoch");
+    EXPECT_EQ(found[0].got, "1700000000.000000001");
+}
+
+TEST(CompareFrames, LooksNoFurtherThanBothHaveTheSameHeaders) {
+    const auto tcp = build(segment());
+    auto udp = tcp;
+    udp[23] = 17;  // the rest is no UDP header
+    udp[34] = 0x77;
+    EXPECT_THAT(differences(tcp, udp), ElementsAre("ip.proto: 6, expected 17",
+                                                   "payload at offset 34: 0x9c, expected 0x77"));
+    auto arp = tcp;
+    arp[13] = 6;
+    arp[30] = 1;
+    EXPECT_THAT(differences(tcp, arp), ElementsAre("eth.type: 0x0800, expected 0x0806",
+                                                   "payload at offset 30: 0xc0, expected 0x01"));
+}
+
+// Whatever byte is changed, wherever the frame ends, the difference is seen.
+TEST(CompareFrames, SeesEveryByte) {
+    auto with_options = segment();
+    with_options.ip_options = {1, 1, 1, 0};
+    auto fragment = segment();
+    fragment.fragment = 0x2001;
+    for (const auto &whole : {build(segment()), build(segment(Protocol::udp)), build(with_options),
+                              build(fragment), Bytes(13, 0), Bytes(33, 8)})
+        for (std::size_t length = whole.size(); length > 0; length--) {
+            const Bytes frame(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length));
+            for (std::size_t i = 0; i < length; i++) {
+                auto changed = frame;
+                changed[i] ^= 0x10U;
+                EXPECT_FALSE(differences(frame, changed).empty()) << length << " bytes, byte " << i;
+            }
+        }
+}
+
+class ComparisonTest : public ::testing::Test {
+  protected:
+    // What is said when `got` comes out and `expected` was to.
+    std::vector<std::string> compare(const std::vector<Frame> &got,
+                                     const std::vector<Frame> &expected) {
+        const auto file = (folder_.path() / "golden.pcap").string();
+        write_capture(file, expected);
+        Comparison comparison(*CaptureReader::open(file));
+        for (const Frame &frame : got)
+            EXPECT_TRUE(comparison.add(frame));
+        EXPECT_TRUE(comparison.finish());
+        differences_ = comparison.differences();
+        std::vector<std::string> lines;
+        for (auto line : comparison.report()) {
+            if (const auto at = line.find(file); at != std::string::npos)
+                line.replace(at, file.size(), "golden");
+            lines.push_back(line);
+        }
+        return lines;
+    }
+    static Frame frame(int index, std::uint8_t content = 0) {
+        Bytes bytes(20, content);
+        bytes[0] = static_cast<std::uint8_t>(index);
+        return frame_at(milliseconds(index), bytes);
+    }
+
+    TempDir folder_;
+    std::uint64_t differences_ = 0;
+};
+
+TEST_F(ComparisonTest, SaysNothingWhereNothingDiffers) {
+    EXPECT_THAT(compare({frame(1), frame(2)}, {frame(1), frame(2)}), IsEmpty());
+    EXPECT_THAT(compare({}, {}), IsEmpty());
+    EXPECT_EQ(differences_, 0U);
+}
+
+TEST_F(ComparisonTest, NumbersTheFrameThatDiffers) {
+    EXPECT_THAT(compare({frame(1), frame(2, 7)}, {frame(1), frame(2, 8)}),
+                ElementsAre("frame 2 at 1700000000.002000 differs from golden frame 2:",
+                            HasSubstr("  eth.dst: 02:07:"), HasSubstr("  eth.src"),
+                            "  eth.type: 0x0707, expected 0x0808",
+                            "  payload at offset 14: 0x07, expected 0x08"));
+    EXPECT_EQ(differences_, 1U);
+}
+
+TEST_F(ComparisonTest, NamesFramesThatAreMissingWhereverTheyAre) {
+    EXPECT_THAT(compare({frame(2), frame(4)}, {frame(1), frame(2), frame(3), frame(4), frame(5)}),
+                ElementsAre("golden frame 1 at 1700000000.001000, 20 bytes, did not come out",
+                            "golden frame 3 at 1700000000.003000, 20 bytes, did not come out",
+                            "golden frame 5 at 1700000000.005000, 20 bytes, did not come out"));
+    EXPECT_EQ(differences_, 3U);
+}
+
+TEST_F(ComparisonTest, NamesFramesThatAreTooMany) {
+    EXPECT_THAT(compare({frame(1), frame(2), frame(3)}, {frame(2)}),
+                ElementsAre("frame 1 at 1700000000.001000, 20 bytes, is not in golden",
+                            "frame 3 at 1700000000.003000, 20 bytes, is not in golden"));
+    EXPECT_EQ(differences_, 2U);
+}
+
+TEST_F(ComparisonTest, TheSameFrameAtAnotherTimeDiffersInItsTime) {
+    auto late = frame(1);
+    late.time += milliseconds(1);
+    EXPECT_THAT(compare({late}, {frame(1)}),
+                ElementsAre(HasSubstr("frame 1 at"), HasSubstr("frame.time_epoch")));
+}
+
+TEST_F(ComparisonTest, DescribesTenFramesAndCountsTheRest) {
+    std::vector<Frame> got;
+    for (int i = 0; i < 100; i++)
+        got.push_back(frame(i));
+    EXPECT_EQ(compare(got, {}).size(), 10U);
+    EXPECT_EQ(differences_, 100U);
+}
+
+}  // namespace
+}  // namespace weir::test
