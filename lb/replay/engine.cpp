@@ -22,7 +22,7 @@ constexpr std::size_t kEthernet = 14;
 std::size_t least_bytes(ReplayHook hook, const Frame &frame) {
     if (hook == ReplayHook::xdp_ingress || frame.bytes.size() < kEthernet)
         return kEthernet;
-    const unsigned type = frame.bytes[12] << 8U | frame.bytes[13];
+    const unsigned type = static_cast<unsigned>(frame.bytes[12]) << 8U | frame.bytes[13];
     if (type == 0x0800)
         return kEthernet + 20;
     return type == 0x86dd ? kEthernet + 40 : kEthernet;
