@@ -28,6 +28,8 @@ class AdminApi {
     ~AdminApi();  // ends a walk of the flows that is under way
     AdminApi(const AdminApi &) = delete;
     AdminApi &operator=(const AdminApi &) = delete;
+    AdminApi(AdminApi &&) = delete;
+    AdminApi &operator=(AdminApi &&) = delete;
 
     void handle(const HttpRequest &request, const HttpRespond &respond);
 

@@ -44,7 +44,7 @@ Json status_document(const DaemonInfo &info, const Snapshot &snapshot,
     for (const auto &interface : info.interfaces)
         interfaces.push_back(interface_document(interface));
     auto drops = Json::object();
-    for (std::uint8_t reason = 0; reason < snapshot.drops.size(); reason++)
+    for (std::uint8_t reason = 0; reason < WEIR_DROP_REASONS; reason++)
         drops[std::string(drop_reason_name(reason))] = snapshot.drops[reason];
 
     return {{"version", info.version},

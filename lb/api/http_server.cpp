@@ -34,6 +34,8 @@ class Session : public std::enable_shared_from_this<Session> {
     ~Session() { --*open_; }
     Session(const Session &) = delete;
     Session &operator=(const Session &) = delete;
+    Session(Session &&) = delete;
+    Session &operator=(Session &&) = delete;
 
     void read() {
         parser_.emplace();

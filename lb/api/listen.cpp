@@ -90,7 +90,7 @@ Result<void> SocketFile::make_parents() {
         if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST)
             return fail(Exit::refused, fmt::format("cannot make the folder {}: {}", folder.string(),
                                                    std::strerror(errno)));
-        made_.push_back(folder);
+        made_.insert(made_.begin(), folder);
     }
     return {};
 }
@@ -121,8 +121,8 @@ void SocketFile::remove() noexcept {
         *identity_ == std::pair<unsigned long, unsigned long>(seen.st_dev, seen.st_ino))
         ::unlink(path_.c_str());
     identity_.reset();
-    for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder)
-        ::rmdir(folder->c_str());  // refuses when it is not empty, as it should
+    for (const auto &folder : made_)
+        ::rmdir(folder.c_str());  // refuses when it is not empty, as it should
     made_.clear();
 }
 

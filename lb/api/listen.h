@@ -46,7 +46,7 @@ class SocketFile {
   private:
     std::filesystem::path path_;
     std::optional<std::pair<unsigned long, unsigned long>> identity_;  // device, inode
-    std::vector<std::filesystem::path> made_;                          // outermost first
+    std::vector<std::filesystem::path> made_;                          // innermost first
 };
 
 struct UnixListener {

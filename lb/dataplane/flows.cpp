@@ -17,7 +17,10 @@ namespace {
 // Entries read with one system call.
 constexpr std::uint32_t kBatch = 4096;
 
-std::chrono::nanoseconds monotonic_now() {
+// The data path's clock: a replay brings its own.
+std::chrono::nanoseconds data_path_now(const weir_settings &settings) {
+    if (settings.replay_now != 0)
+        return std::chrono::nanoseconds(static_cast<std::int64_t>(settings.replay_now));
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
     return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
@@ -65,7 +68,7 @@ Result<bool> visit_table(int fd, std::string_view name, const weir_settings &set
                                                    std::strerror(errno)));
         first = false;
         last = error != 0;
-        const auto now = monotonic_now();
+        const auto now = data_path_now(settings);
         for (std::uint32_t i = 0; i < count; ++i) {
             if (values[i].flow.direction != WEIR_FORWARD)
                 continue;

@@ -8,6 +8,7 @@
 #include <net/if_arp.h>
 #include <netlink/netlink.h>
 #include <netlink/route/classifier.h>
+#include <netlink/route/qdisc.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -73,6 +74,24 @@ Result<bool> clsact_has_filters(unsigned ifindex) {
             return true;
     }
     return false;
+}
+
+Result<std::string> ingress_qdisc_kind(unsigned ifindex) {
+    const std::unique_ptr<nl_sock, SocketDeleter> socket(nl_socket_alloc());
+    if (!socket || nl_connect(socket.get(), NETLINK_ROUTE) != 0)
+        return fail(Exit::refused, "cannot open a netlink socket");
+    nl_cache *found = nullptr;
+    const int error = rtnl_qdisc_alloc_cache(socket.get(), &found);
+    const std::unique_ptr<nl_cache, CacheDeleter> cache(found);
+    if (error != 0)
+        return fail(Exit::refused, fmt::format("cannot list the qdiscs: {}", nl_geterror(error)));
+    rtnl_qdisc *qdisc =
+        rtnl_qdisc_get_by_parent(cache.get(), static_cast<int>(ifindex), TC_H_INGRESS);
+    if (qdisc == nullptr)
+        return std::string();
+    std::string kind = rtnl_tc_get_kind(TC_CAST(qdisc));
+    rtnl_qdisc_put(qdisc);
+    return kind;
 }
 
 }  // namespace weir

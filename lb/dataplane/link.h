@@ -16,4 +16,8 @@ bool link_is_ethernet(const std::string &interface);
 // Whether the clsact qdisc of the interface holds any filter, ours or others'.
 Result<bool> clsact_has_filters(unsigned ifindex);
 
+// The kind of the qdisc where clsact goes ("clsact", "ingress"); empty when there is none. An
+// ingress qdisc takes filters for egress without a word and runs them on ingress.
+Result<std::string> ingress_qdisc_kind(unsigned ifindex);
+
 }  // namespace weir

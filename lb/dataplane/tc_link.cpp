@@ -68,6 +68,14 @@ Result<void> tc_attach(const std::string &interface, unsigned ifindex, TcSide si
     both.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
     if (const int error = bpf_tc_hook_create(&both); error != 0 && error != -EEXIST)
         return tc_error("make a clsact qdisc for", interface, side, std::strerror(-error));
+    const auto kind = ingress_qdisc_kind(ifindex);
+    if (!kind)
+        return tl::make_unexpected(kind.error());
+    if (*kind != "clsact")
+        return tc_error("attach to", interface, side,
+                        fmt::format("a qdisc of kind {0} stands where clsact must be: remove it "
+                                    "first (tc qdisc del dev {1} {0})",
+                                    *kind, interface));
 
     if (holder_of(ifindex, side, flows_map_id) == Holder::other)
         return tc_error("attach to", interface, side,
@@ -79,10 +87,7 @@ Result<void> tc_attach(const std::string &interface, unsigned ifindex, TcSide si
     options.prog_fd = program;
     options.flags = BPF_TC_F_REPLACE;
     if (const int error = bpf_tc_attach(&hook, &options); error != 0)
-        return tc_error("attach to", interface, side,
-                        error == -EINVAL || error == -ENOENT
-                            ? "an ingress qdisc stands where clsact must be"
-                            : std::strerror(-error));
+        return tc_error("attach to", interface, side, std::strerror(-error));
     return {};
 }
 

@@ -100,7 +100,7 @@ void append_backends(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
 void append_drops(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
     auto drops = family("weir_drops_total", "Packets dropped, each under exactly one reason.",
                         MetricType::Counter);
-    for (std::uint8_t reason = 0; reason < snapshot.drops.size(); reason++)
+    for (std::uint8_t reason = 0; reason < WEIR_DROP_REASONS; reason++)
         add(drops, {{"reason", std::string(drop_reason_name(reason))}}, snapshot.drops[reason]);
     all.push_back(std::move(drops));
 }

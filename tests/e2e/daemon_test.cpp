@@ -111,6 +111,7 @@ TEST_F(DaemonLife, AnswersWhatItCannotServeWithTheRightStatus) {
 TEST_F(DaemonLife, ManySilentConnectionsAreBoundedAndHurtNobodyElse) {
     const auto daemon = start(write_config(Settings{}.text()));
     std::vector<std::unique_ptr<Client>> silent;
+    silent.reserve(100);
     for (int i = 0; i < 100; i++)
         silent.push_back(std::make_unique<Client>(world().weir, Protocol::tcp,
                                                   *Endpoint::parse("127.0.0.1:9470")));

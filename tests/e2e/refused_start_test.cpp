@@ -52,7 +52,7 @@ TEST_F(RefusedStart, MissingInterfaceNamesItsPlace) {
     const auto file = write_config(Settings{.interfaces = "lb0 eth9"}.text());
     expect_refused_and_clean(
         weir({"run", "-c", file}), 3,
-        file + ":3:12: interface eth9 does not exist (ip link shows those that do)");
+        file + ":3:5: interface eth9 does not exist (ip link shows those that do)");
 }
 
 TEST_F(RefusedStart, NoInterfaceAtAll) {
@@ -88,7 +88,9 @@ TEST_F(RefusedStart, AttachmentThatFailsHalfWayTakesEverythingBack) {
     // lb0 and lb1 can be attached to, and then lb2 cannot: an ingress qdisc stands in the way
     world().weir.command("tc qdisc add dev lb2 ingress");
     const auto file = write_config(Settings{}.text());
-    expect_refused_and_clean(weir({"run", "-c", file}), 3, "lb2");
+    expect_refused_and_clean(weir({"run", "-c", file}), 3, "(tc qdisc del dev lb2 ingress)");
+    EXPECT_NE(world().weir.output("tc qdisc show dev lb2").find("ingress"), std::string::npos)
+        << "what others put there is theirs";
 }
 
 TEST_F(RefusedStart, ApiSocketThatIsAnotherFile) {

@@ -36,6 +36,8 @@ class Process {
     ~Process();
     Process(const Process &) = delete;
     Process &operator=(const Process &) = delete;
+    Process(Process &&) = delete;
+    Process &operator=(Process &&) = delete;
 
     pid_t pid() const { return pid_; }
     bool running();

@@ -20,6 +20,8 @@ class EchoServer {
     ~EchoServer();
     EchoServer(const EchoServer &) = delete;
     EchoServer &operator=(const EchoServer &) = delete;
+    EchoServer(EchoServer &&) = delete;
+    EchoServer &operator=(EchoServer &&) = delete;
 
   private:
     void serve();

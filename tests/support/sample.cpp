@@ -1,0 +1,65 @@
+#include "tests/support/sample.h"
+
+namespace weir::test {
+
+Snapshot sample_snapshot() {
+    Snapshot snapshot;
+    snapshot.services.push_back({"web",
+                                 *Endpoint::parse("192.0.2.10:443"),
+                                 Protocol::tcp,
+                                 Mode::dnat,
+                                 Scheduler::maglev,
+                                 {30, 3000, 20, 2000, 5},
+                                 {}});
+    snapshot.services.back().backends = {
+        {*Endpoint::parse("198.51.100.11:8443"), 100, 0.75, {18, 1800, 12, 1200, 3}},
+        {*Endpoint::parse("198.51.100.12:8443"), 0, 0.25, {12, 1200, 8, 800, 2}}};
+    snapshot.services.push_back({"dns",
+                                 *Endpoint::parse("192.0.2.10:53"),
+                                 Protocol::udp,
+                                 Mode::dnat,
+                                 Scheduler::maglev,
+                                 {1, 74, 1, 90, 1},
+                                 {}});
+    snapshot.services.back().backends = {
+        {*Endpoint::parse("198.51.100.13:53"), 7, 1, {9007199254740991, 74, 1, 90, 1}}};
+    for (std::size_t reason = 0; reason < snapshot.drops.size(); reason++)
+        snapshot.drops[reason] = 100 + reason;
+    return snapshot;
+}
+
+DaemonInfo sample_info() {
+    using std::chrono::seconds;
+    using std::chrono::system_clock;
+    DaemonInfo info;
+    info.version = "1.2.3";
+    info.pid = 4711;
+    info.started = system_clock::time_point(seconds(1700000000));
+    info.instance = "blue";
+    info.config_file = "/etc/weir/weir.yaml";
+    info.interfaces = {{"eth0", 2, Hook::xdp, XdpMode::native, ""},
+                       {"eth1", 3, Hook::tc, XdpMode::native, "driver veth"}};
+    info.reload.last_success = system_clock::time_point(seconds(1700000100));
+    return info;
+}
+
+Inventory sample_inventory() {
+    Inventory inventory;
+    std::uint32_t id = 7;
+    for (const auto &service : sample_snapshot().services) {
+        InventoryService known{service.name,
+                               service.mode,
+                               service.scheduler,
+                               {id, service.vip, service.protocol, {}},
+                               {}};
+        for (const auto &backend : service.backends) {
+            known.row.backends.push_back({id * 10, backend.endpoint, backend.weight});
+            known.shares.push_back(backend.share);
+        }
+        inventory.services.push_back(std::move(known));
+        id += 2;
+    }
+    return inventory;
+}
+
+}  // namespace weir::test

@@ -1,0 +1,209 @@
+// The HTTP server and the API's client, over a real Unix socket.
+#include "lb/api/http_server.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "lb/api/client.h"
+#include "lb/dataplane/fd.h"
+#include "tests/support/process.h"
+#include "tests/support/temp.h"
+
+namespace weir {
+namespace {
+
+constexpr HttpLimits kTight{2, 1024, std::chrono::seconds(1)};
+
+class Served : public testing::Test {
+  protected:
+    void serve(const HttpHandler &handler, const HttpLimits &limits = {}) {
+        auto listener = listen_unix(loop_, path(), "api.socket");
+        ASSERT_TRUE(listener) << listener.error().message;
+        file_.emplace(std::move(listener->file));
+        server_.emplace(loop_, std::move(listener->acceptor), handler, limits);
+        thread_ = std::thread([this] { loop_.run(); });
+    }
+    void TearDown() override {
+        loop_.stop();
+        if (thread_.joinable())
+            thread_.join();
+    }
+    std::string path() const { return (folder_.path() / "api.sock").string(); }
+
+    Fd connect() const {
+        Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_un address{AF_UNIX, {}};
+        path().copy(address.sun_path, sizeof address.sun_path - 1);
+        EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr *>(&address), sizeof address),
+                  0);
+        const timeval patience{10, 0};
+        ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        return socket;
+    }
+    // Everything that comes until the server closes.
+    static std::string rest(const Fd &socket) {
+        std::string all;
+        char block[1024];
+        for (ssize_t got = 0; (got = ::recv(socket.get(), block, sizeof block, 0)) > 0;)
+            all.append(block, static_cast<std::size_t>(got));
+        return all;
+    }
+    static void say(const Fd &socket, const std::string &text) {
+        ASSERT_EQ(::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL),
+                  static_cast<ssize_t>(text.size()));
+    }
+
+    test::TempDir folder_;
+    boost::asio::io_context loop_;
+    std::optional<SocketFile> file_;
+    std::optional<HttpServer> server_;
+    std::thread thread_;
+};
+
+void answer_path(const HttpRequest &request, const HttpRespond &respond) {
+    respond({200, "application/json", Json{{"path", request.path}}.dump()});
+}
+
+TEST_F(Served, ClientGetsTheDocument) {
+    serve(answer_path);
+    const auto document = api_get(path(), "/v1/status");
+    ASSERT_TRUE(document) << document.error().message;
+    EXPECT_EQ((*document)["path"], "/v1/status");
+}
+
+TEST_F(Served, ClientTellsARefusalFromAFailure) {
+    serve([](const HttpRequest &request, const HttpRespond &respond) {
+        respond({request.path == "/400" ? 400U : 500U, "application/json", R"({"error":"why"})"});
+    });
+    EXPECT_EQ(api_get(path(), "/400").error().exit, Exit::usage);
+    EXPECT_EQ(api_get(path(), "/400").error().message, "why");
+    EXPECT_EQ(api_get(path(), "/500").error().exit, Exit::failed);
+}
+
+TEST_F(Served, ClientSaysThatNobodyIsThere) {
+    const auto document = api_get(path(), "/v1/status");
+    ASSERT_FALSE(document);
+    EXPECT_EQ(document.error().exit, Exit::refused);
+    EXPECT_EQ(document.error().message.find("no weir daemon answers at " + path()), 0U);
+    EXPECT_FALSE(api_get(std::string(200, 'x'), "/v1/status"));
+}
+
+TEST_F(Served, AnAnswerMayComeLater) {
+    serve([this](const HttpRequest &, const HttpRespond &respond) {
+        boost::asio::post(loop_, [respond] { respond({200, "application/json", "7"}); });
+    });
+    EXPECT_EQ(*api_get(path(), "/"), 7);
+}
+
+TEST_F(Served, AHandlerThatThrowsIsAnInternalError) {
+    serve([](const HttpRequest &, const HttpRespond &) { throw std::runtime_error("secret"); });
+    const auto socket = connect();
+    say(socket, "GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
+    const auto answer = rest(socket);
+    EXPECT_EQ(answer.find("HTTP/1.1 500 "), 0U) << answer;
+    EXPECT_EQ(answer.find("secret"), std::string::npos) << answer;
+}
+
+TEST_F(Served, AConnectionServesManyRequests) {
+    serve(answer_path);
+    const auto socket = connect();
+    say(socket, "GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\nConnection: close\r\n\r\n");
+    const auto answers = rest(socket);
+    EXPECT_NE(answers.find("/1"), std::string::npos) << answers;
+    EXPECT_NE(answers.find("/2"), std::string::npos) << answers;
+}
+
+TEST_F(Served, WhatIsNoRequestIsRefused) {
+    serve(answer_path, kTight);
+    for (const std::string &text : {std::string("garbage\r\n\r\n"),
+                                    "GET /x HTTP/1.1\r\nX: " + std::string(2000, 'x') + "\r\n\r\n",
+                                    std::string("GET /x HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"),
+                                    std::string("GET %zz HTTP/1.1\r\nConnection: close\r\n\r\n")}) {
+        const auto socket = connect();
+        say(socket, text);
+        const auto answer = rest(socket);
+        EXPECT_EQ(answer.find("HTTP/1.1 400 "), 0U) << text << "\n" << answer;
+    }
+    const auto socket = connect();
+    say(socket, "PUT /x HTTP/1.1\r\nConnection: close\r\n\r\n");
+    EXPECT_EQ(rest(socket).find("HTTP/1.1 405 "), 0U);
+}
+
+TEST_F(Served, ASilentPeerIsDisconnected) {
+    serve(answer_path, kTight);
+    const auto socket = connect();
+    say(socket, "GET / HT");
+    const auto before = std::chrono::steady_clock::now();
+    EXPECT_EQ(rest(socket), "");
+    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(5));
+}
+
+TEST_F(Served, OneConnectionTooManyIsClosedAndLaterOnesAreServed) {
+    serve(answer_path, kTight);
+    {
+        const auto first = connect();
+        const auto second = connect();
+        const auto third = connect();
+        EXPECT_EQ(rest(third), "");
+        say(first, "GET /1 HTTP/1.1\r\nConnection: close\r\n\r\n");
+        EXPECT_EQ(rest(first).find("HTTP/1.1 200 "), 0U);
+    }
+    EXPECT_TRUE(test::eventually([&] { return api_get(path(), "/").has_value(); }));
+}
+
+TEST(SocketFile, GoesWithItsOwnerAndTheFoldersMadeForIt) {
+    const test::TempDir folder;
+    boost::asio::io_context loop;
+    const auto path = folder.path() / "a" / "b" / "weir.sock";
+    {
+        const auto listener = listen_unix(loop, path, "api.socket");
+        ASSERT_TRUE(listener) << listener.error().message;
+        struct stat seen {};
+        ASSERT_EQ(::stat(path.c_str(), &seen), 0);
+        EXPECT_EQ(seen.st_mode & 0777, 0660U);
+    }
+    EXPECT_FALSE(std::filesystem::exists(folder.path() / "a"));
+    std::filesystem::create_directory(folder.path() / "a");
+    EXPECT_TRUE(listen_unix(loop, folder.path() / "a" / "weir.sock", "api.socket"));
+    EXPECT_TRUE(std::filesystem::exists(folder.path() / "a")) << "it was there before";
+}
+
+TEST(SocketFile, LeavesAFileThatTookItsPlace) {
+    const test::TempDir folder;
+    boost::asio::io_context loop;
+    const auto path = folder.path() / "weir.sock";
+    {
+        const auto listener = listen_unix(loop, path, "api.socket");
+        ASSERT_TRUE(listener);
+        std::filesystem::remove(path);
+        folder.write("weir.sock", "another");
+    }
+    EXPECT_EQ(test::read_file(path), "another");
+}
+
+TEST(SocketFile, ReplacesAStaleSocketAndRefusesALiveOne) {
+    const test::TempDir folder;
+    boost::asio::io_context loop;
+    const auto path = (folder.path() / "weir.sock").string();
+    {
+        const Fd stale(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_un address{AF_UNIX, {}};
+        path.copy(address.sun_path, sizeof address.sun_path - 1);
+        ASSERT_EQ(::bind(stale.get(), reinterpret_cast<sockaddr *>(&address), sizeof address), 0);
+    }
+    const auto first = listen_unix(loop, path, "api.socket");
+    ASSERT_TRUE(first) << first.error().message;
+    const auto second = listen_unix(loop, path, "api.socket");
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().exit, Exit::refused);
+    EXPECT_TRUE(std::filesystem::exists(path));
+    EXPECT_FALSE(listen_unix(loop, std::string(200, 'x'), "api.socket"));
+}
+
+}  // namespace
+}  // namespace weir

@@ -1,0 +1,80 @@
+#include "lb/stats/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "tests/support/sample.h"
+
+namespace weir {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+std::string text_of(const Snapshot &snapshot, const DaemonInfo &info) {
+    return Exporter([&] { return to_metrics(snapshot, info); }).text();
+}
+
+constexpr std::array kLines{
+    R"(weir_build_info{version="1.2.3"} 1)",
+    R"(process_start_time_seconds 1700000000)",
+    R"(weir_service_packets_total{service="web",direction="forward"} 30)",
+    R"(weir_service_packets_total{service="web",direction="reply"} 20)",
+    R"(weir_service_bytes_total{service="web",direction="forward"} 3000)",
+    R"(weir_service_bytes_total{service="dns",direction="reply"} 90)",
+    R"(weir_service_new_flows_total{service="web"} 5)",
+    R"(weir_backend_packets_total{service="dns",backend="198.51.100.13:53",direction="reply"} 1)",
+    R"(weir_backend_bytes_total{service="dns",backend="198.51.100.13:53",direction="reply"} 90)",
+    R"(weir_backend_bytes_total{service="dns",backend="198.51.100.13:53",direction="forward"} 74)",
+    R"(weir_backend_new_flows_total{service="web",backend="198.51.100.12:8443"} 2)",
+    R"(weir_backend_weight{service="web",backend="198.51.100.12:8443"} 0)",
+    R"(weir_backend_weight{service="dns",backend="198.51.100.13:53"} 7)",
+    R"(weir_drops_total{reason="no_backend"} 100)",
+    R"(weir_drops_total{reason="rewrite_failed"} 104)",
+    R"(weir_config_last_reload_successful 1)",
+    R"(weir_config_last_reload_success_timestamp_seconds 1700000100)"};
+
+TEST(Metrics, EveryCounterStandsUnderItsName) {
+    const auto text = text_of(test::sample_snapshot(), test::sample_info());
+    for (const char *line : kLines)
+        EXPECT_THAT(text, HasSubstr(std::string("\n") + line + "\n"));
+}
+
+TEST(Metrics, LargeCountersAreExact) {
+    EXPECT_THAT(text_of(test::sample_snapshot(), test::sample_info()),
+                HasSubstr("direction=\"forward\"} 9007199254740991\n"));
+}
+
+TEST(Metrics, EveryFamilyHasHelpAndTheTypeOfItsName) {
+    for (const auto &family : to_metrics(test::sample_snapshot(), test::sample_info())) {
+        const std::string_view name = family.name;
+        const bool total = name.size() > 6 && name.substr(name.size() - 6) == "_total";
+        EXPECT_FALSE(family.help.empty()) << name;
+        EXPECT_EQ(family.type == prometheus::MetricType::Counter, total) << name;
+        EXPECT_FALSE(family.metric.empty()) << name;
+    }
+}
+
+TEST(Metrics, ARefusedReloadShows) {
+    auto info = test::sample_info();
+    info.reload.successful = false;
+    EXPECT_THAT(text_of(test::sample_snapshot(), info),
+                HasSubstr("weir_config_last_reload_successful 0\n"));
+}
+
+TEST(Metrics, NamesFromTheConfigurationAreEscaped) {
+    auto snapshot = test::sample_snapshot();
+    snapshot.services[0].name = "a\"b\\c\nd";
+    const auto text = text_of(snapshot, test::sample_info());
+    EXPECT_THAT(text, HasSubstr(R"(weir_service_new_flows_total{service="a\"b\\c\nd"} 5)"));
+    EXPECT_THAT(text, Not(HasSubstr("c\nd")));
+}
+
+TEST(Metrics, NothingCollectedIsNoText) {
+    EXPECT_EQ(Exporter([] { return std::vector<prometheus::MetricFamily>(); }).text(), "");
+}
+
+}  // namespace
+}  // namespace weir
