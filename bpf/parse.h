@@ -77,13 +77,8 @@ struct weir_packet {
 struct weir_extension {
     __u8 next;
     __u8 length; /* in units of 8 bytes, the first not counted */
-    union {
-        __be16 fragment; /* fragment header: offset and flags */
-        struct {
-            __u8 type; /* routing header */
-            __u8 segments_left;
-        };
-    };
+    __u8 third;  /* routing header: type; fragment header: with the fourth, offset and flags */
+    __u8 fourth; /* routing header: segments left */
     __u8 rest[4];
 };
 
@@ -145,9 +140,9 @@ static __always_inline __u32 parse_extension(const struct weir_extension *extens
         case IPPROTO_DSTOPTS:
             return 8U + extension->length * 8U;
         case IPPROTO_ROUTING: /* with segments left the destination is not the last one */
-            return extension->segments_left ? 0 : 8U + extension->length * 8U;
+            return extension->fourth ? 0 : 8U + extension->length * 8U;
         case IPPROTO_FRAGMENT: /* only the atomic kind (RFC 6946) */
-            return extension->fragment & bpf_htons(WEIR_IP6_FRAGMENT) ? 0 : 8U;
+            return (extension->third << 8 | extension->fourth) & WEIR_IP6_FRAGMENT ? 0 : 8U;
         default:
             return 0;
     }

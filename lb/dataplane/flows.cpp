@@ -37,7 +37,9 @@ std::chrono::seconds timeout_of(const weir_settings &settings, std::uint8_t prot
                                                            : settings.tcp_new_s);
 }
 
-Address to_address(std::uint32_t v4) { return Address::v4(v4); }
+Address to_address(std::uint32_t v4) {
+    return Address::v4(v4);
+}
 Address to_address(const weir_address &v6) {
     std::array<std::uint8_t, 16> bytes{};
     std::memcpy(bytes.data(), v6.bytes, bytes.size());

@@ -81,7 +81,9 @@ Result<void> check_pins(const std::filesystem::path &pins, std::span<const Sized
     std::uint32_t length = sizeof info;
     if (bpf_obj_get_info_by_fd(settings.get(), &info, &length) != 0 ||
         info.value_size != sizeof found ||
-        bpf_map_lookup_elem(settings.get(), &zero, &found) != 0 || found.abi != WEIR_ABI)
+        bpf_map_lookup_elem(settings.get(), &zero, &found) != 0 ||
+        // 0: a start that was killed before it had written anything
+        (found.abi != WEIR_ABI && found.abi != 0))
         return fail(Exit::refused,
                     fmt::format("{} holds the tables of another version of Weir (this one has ABI "
                                 "{}): run `weir detach` first; it ends the flows in them",
@@ -169,6 +171,7 @@ Result<Objects> Objects::load(const ObjectsOptions &options) {
                           .service_stats = bpf_map__fd(maps.service_stats),
                           .backend_stats = bpf_map__fd(maps.backend_stats),
                           .drop_stats = bpf_map__fd(maps.drop_stats),
+                          .xdp_devices = bpf_map__fd(maps.xdp_devices),
                           .settings = bpf_map__fd(maps.settings),
                           .trace = bpf_map__fd(maps.trace)});
 

@@ -15,12 +15,6 @@ using Bytes = std::vector<std::uint8_t>;
 
 enum TcpFlags : std::uint8_t { kFin = 1, kSyn = 2, kRst = 4, kPsh = 8, kAck = 16 };
 
-struct VlanTag {
-    std::uint16_t protocol = 0x8100;  // or 0x88a8
-    std::uint16_t tci = 0;            // priority and VLAN id
-    bool operator==(const VlanTag &) const = default;
-};
-
 // An IPv6 extension header, whole; its first byte is set by build().
 struct Extension {
     std::uint8_t kind = 0;  // its own protocol number
@@ -38,10 +32,9 @@ struct Segment {
     Protocol protocol = Protocol::tcp;
     std::uint8_t ttl = 64;
     std::uint8_t tos = 0;
-    std::vector<VlanTag> tags;
     Bytes ip_options;                   // IPv4: a multiple of four bytes, at most 40
     std::uint16_t fragment = 0;         // IPv4: the flags and offset field
-    std::vector<Extension> extensions;  // IPv6
+    std::vector<Extension> extensions;  // IPv6, in order
     std::uint8_t tcp_flags = kSyn;
     std::uint32_t seq = 1000;
     std::uint32_t ack = 0;
@@ -55,7 +48,8 @@ struct Segment {
 // With correct checksums.
 Bytes build(const Segment &segment);
 
-// The inverse of build(); nullopt for what is no such frame. Checksums are not looked at.
+// The addresses, ports, numbers and payload of a frame that build() could have made; nullopt for
+// what is no such frame. Checksums are not looked at.
 std::optional<Segment> read(const Bytes &frame);
 
 // What is wrong with the checksums of an IPv4 or IPv6 frame; empty when all is right.
