@@ -28,10 +28,17 @@ enum { WEIR_ABI = 1 };
 /* How long an entry may go without being refreshed, and so the grain of every idle timeout. */
 enum { WEIR_REFRESH_NS = 1000000000 };
 
-/* An IPv4 address stands as IPv4-mapped IPv6 (RFC 4291, 2.5.5.2): ::ffff:a.b.c.d. */
+/*
+ * An IPv4 address stands as IPv4-mapped IPv6 (RFC 4291, 2.5.5.2): ::ffff:a.b.c.d. Words, because
+ * clang copies what is aligned to bytes byte by byte.
+ */
 struct weir_address {
-    __u8 bytes[16];
+    union {
+        __u8 bytes[16];
+        __be32 words[4];
+    };
 };
+WEIR_ASSERT(sizeof(struct weir_address) == 16);
 
 /* -- services ------------------------------------------------------------------------------- */
 
@@ -77,16 +84,31 @@ WEIR_ASSERT(sizeof(struct weir_backend) == 28);
 
 /* -- flows ---------------------------------------------------------------------------------- */
 
-/* The tuple of a packet as it arrives, and so the key of either direction of a flow. */
-struct weir_tuple_v4 {
-    __be32 saddr;
-    __be32 daddr;
+/*
+ * The tuple of a packet as it arrives, and so the key of either direction of a flow. Both families
+ * start alike; each has tables with a key of its own size.
+ */
+struct weir_tuple {
     __be16 sport;
     __be16 dport;
-    __u8 protocol;
+    __u8 protocol; /* IPPROTO_TCP, IPPROTO_UDP */
     __u8 zero[3];
 };
+WEIR_ASSERT(sizeof(struct weir_tuple) == 8);
+
+struct weir_tuple_v4 {
+    struct weir_tuple head;
+    __be32 saddr;
+    __be32 daddr;
+};
 WEIR_ASSERT(sizeof(struct weir_tuple_v4) == 16);
+
+struct weir_tuple_v6 {
+    struct weir_tuple head;
+    struct weir_address saddr;
+    struct weir_address daddr;
+};
+WEIR_ASSERT(sizeof(struct weir_tuple_v6) == 40);
 
 enum weir_direction {
     WEIR_FORWARD = 0, /* client -> VIP */
@@ -141,6 +163,13 @@ struct weir_flow_v4 {
 };
 WEIR_ASSERT(sizeof(struct weir_flow_v4) == 56);
 
+struct weir_flow_v6 {
+    struct weir_flow flow;
+    struct weir_address saddr; /* addresses after translation */
+    struct weir_address daddr;
+};
+WEIR_ASSERT(sizeof(struct weir_flow_v6) == 80);
+
 /* -- counters (all per CPU) ----------------------------------------------------------------- */
 
 /* Bytes are whole frames, Ethernet header included and FCS not, as a capture counts them. */
@@ -176,6 +205,15 @@ struct weir_settings {
     __u64 replay_now; /* replay only: the time of the frame, ns */
 };
 WEIR_ASSERT(sizeof(struct weir_settings) == 32);
+
+/* -- interfaces that carry the XDP program -------------------------------------------------- */
+
+enum weir_xdp_mode {
+    WEIR_XDP_NATIVE = 1,
+    WEIR_XDP_GENERIC = 2,
+};
+
+enum { WEIR_MAX_XDP_DEVICES = 256 };
 
 /* -- replay: what became of the one packet that was run ---------------------------------------- */
 

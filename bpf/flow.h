@@ -3,6 +3,9 @@
  * Flow: find the entry of a packet, keep it alive, and follow the connection's state. A packet of
  * an established flow does one look-up and one comparison with the clock here; once a second per
  * direction, and on SYN, FIN and RST, it does more.
+ *
+ * Functions that are not inlined exist once per family, with that family's name: the verifier then
+ * knows the size of the entry that it follows.
  */
 #pragma once
 
@@ -10,10 +13,44 @@
 #include "bpf/nat.h"
 #include "bpf/world.h"
 
-static __always_inline struct weir_flow_v4 *flow_find_v4(const struct weir_tuple_v4 *tuple) {
-    struct weir_flow_v4 *entry = bpf_map_lookup_elem(&flows_v4, tuple);
+static __always_inline void *flow_established_table(enum weir_family family) {
+    return family == WEIR_V4 ? (void *)&flows_v4 : (void *)&flows_v6;
+}
 
-    return entry ? entry : bpf_map_lookup_elem(&flows_new_v4, tuple);
+static __always_inline void *flow_new_table(enum weir_family family) {
+    return family == WEIR_V4 ? (void *)&flows_new_v4 : (void *)&flows_new_v6;
+}
+
+static __always_inline union weir_any_flow *flow_find(enum weir_family family,
+                                                      const union weir_any_tuple *tuple) {
+    void *entry = bpf_map_lookup_elem(flow_established_table(family), tuple);
+
+    return entry ? entry : bpf_map_lookup_elem(flow_new_table(family), tuple);
+}
+
+static __always_inline void flow_delete(enum weir_family family,
+                                        const union weir_any_tuple *tuple) {
+    bpf_map_delete_elem(flow_established_table(family), tuple);
+    bpf_map_delete_elem(flow_new_table(family), tuple);
+}
+
+/* Both directions. */
+static __always_inline void flow_forget(enum weir_family family, const union weir_any_tuple *tuple,
+                                        const union weir_any_flow *entry) {
+    union weir_any_tuple answer;
+
+    nat_answer_tuple(family, entry, tuple->head.protocol, &answer);
+    flow_delete(family, tuple);
+    flow_delete(family, &answer);
+}
+
+/* As much of an entry as its family has. */
+static __always_inline void flow_copy(enum weir_family family, union weir_any_flow *to,
+                                      const union weir_any_flow *from) {
+    if (family == WEIR_V4)
+        to->v4 = from->v4;
+    else
+        to->v6 = from->v6;
 }
 
 static __always_inline __u32 flow_timeout_s(const struct weir_settings *set, __u8 protocol,
@@ -25,58 +62,105 @@ static __always_inline __u32 flow_timeout_s(const struct weir_settings *set, __u
     return state == WEIR_FLOW_CLOSING ? set->tcp_transitory_s : set->tcp_new_s;
 }
 
+static __always_inline int flow_due(const struct weir_flow *flow, __u64 now) {
+    /* entries are refreshed by several CPUs: one may be a little ahead of this one's clock */
+    return now >= flow->seen + WEIR_REFRESH_NS;
+}
+
 static __always_inline int flow_expired(const struct weir_flow *flow, __u8 protocol, __u64 now) {
     const struct weir_settings *set;
 
-    /* entries are refreshed by several CPUs: one may be a little ahead of this one's clock */
-    if (now < flow->seen + WEIR_REFRESH_NS)
+    if (!flow_due(flow, now))
         return 0;
     set = settings_get();
     return set && now - flow->seen >= flow_timeout_s(set, protocol, flow->state) * 1000000000ULL;
 }
 
+static __always_inline int flow_same_address(const struct weir_address *a,
+                                             const struct weir_address *b) {
+    return a->words[0] == b->words[0] && a->words[1] == b->words[1] && a->words[2] == b->words[2] &&
+           a->words[3] == b->words[3];
+}
+
+/* Whether two entries translate to the same tuple, and so belong to the same flow. */
+static __always_inline int flow_same_target(enum weir_family family, const union weir_any_flow *a,
+                                            const union weir_any_flow *b) {
+    if (a->flow.sport != b->flow.sport || a->flow.dport != b->flow.dport)
+        return 0;
+    if (family == WEIR_V4)
+        return a->v4.saddr == b->v4.saddr && a->v4.daddr == b->v4.daddr;
+    return flow_same_address(&a->v6.saddr, &b->v6.saddr) &&
+           flow_same_address(&a->v6.daddr, &b->v6.daddr);
+}
+
 /*
  * The other direction of a flow. When the table evicted it, it is made again from this one, in the
- * table of its kind, so that a flow lives as long as either direction has traffic.
+ * table of its kind, so that a flow lives as long as either direction has traffic. NULL when
+ * another flow has taken the tuple meanwhile.
  */
-static __noinline struct weir_flow_v4 *flow_peer_v4(const struct weir_tuple_v4 *tuple,
-                                                    const struct weir_flow_v4 *entry) {
-    struct weir_tuple_v4 answer;
-    struct weir_flow_v4 reverse;
-    struct weir_flow_v4 *peer;
+static __always_inline union weir_any_flow *flow_make_peer(enum weir_family family,
+                                                           const union weir_any_tuple *tuple,
+                                                           const union weir_any_flow *entry) {
+    __u8 state = entry->flow.state;
+    union weir_any_tuple answer;
+    union weir_any_flow reverse;
+    union weir_any_flow *peer;
 
-    nat_answer_tuple_v4(entry, tuple->protocol, &answer);
-    peer = flow_find_v4(&answer);
-    if (peer)
-        return peer;
-    nat_reverse_v4(tuple, entry, &reverse);
-    if (entry->flow.state == WEIR_FLOW_NEW || entry->flow.state == WEIR_FLOW_REPLIED)
-        bpf_map_update_elem(&flows_new_v4, &answer, &reverse, BPF_NOEXIST);
-    else
-        bpf_map_update_elem(&flows_v4, &answer, &reverse, BPF_NOEXIST);
-    return flow_find_v4(&answer);
-}
-
-/* Moves both directions to the established table; at no moment does neither table have them. */
-static __always_inline void flow_promote_v4(const struct weir_tuple_v4 *tuple,
-                                            const struct weir_flow_v4 *entry) {
-    struct weir_flow_v4 *peer = flow_peer_v4(tuple, entry);
-    struct weir_flow_v4 copy = *entry;
-    struct weir_tuple_v4 answer;
-
-    nat_answer_tuple_v4(&copy, tuple->protocol, &answer);
-    copy.flow.state = WEIR_FLOW_ESTABLISHED;
-    bpf_map_update_elem(&flows_v4, tuple, &copy, BPF_ANY);
-    if (peer) {
-        copy = *peer;
-        copy.flow.state = WEIR_FLOW_ESTABLISHED;
-        bpf_map_update_elem(&flows_v4, &answer, &copy, BPF_ANY);
+    nat_answer_tuple(family, entry, tuple->head.protocol, &answer);
+    flow_copy(family, &reverse, entry);
+    nat_turn(family, tuple, &reverse);
+    peer = flow_find(family, &answer);
+    if (!peer) {
+        if (state == WEIR_FLOW_NEW || state == WEIR_FLOW_REPLIED)
+            bpf_map_update_elem(flow_new_table(family), &answer, &reverse, BPF_NOEXIST);
+        else
+            bpf_map_update_elem(flow_established_table(family), &answer, &reverse, BPF_NOEXIST);
+        peer = flow_find(family, &answer);
     }
-    bpf_map_delete_elem(&flows_new_v4, tuple);
-    bpf_map_delete_elem(&flows_new_v4, &answer);
+    return peer && flow_same_target(family, peer, &reverse) ? peer : NULL;
 }
 
-static __always_inline void flow_set_state(struct weir_flow_v4 *entry, struct weir_flow_v4 *peer,
+static __noinline union weir_any_flow *flow_peer_v4(const union weir_any_tuple *tuple,
+                                                    const union weir_any_flow *entry) {
+    return flow_make_peer(WEIR_V4, tuple, entry);
+}
+
+static __noinline union weir_any_flow *flow_peer_v6(const union weir_any_tuple *tuple,
+                                                    const union weir_any_flow *entry) {
+    return flow_make_peer(WEIR_V6, tuple, entry);
+}
+
+static __always_inline union weir_any_flow *flow_peer(enum weir_family family,
+                                                      const union weir_any_tuple *tuple,
+                                                      const union weir_any_flow *entry) {
+    return family == WEIR_V4 ? flow_peer_v4(tuple, entry) : flow_peer_v6(tuple, entry);
+}
+
+/* Moves one direction to the established table. It stays where it is if that table refuses. */
+static __always_inline void flow_establish(enum weir_family family,
+                                           const union weir_any_tuple *tuple,
+                                           const union weir_any_flow *entry) {
+    union weir_any_flow copy;
+
+    flow_copy(family, &copy, entry);
+    copy.flow.state = WEIR_FLOW_ESTABLISHED;
+    if (!bpf_map_update_elem(flow_established_table(family), tuple, &copy, BPF_ANY))
+        bpf_map_delete_elem(flow_new_table(family), tuple);
+}
+
+/* Both directions; at no moment is one of them in neither table. */
+static __always_inline void flow_promote(enum weir_family family, const union weir_any_tuple *tuple,
+                                         const union weir_any_flow *entry) {
+    const union weir_any_flow *peer = flow_peer(family, tuple, entry);
+    union weir_any_tuple answer;
+
+    nat_answer_tuple(family, entry, tuple->head.protocol, &answer);
+    if (peer)
+        flow_establish(family, &answer, peer);
+    flow_establish(family, tuple, entry);
+}
+
+static __always_inline void flow_set_state(union weir_any_flow *entry, union weir_any_flow *peer,
                                            __u8 state) {
     entry->flow.state = state;
     if (peer)
@@ -87,34 +171,50 @@ static __always_inline void flow_set_state(struct weir_flow_v4 *entry, struct we
  * Follows the connection, after the packet was rewritten: promotion moves the entry, and the
  * pointer must not be used again. A new flow is promoted by the client's ACK of the backend's ISN
  * + 1, by an answer that is no SYN-ACK (UDP, or TCP that was picked up in mid-stream), and by
- * nothing else. RST and FIN only shorten the idle timeout: a forged one does no harm while packets
- * pass.
+ * nothing else. On a flow that was promoted, RST and FIN shorten the idle timeout: a forged one
+ * does no harm while packets pass. On another they change nothing, for it has the shortest already.
  */
-static __noinline void flow_track_v4(const struct weir_packet *packet, struct weir_flow_v4 *entry) {
+static __always_inline void flow_follow(enum weir_family family, const struct weir_packet *packet,
+                                        union weir_any_flow *entry) {
     struct weir_flow *flow = &entry->flow;
     int reply = flow->direction == WEIR_REPLY;
-    struct weir_flow_v4 *peer;
+    union weir_any_flow *peer;
 
     if (packet->tcp_flags & (WEIR_TCP_FIN | WEIR_TCP_RST)) {
-        flow_set_state(entry, flow_peer_v4(&packet->tuple, entry), WEIR_FLOW_CLOSING);
+        if (flow->state == WEIR_FLOW_NEW || flow->state == WEIR_FLOW_REPLIED)
+            return;
+        flow_set_state(entry, flow_peer(family, &packet->tuple, entry), WEIR_FLOW_CLOSING);
     } else if (reply && flow->state == WEIR_FLOW_NEW && packet->tcp_flags & WEIR_TCP_SYN) {
-        peer = flow_peer_v4(&packet->tuple, entry);
+        peer = flow_peer(family, &packet->tuple, entry);
         if (peer)
             peer->flow.ack = packet->seq + 1;
         flow_set_state(entry, peer, WEIR_FLOW_REPLIED);
     } else if (reply && flow->state == WEIR_FLOW_NEW) {
-        flow_promote_v4(&packet->tuple, entry);
+        flow_promote(family, &packet->tuple, entry);
     } else if (!reply && flow->state == WEIR_FLOW_REPLIED && packet->ack_seq == flow->ack &&
                (packet->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_ACK) {
-        flow_promote_v4(&packet->tuple, entry);
+        flow_promote(family, &packet->tuple, entry);
     }
 }
 
-/* Whether a packet can change the state at all; on an established flow few can. */
-static __always_inline int flow_needs_tracking(const struct weir_packet *packet,
-                                               const struct weir_flow *flow) {
-    return flow->state != WEIR_FLOW_ESTABLISHED ||
-           packet->tcp_flags & (WEIR_TCP_FIN | WEIR_TCP_RST);
+static __noinline void flow_track_v4(const struct weir_packet *packet, union weir_any_flow *entry) {
+    flow_follow(WEIR_V4, packet, entry);
+}
+
+static __noinline void flow_track_v6(const struct weir_packet *packet, union weir_any_flow *entry) {
+    flow_follow(WEIR_V6, packet, entry);
+}
+
+/* Follows the connection where the packet can change its state; on an established flow few can. */
+static __always_inline void flow_track(enum weir_family family, const struct weir_packet *packet,
+                                       union weir_any_flow *entry) {
+    if (entry->flow.state == WEIR_FLOW_ESTABLISHED &&
+        !(packet->tcp_flags & (WEIR_TCP_FIN | WEIR_TCP_RST)))
+        return;
+    if (family == WEIR_V4)
+        flow_track_v4(packet, entry);
+    else
+        flow_track_v6(packet, entry);
 }
 
 /*
@@ -122,9 +222,10 @@ static __always_inline int flow_needs_tracking(const struct weir_packet *packet,
  * A direction without packets of its own is kept young by the other one, and its next hop is looked
  * up anew when it is needed.
  */
-static __noinline void flow_touch_v4(const struct weir_packet *packet, struct weir_flow_v4 *entry,
-                                     __u64 now) {
-    struct weir_flow_v4 *peer = flow_peer_v4(&packet->tuple, entry);
+static __always_inline void flow_touch(enum weir_family family, const struct weir_packet *packet,
+                                       union weir_any_flow *entry) {
+    union weir_any_flow *peer = flow_peer(family, &packet->tuple, entry);
+    __u64 now = packet->now;
 
     entry->flow.seen = now;
     if (peer && now >= peer->flow.seen + 2ULL * WEIR_REFRESH_NS) {
@@ -133,23 +234,41 @@ static __noinline void flow_touch_v4(const struct weir_packet *packet, struct we
     }
 }
 
-static __always_inline int flow_due(const struct weir_flow *flow, __u64 now) {
-    return now >= flow->seen + WEIR_REFRESH_NS;
+/* Asks the FIB, and keeps the answer. It is built apart: another CPU may read or renew the entry.
+ */
+static __always_inline void flow_refresh(enum weir_family family, void *ctx,
+                                         const struct weir_packet *packet,
+                                         union weir_any_flow *entry, struct weir_next_hop *hop) {
+    __u16 mtu = world_route(family, ctx, packet, entry, hop);
+
+    flow_touch(family, packet, entry);
+    entry->flow.mtu = mtu;
+    entry->flow.next_hop = *hop;
+}
+
+static __noinline void flow_refresh_v4(void *ctx, const struct weir_packet *packet,
+                                       union weir_any_flow *entry, struct weir_next_hop *hop) {
+    flow_refresh(WEIR_V4, ctx, packet, entry, hop);
+}
+
+static __noinline void flow_refresh_v6(void *ctx, const struct weir_packet *packet,
+                                       union weir_any_flow *entry, struct weir_next_hop *hop) {
+    flow_refresh(WEIR_V6, ctx, packet, entry, hop);
 }
 
 /*
  * Where the packet goes next: what the entry says, asked of the FIB again at most once a second.
  * The answer is a copy, because another CPU may renew the entry meanwhile.
  */
-static __always_inline void flow_route_v4(void *ctx, __u32 ifindex,
-                                          const struct weir_packet *packet,
-                                          struct weir_flow_v4 *entry, __u64 now,
-                                          struct weir_next_hop *hop) {
+static __always_inline void flow_route(enum weir_family family, void *ctx,
+                                       const struct weir_packet *packet, union weir_any_flow *entry,
+                                       struct weir_next_hop *hop) {
     *hop = entry->flow.next_hop;
-    if (flow_due(&entry->flow, now) || hop->ifindex == WEIR_HOP_UNKNOWN) {
-        flow_touch_v4(packet, entry, now);
-        world_route_v4(ctx, ifindex, packet, entry);
-        *hop = entry->flow.next_hop;
+    if (flow_due(&entry->flow, packet->now) || hop->ifindex == WEIR_HOP_UNKNOWN) {
+        if (family == WEIR_V4)
+            flow_refresh_v4(ctx, packet, entry, hop);
+        else
+            flow_refresh_v6(ctx, packet, entry, hop);
     }
     if (hop->ifindex != WEIR_HOP_UNREACHABLE && packet->ip_length > entry->flow.mtu)
         hop->ifindex = WEIR_HOP_STACK;

@@ -6,7 +6,7 @@
 #include "bpf/service.h"
 
 struct weir_decision {
-    struct weir_flow_v4 *entry; /* NULL: not ours, or dropped */
+    union weir_any_flow *entry; /* NULL: not ours, or dropped */
     struct weir_next_hop hop;   /* where it goes, if entry */
     __u32 service;              /* of a drop */
     __u32 backend;              /* of a drop */
@@ -17,28 +17,18 @@ struct weir_decision {
 
 /* A client that starts over on a tuple whose last connection ended or went silent. */
 static __always_inline int ingress_starts_over(const struct weir_packet *packet,
-                                               const struct weir_flow *flow, __u64 now) {
-    if (flow_expired(flow, packet->tuple.protocol, now))
+                                               const struct weir_flow *flow) {
+    if (flow_expired(flow, packet->tuple.head.protocol, packet->now))
         return 1;
     return flow->direction == WEIR_FORWARD && flow->state == WEIR_FLOW_CLOSING &&
            (packet->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN;
 }
 
-static __always_inline void ingress_forget(const struct weir_tuple_v4 *tuple,
-                                           const struct weir_flow_v4 *entry) {
-    struct weir_tuple_v4 answer;
-
-    nat_answer_tuple_v4(entry, tuple->protocol, &answer);
-    bpf_map_delete_elem(&flows_v4, tuple);
-    bpf_map_delete_elem(&flows_new_v4, tuple);
-    bpf_map_delete_elem(&flows_v4, &answer);
-    bpf_map_delete_elem(&flows_new_v4, &answer);
-}
-
 /* Flow, or service and new flow, or neither. */
-static __always_inline void ingress_classify(const struct weir_packet *packet, __u64 now,
+static __always_inline void ingress_classify(enum weir_family family,
+                                             const struct weir_packet *packet,
                                              struct weir_decision *decision) {
-    struct weir_flow_v4 *entry = flow_find_v4(&packet->tuple);
+    union weir_any_flow *entry = flow_find(family, &packet->tuple);
     struct weir_service *service;
 
     decision->reason = WEIR_DROP_NONE;
@@ -46,19 +36,23 @@ static __always_inline void ingress_classify(const struct weir_packet *packet, _
     decision->untouched = 0;
     decision->service = WEIR_NO_SERVICE;
     decision->backend = WEIR_NO_BACKEND;
-    if (entry && ingress_starts_over(packet, &entry->flow, now)) {
-        ingress_forget(&packet->tuple, entry);
+    if (entry && ingress_starts_over(packet, &entry->flow)) {
+        flow_forget(family, &packet->tuple, entry);
         entry = NULL;
     }
     if (!entry) {
-        service = service_find_v4(&packet->tuple);
+        service = service_find(family, &packet->tuple);
         if (service) {
             decision->service = service->id;
-            decision->reason = (__u8)service_open_v4(packet, service->id, now, &decision->backend);
+            decision->reason =
+                (__u8)(family == WEIR_V4 ? service_open_v4(&packet->tuple, service->id, packet->now,
+                                                           &decision->backend)
+                                         : service_open_v6(&packet->tuple, service->id, packet->now,
+                                                           &decision->backend));
             decision->opened = decision->reason == WEIR_DROP_NONE;
         }
         if (decision->opened)
-            entry = bpf_map_lookup_elem(&flows_new_v4, &packet->tuple);
+            entry = bpf_map_lookup_elem(flow_new_table(family), &packet->tuple);
         if (decision->opened && !entry)
             decision->reason = WEIR_DROP_FLOW_TABLE_FULL; /* evicted within this very packet */
     }
@@ -71,14 +65,14 @@ static __always_inline void ingress_classify(const struct weir_packet *packet, _
  *   it is translated on its way out, at TC egress;
  * - a packet at the end of its TTL: the stack answers it as the router that it is.
  */
-static __always_inline void ingress_decide(void *ctx, __u32 ifindex,
-                                           const struct weir_packet *packet, __u64 now,
+static __always_inline void ingress_decide(enum weir_family family, void *ctx,
+                                           const struct weir_packet *packet,
                                            struct weir_decision *decision) {
-    struct weir_flow_v4 *entry = decision->entry;
+    union weir_any_flow *entry = decision->entry;
     int reply = entry->flow.direction == WEIR_REPLY;
     __u32 hop;
 
-    flow_route_v4(ctx, ifindex, packet, entry, now, &decision->hop);
+    flow_route(family, ctx, packet, entry, &decision->hop);
     hop = decision->hop.ifindex;
     if (hop == WEIR_HOP_UNREACHABLE && !reply) {
         decision->service = entry->flow.service;

@@ -60,6 +60,20 @@ struct {
 } flows_v4 SEC(".maps");
 
 struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1);
+    __type(key, struct weir_tuple_v6);
+    __type(value, struct weir_flow_v6);
+} flows_new_v6 SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1);
+    __type(key, struct weir_tuple_v6);
+    __type(value, struct weir_flow_v6);
+} flows_v6 SEC(".maps");
+
+struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32); /* service id */
@@ -79,6 +93,14 @@ struct {
     __type(key, __u32); /* enum weir_drop_reason */
     __type(value, __u64);
 } drop_stats SEC(".maps");
+
+/* The interfaces that carry this instance's XDP program; written after it is attached. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, WEIR_MAX_XDP_DEVICES);
+    __type(key, __u32);   /* ifindex */
+    __type(value, __u32); /* enum weir_xdp_mode */
+} xdp_devices SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);

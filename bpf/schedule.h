@@ -8,7 +8,7 @@
 #include <linux/stddef.h>
 #include <linux/types.h>
 
-#include "bpf/abi.h"
+#include "bpf/parse.h"
 
 /* The final mix of MurmurHash3 (public domain, Austin Appleby): every input bit moves every output
  * bit. */
@@ -21,12 +21,20 @@ static __always_inline __u32 schedule_mix(__u32 h) {
     return h;
 }
 
-static __always_inline __u32 schedule_hash_v4(const struct weir_tuple_v4 *tuple) {
-    __u32 h = schedule_mix(tuple->saddr ^ 0x9e3779b9U);
+static __always_inline __u32 schedule_mix_address(__u32 h, const struct weir_address *address) {
+    for (int i = 0; i < 4; i++)
+        h = schedule_mix(h ^ address->words[i]);
+    return h;
+}
 
-    h = schedule_mix(h ^ ((__u32)tuple->sport << 16 | tuple->dport));
-    h = schedule_mix(h ^ tuple->daddr);
-    return schedule_mix(h ^ tuple->protocol);
+static __always_inline __u32 schedule_hash(enum weir_family family,
+                                           const union weir_any_tuple *tuple) {
+    __u32 h = schedule_mix(((__u32)tuple->head.sport << 16 | tuple->head.dport) ^ 0x9e3779b9U);
+
+    h = schedule_mix(h ^ tuple->head.protocol);
+    if (family == WEIR_V4)
+        return schedule_mix(schedule_mix(h ^ tuple->v4.saddr) ^ tuple->v4.daddr);
+    return schedule_mix_address(schedule_mix_address(h, &tuple->v6.saddr), &tuple->v6.daddr);
 }
 
 /* The slot of a ring with `slots` slots, 1..slots: slot 0 holds the length. */

@@ -8,14 +8,19 @@
 /* Backends tried for a new flow before its tuple counts as taken. */
 enum { WEIR_OPEN_TRIES = 4 };
 
-static __always_inline struct weir_service *service_find_v4(const struct weir_tuple_v4 *tuple) {
-    struct weir_service_key key = {
-        .vip = {.bytes = {[10] = 0xff, [11] = 0xff}},
-        .port = tuple->dport,
-        .protocol = tuple->protocol,
-    };
+/* <errno.h> is none of BPF's headers */
+enum { WEIR_EEXIST = 17 };
 
-    __builtin_memcpy(key.vip.bytes + 12, &tuple->daddr, sizeof(tuple->daddr));
+static __always_inline struct weir_service *service_find(enum weir_family family,
+                                                         const union weir_any_tuple *tuple) {
+    struct weir_service_key key = {.port = tuple->head.dport, .protocol = tuple->head.protocol};
+
+    if (family == WEIR_V4) {
+        key.vip.words[2] = bpf_htonl(0xffff);
+        key.vip.words[3] = tuple->v4.daddr;
+    } else {
+        key.vip = tuple->v6.daddr;
+    }
     return bpf_map_lookup_elem(&services, &key);
 }
 
@@ -38,76 +43,90 @@ static __always_inline struct weir_backend *service_pick(__u32 service, __u32 ha
     return bpf_map_lookup_elem(&backends, id);
 }
 
-static __always_inline void service_translate_v4(const struct weir_tuple_v4 *tuple,
-                                                 const struct weir_backend *backend,
-                                                 struct weir_flow_v4 *entry) {
-    struct weir_tuple_v4 to = *tuple;
-
-    __builtin_memcpy(&to.daddr, backend->address.bytes + 12, sizeof(to.daddr));
-    to.dport = backend->port;
-    nat_describe_v4(tuple, &to, entry);
-}
-
 /*
- * Enters the reply direction, which claims the reply tuple for this flow alone (I4). An entry that
- * is this flow's own (its forward half was evicted) or has expired gives way; a live one does not.
+ * Claims the reply tuple for this flow alone (I4). An entry that is this flow's own (its forward
+ * half was evicted) or has expired gives way; a live one does not.
  */
-static __noinline enum weir_drop_reason service_claim_v4(const struct weir_tuple_v4 *tuple,
-                                                         const struct weir_flow_v4 *entry,
-                                                         __u64 now) {
-    struct weir_tuple_v4 answer;
-    struct weir_flow_v4 reverse;
-    struct weir_flow_v4 *owner;
+static __always_inline enum weir_drop_reason service_claim(enum weir_family family,
+                                                           const union weir_any_tuple *answer,
+                                                           const union weir_any_flow *reply,
+                                                           __u64 now) {
+    const union weir_any_flow *owner = flow_find(family, answer);
     long error;
 
-    nat_answer_tuple_v4(entry, tuple->protocol, &answer);
-    nat_reverse_v4(tuple, entry, &reverse);
-    owner = flow_find_v4(&answer);
     if (owner) {
-        int own = owner->saddr == reverse.saddr && owner->daddr == reverse.daddr &&
-                  owner->flow.sport == reverse.flow.sport &&
-                  owner->flow.dport == reverse.flow.dport;
-
-        if (!own && !flow_expired(&owner->flow, tuple->protocol, now))
+        if (!flow_same_target(family, owner, reply) &&
+            !flow_expired(&owner->flow, answer->head.protocol, now))
             return WEIR_DROP_TUPLE_IN_USE;
-        bpf_map_delete_elem(&flows_v4, &answer);
-        bpf_map_delete_elem(&flows_new_v4, &answer);
+        flow_delete(family, answer);
     }
-    error = bpf_map_update_elem(&flows_new_v4, &answer, &reverse, BPF_NOEXIST);
+    error = bpf_map_update_elem(flow_new_table(family), answer, reply, BPF_NOEXIST);
     if (!error)
         return WEIR_DROP_NONE;
-    return error == -17 /* EEXIST: another CPU was faster */ ? WEIR_DROP_TUPLE_IN_USE
-                                                             : WEIR_DROP_FLOW_TABLE_FULL;
+    if (error != -WEIR_EEXIST)
+        return WEIR_DROP_FLOW_TABLE_FULL;
+    /* another CPU was faster: with another packet of this very flow, or with another flow */
+    owner = flow_find(family, answer);
+    return owner && flow_same_target(family, owner, reply) ? WEIR_DROP_NONE
+                                                           : WEIR_DROP_TUPLE_IN_USE;
 }
 
 /*
- * Opens a flow. On WEIR_DROP_NONE both directions are in the table of new flows, and `entry` is the
- * forward one. `backend` is the last one considered, for the count.
+ * Enters both directions of a flow to `backend`, the reply first. One entry on the stack serves for
+ * both: with two, IPv6 runs into "combined stack size of 3 calls is 560. Too large".
  */
-static __noinline enum weir_drop_reason service_open_v4(const struct weir_packet *packet,
-                                                        __u32 service, __u64 now, __u32 *chosen) {
-    __u32 hash = schedule_hash_v4(&packet->tuple);
+static __always_inline enum weir_drop_reason service_enter(enum weir_family family,
+                                                           const union weir_any_tuple *tuple,
+                                                           const struct weir_backend *backend,
+                                                           __u32 id, __u64 now) {
+    union weir_any_flow entry = {};
+    union weir_any_tuple answer;
+    enum weir_drop_reason reason;
+
+    entry.flow.seen = now;
+    entry.flow.service = backend->service;
+    entry.flow.backend = id;
+    nat_to_backend(family, tuple, backend, &entry);
+    nat_answer_tuple(family, &entry, tuple->head.protocol, &answer);
+    nat_turn(family, tuple, &entry);
+    reason = service_claim(family, &answer, &entry, now);
+    if (reason != WEIR_DROP_NONE)
+        return reason;
+    nat_to_backend(family, tuple, backend, &entry);
+    return bpf_map_update_elem(flow_new_table(family), tuple, &entry, BPF_ANY)
+               ? WEIR_DROP_FLOW_TABLE_FULL
+               : WEIR_DROP_NONE;
+}
+
+/*
+ * Opens a flow. On WEIR_DROP_NONE both directions are in the table of new flows. `chosen` is the
+ * last backend that was considered, for the count.
+ */
+static __always_inline enum weir_drop_reason service_open(enum weir_family family,
+                                                          const union weir_any_tuple *tuple,
+                                                          __u32 service, __u64 now, __u32 *chosen) {
+    __u32 hash = schedule_hash(family, tuple);
     enum weir_drop_reason reason = WEIR_DROP_NO_BACKEND;
 
     for (int attempt = 0; attempt < WEIR_OPEN_TRIES; attempt++) {
-        struct weir_flow_v4 entry = {};
-        struct weir_backend *backend = service_pick(service, hash, chosen);
+        const struct weir_backend *backend = service_pick(service, hash, chosen);
 
         if (!backend)
             return WEIR_DROP_NO_BACKEND;
-        entry.flow.seen = now;
-        entry.flow.next_hop.ifindex = WEIR_HOP_UNKNOWN;
-        entry.flow.service = service;
-        entry.flow.backend = *chosen;
-        service_translate_v4(&packet->tuple, backend, &entry);
-        reason = service_claim_v4(&packet->tuple, &entry, now);
-        if (reason == WEIR_DROP_NONE)
-            return bpf_map_update_elem(&flows_new_v4, &packet->tuple, &entry, BPF_ANY)
-                       ? WEIR_DROP_FLOW_TABLE_FULL
-                       : WEIR_DROP_NONE;
+        reason = service_enter(family, tuple, backend, *chosen, now);
         if (reason != WEIR_DROP_TUPLE_IN_USE)
             return reason;
         hash = schedule_mix(hash + 1);
     }
     return reason;
+}
+
+static __noinline enum weir_drop_reason service_open_v4(const union weir_any_tuple *tuple,
+                                                        __u32 service, __u64 now, __u32 *chosen) {
+    return service_open(WEIR_V4, tuple, service, now, chosen);
+}
+
+static __noinline enum weir_drop_reason service_open_v6(const union weir_any_tuple *tuple,
+                                                        __u32 service, __u64 now, __u32 *chosen) {
+    return service_open(WEIR_V6, tuple, service, now, chosen);
 }

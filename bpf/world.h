@@ -14,8 +14,6 @@
 #include "bpf/maps.h"
 #include "bpf/parse.h"
 
-#define WEIR_AF_INET 2
-
 const volatile struct weir_options options;
 
 static __always_inline __u64 world_now(void) {
@@ -27,57 +25,70 @@ static __always_inline __u64 world_now(void) {
     return bpf_ktime_get_coarse_ns();
 }
 
-/* Next hops of a replay: a.b.c.d is at 02:00:a:b:c:d, reached through the interface of arrival. */
-static __always_inline void world_replay_route(__u32 ifindex, __be32 daddr,
-                                               struct weir_flow *flow) {
-    __u8 *mac = flow->next_hop.dmac;
+/*
+ * Whether this hook can send a frame that came in on `from` out of `to`. Each entry file has its
+ * own answer.
+ */
+static int hook_can_send(__u32 from, __u32 to);
 
-    flow->next_hop.ifindex = ifindex;
-    flow->mtu = 0xffff;
-    mac[0] = 0x02;
-    mac[1] = 0x00;
-    __builtin_memcpy(mac + 2, &daddr, sizeof(daddr));
+/*
+ * Next hops of a replay, reached through the interface of arrival: a.b.c.d is at 02:00:a:b:c:d, an
+ * IPv6 address at 02:01 and its last four bytes.
+ */
+static __always_inline __u16 world_replay_route(enum weir_family family, __u32 ifindex,
+                                                const union weir_any_flow *entry,
+                                                struct weir_next_hop *hop) {
+    hop->ifindex = ifindex;
+    hop->dmac[0] = 0x02;
+    hop->dmac[1] = family == WEIR_V4 ? 0x00 : 0x01;
+    if (family == WEIR_V4)
+        __builtin_memcpy(hop->dmac + 2, &entry->v4.daddr, 4);
+    else
+        __builtin_memcpy(hop->dmac + 2, &entry->v6.daddr.words[3], 4);
     for (int i = 0; i < ETH_ALEN; i++)
-        flow->next_hop.smac[i] = options.replay_mac[i];
+        hop->smac[i] = options.replay_mac[i];
+    return 0xffff;
 }
 
 /*
- * Sets the next hop and MTU of an entry for a packet that arrived on `ifindex`, as it is after
- * translation.
+ * Finds the next hop of a packet, as it is after translation by `entry`.
+ * Returns the route's MTU.
  */
-static __always_inline void world_route_v4(void *ctx, __u32 ifindex,
-                                           const struct weir_packet *packet,
-                                           struct weir_flow_v4 *entry) {
+static __always_inline __u16 world_route(enum weir_family family, void *ctx,
+                                         const struct weir_packet *packet,
+                                         const union weir_any_flow *entry,
+                                         struct weir_next_hop *hop) {
     struct bpf_fib_lookup fib = {};
-    struct weir_flow *flow = &entry->flow;
     long result;
 
-    if (options.replay) {
-        world_replay_route(ifindex, entry->daddr, flow);
-        return;
-    }
+    if (options.replay)
+        return world_replay_route(family, packet->ifindex, entry, hop);
 
     /* tot_len stays 0: the MTU is reported and compared with every packet, not only with this one
      */
-    fib.family = WEIR_AF_INET;
-    fib.tos = packet->tos;
-    fib.l4_protocol = packet->tuple.protocol;
-    fib.sport = flow->sport;
-    fib.dport = flow->dport;
-    fib.ipv4_src = entry->saddr;
-    fib.ipv4_dst = entry->daddr;
-    fib.ifindex = ifindex;
+    fib.family = (__u8)family;
+    fib.l4_protocol = packet->tuple.head.protocol;
+    fib.sport = entry->flow.sport;
+    fib.dport = entry->flow.dport;
+    fib.ifindex = packet->ifindex;
+    if (family == WEIR_V4) {
+        fib.tos = packet->tos;
+        fib.ipv4_src = entry->v4.saddr;
+        fib.ipv4_dst = entry->v4.daddr;
+    } else {
+        __builtin_memcpy(fib.ipv6_src, &entry->v6.saddr, sizeof(fib.ipv6_src));
+        __builtin_memcpy(fib.ipv6_dst, &entry->v6.daddr, sizeof(fib.ipv6_dst));
+    }
     result = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
 
-    if (result == BPF_FIB_LKUP_RET_SUCCESS) {
-        flow->mtu = fib.mtu_result;
-        __builtin_memcpy(flow->next_hop.dmac, fib.dmac, ETH_ALEN);
-        __builtin_memcpy(flow->next_hop.smac, fib.smac, ETH_ALEN);
-        flow->next_hop.ifindex = fib.ifindex;
-    } else if (result == BPF_FIB_LKUP_RET_BLACKHOLE || result == BPF_FIB_LKUP_RET_UNREACHABLE ||
-               result == BPF_FIB_LKUP_RET_PROHIBIT) {
-        flow->next_hop.ifindex = WEIR_HOP_UNREACHABLE;
-    } else {
-        flow->next_hop.ifindex = WEIR_HOP_STACK;
-    }
+    hop->ifindex = WEIR_HOP_STACK;
+    if (result == BPF_FIB_LKUP_RET_BLACKHOLE || result == BPF_FIB_LKUP_RET_UNREACHABLE ||
+        result == BPF_FIB_LKUP_RET_PROHIBIT)
+        hop->ifindex = WEIR_HOP_UNREACHABLE;
+    if (result != BPF_FIB_LKUP_RET_SUCCESS || !hook_can_send(packet->ifindex, fib.ifindex))
+        return 0xffff;
+    hop->ifindex = fib.ifindex;
+    __builtin_memcpy(hop->dmac, fib.dmac, ETH_ALEN);
+    __builtin_memcpy(hop->smac, fib.smac, ETH_ALEN);
+    return fib.mtu_result;
 }

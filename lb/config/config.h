@@ -52,10 +52,11 @@ struct ServiceConfig {
     Mark mark{};
 };
 
-// Capacities of the tables; fixed for the life of the tables.
+// Capacities of the tables; fixed for the life of the tables. Flows are counted per family: one of
+// IPv4 takes 272 bytes, one of IPv6 368, and all of it is taken at the start.
 struct Limits {
-    std::uint32_t flows = 1048576;     // established flows
-    std::uint32_t new_flows = 262144;  // flows whose handshake is not complete
+    std::uint32_t flows = 262144;     // established flows
+    std::uint32_t new_flows = 65536;  // flows whose handshake is not complete
     std::uint32_t services = 4096;
     std::uint32_t backends = 16384;
 };

@@ -92,8 +92,6 @@ void read_service(Problems &problems, const Value &value, ServiceConfig &service
                    text_if([](const auto &text) { return is_word(text, kLongestName, "_.-"); }),
                    service.name);
     read_unicast(mapping, "vip", service.vip.address);
-    if (!service.vip.address.is_v4())
-        mapping.complain("vip", "is IPv6; IPv6 services are not supported yet");
     mapping.port("port", service.vip.port);
     mapping.choice("protocol", {Protocol::tcp, Protocol::udp}, {}, service.protocol);
     mapping.choice("mode", {Mode::dnat}, {"fullnat", "dsr-l2", "ipip", "gue"}, service.mode);

@@ -36,35 +36,45 @@ Result<DataPath> DataPath::load(const Config &config) {
 }
 
 Result<void> DataPath::start(const Config &config) {
-    if (auto written = write(config, adopted() ? RingScope::all : RingScope::changed); !written)
-        return written;
-    auto attached = attach_all(objects_, config.interfaces, config.file);
-    if (!attached)
-        return tl::make_unexpected(attached.error());
-    interfaces_ = std::move(*attached);
+    // Tables that a data path uses already are whole, and stay as they are until every interface is
+    // known to do; new ones are filled before a packet can meet them.
     if (!adopted())
-        return {};
-    // interfaces that an earlier run served and the configuration no longer names
-    return detach_all(map_id_of(tables().flows_map()), interfaces_).map([](const auto &) {});
+        return write(config).and_then([&] { return attach(config); });
+    return plan(config)
+        .and_then([&](const Plan &) { return attach(config); })
+        .and_then([&] { return write(config); })
+        // interfaces that an earlier run served and the configuration no longer names
+        .and_then([&] { return detach_all(map_id_of(tables().flows_map()), interfaces_); })
+        .map([](const auto &) {});
 }
 
-Result<void> DataPath::write(const Config &config, RingScope scope) {
-    const auto current = tables().read();
-    if (!current)
-        return tl::make_unexpected(current.error());
-    const auto plan = make_plan(*current, config, scope);
+Result<void> DataPath::attach(const Config &config) {
+    return attach_all(objects_, config.interfaces, config.file)
+        .map([&](std::vector<AttachedInterface> attached) { interfaces_ = std::move(attached); });
+}
+
+Result<Plan> DataPath::plan(const Config &config) {
+    return tables().read().and_then([&](const TableState &current) {
+        return make_plan(current, config, rings_in_doubt_ ? RingScope::all : RingScope::changed);
+    });
+}
+
+Result<void> DataPath::write(const Config &config) {
+    const auto plan = this->plan(config);
     if (!plan)
         return tl::make_unexpected(plan.error());
+    rings_in_doubt_ = true;
     if (auto applied = tables().apply(*plan); !applied)
         return applied;
     if (auto written = tables().write_timeouts(config.timeouts); !written)
         return written;
+    rings_in_doubt_ = false;
     inventory_ = make_inventory(config, plan->result);
     return {};
 }
 
 Result<void> DataPath::reload(const Config &config) {
-    return write(config, RingScope::changed);
+    return write(config);
 }
 
 }  // namespace weir

@@ -31,15 +31,21 @@ class DataPath {
     bool adopted() const { return pins_.adopted(); }
 
   private:
-    DataPath(Pins pins, Objects objects) : pins_(std::move(pins)), objects_(std::move(objects)) {}
+    DataPath(Pins pins, Objects objects)
+        : pins_(std::move(pins)), objects_(std::move(objects)), rings_in_doubt_(adopted()) {}
     static Result<DataPath> load(const Config &config);
     Result<void> start(const Config &config);
-    Result<void> write(const Config &config, RingScope scope);
+    Result<void> attach(const Config &config);
+    Result<Plan> plan(const Config &config);
+    Result<void> write(const Config &config);
 
     Pins pins_;
     Objects objects_;
     Inventory inventory_;
     std::vector<AttachedInterface> interfaces_;
+    // A write was begun and not finished, by this process or by one that was killed: a ring may not
+    // fit the backends beside it.
+    bool rings_in_doubt_ = false;
 };
 
 }  // namespace weir

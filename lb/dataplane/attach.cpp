@@ -27,10 +27,12 @@ struct NameIndexDeleter {
 
 // `auto`: decided by the driver.
 void choose_hook(const InterfaceConfig &wanted, AttachedInterface &attached) {
+    const std::string driver = link_driver(wanted.name);
     attached.hook = wanted.hook;
+    if (wanted.hook == Hook::xdp && driver == "veth")
+        attached.reason = "veth: its peer needs GRO on (ethtool -K PEER gro on) or an XDP program";
     if (wanted.hook != Hook::automatic)
         return;
-    const std::string driver = link_driver(wanted.name);
     const bool offloading = std::find(kOffloadingDrivers.begin(), kOffloadingDrivers.end(),
                                       driver) != kOffloadingDrivers.end();
     attached.hook = offloading ? Hook::tc : Hook::xdp;
@@ -63,6 +65,19 @@ bool is_attached(const std::string &name, std::uint32_t flows_map_id) {
                             tc_is_attached(ifindex, TcSide::egress, flows_map_id));
 }
 
+Result<void> attach_xdp(Objects &objects, const AttachedInterface &to, std::uint32_t flows_map_id) {
+    return xdp_attach(objects, to.name, to.ifindex, to.xdp_mode, flows_map_id)
+        .and_then([&] { return objects.tables().set_xdp_device(to.ifindex, to.xdp_mode); })
+        .and_then([&] { return tc_detach(to.name, to.ifindex, TcSide::ingress, flows_map_id); })
+        .map([](bool) {});
+}
+
+Result<void> attach_tc(Objects &objects, const AttachedInterface &to, std::uint32_t flows_map_id) {
+    return tc_attach(to.name, to.ifindex, TcSide::ingress, objects.tc_ingress(), flows_map_id)
+        .and_then([&] { return xdp_detach(to.name, to.ifindex, flows_map_id); })
+        .map([](bool) {});
+}
+
 Result<AttachedInterface> attach_one(Objects &objects, const InterfaceConfig &wanted,
                                      const std::string &file, std::uint32_t flows_map_id) {
     AttachedInterface attached;
@@ -80,23 +95,31 @@ Result<AttachedInterface> attach_one(Objects &objects, const InterfaceConfig &wa
 
     auto done = tc_attach(attached.name, attached.ifindex, TcSide::egress, objects.tc_egress(),
                           flows_map_id);
-    if (!done)
-        return tl::make_unexpected(done.error());
-    if (attached.hook == Hook::tc) {
-        done = tc_attach(attached.name, attached.ifindex, TcSide::ingress, objects.tc_ingress(),
-                         flows_map_id);
-        if (done)  // a reload of `hook` from xdp to tc
-            done = xdp_detach(attached.name, attached.ifindex, flows_map_id).map([](bool) {});
-    } else {
-        done =
-            xdp_attach(objects, attached.name, attached.ifindex, attached.xdp_mode, flows_map_id);
-        if (done)
-            done = tc_detach(attached.name, attached.ifindex, TcSide::ingress, flows_map_id)
-                       .map([](bool) {});
+    if (done && attached.hook == Hook::xdp)
+        done = attach_xdp(objects, attached, flows_map_id);
+    if (!done && attached.hook == Hook::xdp && wanted.hook == Hook::automatic) {
+        attached.reason += "; no XDP: " + done.error().message;
+        attached.hook = Hook::tc;
+        done = {};
     }
+    if (done && attached.hook == Hook::tc)
+        done = attach_tc(objects, attached, flows_map_id);
     if (!done)
         return tl::make_unexpected(done.error());
     return attached;
+}
+
+// Takes off what was put where nothing of this instance was before.
+void roll_back(const std::vector<InterfaceConfig> &fresh, std::uint32_t flows_map_id) {
+    for (const InterfaceConfig &one : fresh) {
+        const unsigned ifindex = if_nametoindex(one.name.c_str());
+        if (ifindex == 0)
+            continue;
+        bool ignored = false;
+        static_cast<void>(take_off(one.name, ifindex, flows_map_id, ignored));
+        // also the qdisc that was made for a filter which was then refused
+        static_cast<void>(tc_remove_empty_clsact(one.name, ifindex));
+    }
 }
 
 }  // namespace
@@ -105,22 +128,32 @@ Result<std::vector<AttachedInterface>> attach_all(Objects &objects,
                                                   const std::vector<InterfaceConfig> &interfaces,
                                                   const std::string &config_file) {
     const std::uint32_t flows = map_id_of(objects.tables().flows_map());
+    // First those where nothing of this instance is yet: libxdp wants to load the XDP program
+    // itself, and replacing an earlier one loads it without.
+    std::vector<InterfaceConfig> ordered = interfaces;
+    const auto old = std::stable_partition(
+        ordered.begin(), ordered.end(),
+        [&](const InterfaceConfig &one) { return !is_attached(one.name, flows); });
+    const std::vector<InterfaceConfig> fresh(ordered.begin(), old);
+
     std::vector<AttachedInterface> attached;
-    std::vector<InterfaceConfig> fresh;  // where nothing of this instance was before
-    for (const InterfaceConfig &wanted : interfaces) {
-        if (!is_attached(wanted.name, flows))
-            fresh.push_back(wanted);
+    for (const InterfaceConfig &wanted : ordered) {
         auto one = attach_one(objects, wanted, config_file, flows);
-        if (one) {
-            attached.push_back(std::move(*one));
-            continue;
+        if (!one) {
+            roll_back(fresh, flows);
+            return tl::make_unexpected(one.error());
         }
-        bool ignored = false;
-        for (const InterfaceConfig &back : fresh)
-            if (const unsigned ifindex = if_nametoindex(back.name.c_str()); ifindex != 0)
-                static_cast<void>(take_off(back.name, ifindex, flows, ignored));
-        return tl::make_unexpected(one.error());
+        attached.push_back(std::move(*one));
     }
+    std::sort(attached.begin(), attached.end(), [&](const auto &a, const auto &b) {
+        const auto place = [&](const AttachedInterface &of) {
+            return std::find_if(interfaces.begin(), interfaces.end(),
+                                [&](const auto &one) { return one.name == of.name; });
+        };
+        return place(a) < place(b);
+    });
+    if (auto kept = objects.tables().keep_xdp_devices(attached); !kept)
+        return tl::make_unexpected(kept.error());
     return attached;
 }
 

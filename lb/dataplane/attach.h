@@ -11,15 +11,6 @@
 
 namespace weir {
 
-// What an interface got, and why.
-struct AttachedInterface {
-    std::string name;
-    unsigned ifindex = 0;
-    Hook hook = Hook::xdp;  // xdp or tc
-    XdpMode xdp_mode = XdpMode::native;
-    std::string reason;  // how `auto` was decided; empty when the configuration named the hook
-};
-
 // Attaches ingress and egress programs to every interface, replacing those that an earlier daemon
 // of this instance left there. All or nothing: after an error, what this call attached is off
 // again.

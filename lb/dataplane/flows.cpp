@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -36,13 +37,22 @@ std::chrono::seconds timeout_of(const weir_settings &settings, std::uint8_t prot
                                                            : settings.tcp_new_s);
 }
 
-Flow make_flow(const weir_tuple_v4 &tuple, const weir_flow_v4 &entry,
-               std::chrono::nanoseconds now) {
+Address to_address(std::uint32_t v4) {
+    return Address::v4(v4);
+}
+Address to_address(const weir_address &v6) {
+    std::array<std::uint8_t, 16> bytes{};
+    std::memcpy(bytes.data(), v6.bytes, bytes.size());
+    return Address(bytes);
+}
+
+template <typename Tuple, typename Entry>
+Flow make_flow(const Tuple &tuple, const Entry &entry, std::chrono::nanoseconds now) {
     Flow flow;
-    flow.protocol = static_cast<Protocol>(tuple.protocol);
-    flow.client = {Address::v4(tuple.saddr), ntohs(tuple.sport)};
-    flow.vip = {Address::v4(tuple.daddr), ntohs(tuple.dport)};
-    flow.backend = {Address::v4(entry.daddr), ntohs(entry.flow.dport)};
+    flow.protocol = static_cast<Protocol>(tuple.head.protocol);
+    flow.client = {to_address(tuple.saddr), ntohs(tuple.head.sport)};
+    flow.vip = {to_address(tuple.daddr), ntohs(tuple.head.dport)};
+    flow.backend = {to_address(entry.daddr), ntohs(entry.flow.dport)};
     flow.service_id = entry.flow.service;
     flow.backend_id = entry.flow.backend;
     flow.state = static_cast<FlowState>(entry.flow.state);
@@ -52,10 +62,11 @@ Flow make_flow(const weir_tuple_v4 &tuple, const weir_flow_v4 &entry,
 }
 
 // False: `visit` wants no more.
+template <typename Tuple, typename Entry>
 Result<bool> visit_table(int fd, std::string_view name, const weir_settings &settings,
                          const std::function<bool(const Flow &)> &visit) {
-    std::vector<weir_tuple_v4> keys(kBatch);
-    std::vector<weir_flow_v4> values(kBatch);
+    std::vector<Tuple> keys(kBatch);
+    std::vector<Entry> values(kBatch);
     std::uint32_t position = 0;
     bool first = true;
     bool last = false;
@@ -74,7 +85,7 @@ Result<bool> visit_table(int fd, std::string_view name, const weir_settings &set
                 continue;
             const Flow flow = make_flow(keys[i], values[i], now);
             const bool live =
-                flow.idle < timeout_of(settings, keys[i].protocol, values[i].flow.state);
+                flow.idle < timeout_of(settings, keys[i].head.protocol, values[i].flow.state);
             if (live && !visit(flow))
                 return false;
         }
@@ -104,15 +115,20 @@ Result<void> Tables::for_each_flow(const std::function<bool(const Flow &)> &visi
     if (bpf_map_lookup_elem(fds_.settings, &zero, &settings) != 0)
         return fail(Exit::refused,
                     fmt::format("map settings: cannot read: {}", std::strerror(errno)));
-    const auto more = visit_table(fds_.flows_v4, "flows_v4", settings, visit);
-    if (!more)
-        return tl::make_unexpected(more.error());
-    if (!*more)
-        return {};
-    const auto rest = visit_table(fds_.flows_new_v4, "flows_new_v4", settings, visit);
-    if (!rest)
-        return tl::make_unexpected(rest.error());
-    return {};
+    const auto v4 = [&](int fd, std::string_view name) {
+        return visit_table<weir_tuple_v4, weir_flow_v4>(fd, name, settings, visit);
+    };
+    const auto v6 = [&](int fd, std::string_view name) {
+        return visit_table<weir_tuple_v6, weir_flow_v6>(fd, name, settings, visit);
+    };
+    auto more = v4(fds_.flows_v4, "flows_v4");
+    if (more && *more)
+        more = v6(fds_.flows_v6, "flows_v6");
+    if (more && *more)
+        more = v4(fds_.flows_new_v4, "flows_new_v4");
+    if (more && *more)
+        more = v6(fds_.flows_new_v6, "flows_new_v6");
+    return more.map([](bool) {});
 }
 
 }  // namespace weir

@@ -39,7 +39,7 @@ struct SizedMap {
     std::string_view limit;  // the key under `limits`
 };
 
-std::array<SizedMap, 7> sized_maps(const weir_tc &skeleton, const Limits &limits) {
+std::array<SizedMap, 9> sized_maps(const weir_tc &skeleton, const Limits &limits) {
     const auto &maps = skeleton.maps;
     // a flow is two entries: one per direction
     return {{{maps.services, limits.services, "services"},
@@ -48,7 +48,9 @@ std::array<SizedMap, 7> sized_maps(const weir_tc &skeleton, const Limits &limits
              {maps.backends, limits.backends, "backends"},
              {maps.backend_stats, limits.backends, "backends"},
              {maps.flows_v4, limits.flows * 2, "flows"},
-             {maps.flows_new_v4, limits.new_flows * 2, "new_flows"}}};
+             {maps.flows_new_v4, limits.new_flows * 2, "new_flows"},
+             {maps.flows_v6, limits.flows * 2, "flows"},
+             {maps.flows_new_v6, limits.new_flows * 2, "new_flows"}}};
 }
 
 tl::unexpected<Error> load_error(std::string_view what, int error) {
@@ -79,7 +81,9 @@ Result<void> check_pins(const std::filesystem::path &pins, std::span<const Sized
     std::uint32_t length = sizeof info;
     if (bpf_obj_get_info_by_fd(settings.get(), &info, &length) != 0 ||
         info.value_size != sizeof found ||
-        bpf_map_lookup_elem(settings.get(), &zero, &found) != 0 || found.abi != WEIR_ABI)
+        bpf_map_lookup_elem(settings.get(), &zero, &found) != 0 ||
+        // 0: a start that was killed before it had written anything
+        (found.abi != WEIR_ABI && found.abi != 0))
         return fail(Exit::refused,
                     fmt::format("{} holds the tables of another version of Weir (this one has ABI "
                                 "{}): run `weir detach` first; it ends the flows in them",
@@ -157,11 +161,19 @@ Result<Objects> Objects::load(const ObjectsOptions &options) {
         return load_error("the data path", -error);
 
     const auto &maps = own->tc->maps;
-    own->tables =
-        Tables({bpf_map__fd(maps.services), bpf_map__fd(maps.backends), bpf_map__fd(maps.rings),
-                bpf_map__fd(maps.flows_new_v4), bpf_map__fd(maps.flows_v4),
-                bpf_map__fd(maps.service_stats), bpf_map__fd(maps.backend_stats),
-                bpf_map__fd(maps.drop_stats), bpf_map__fd(maps.settings), bpf_map__fd(maps.trace)});
+    own->tables = Tables({.services = bpf_map__fd(maps.services),
+                          .backends = bpf_map__fd(maps.backends),
+                          .rings = bpf_map__fd(maps.rings),
+                          .flows_new_v4 = bpf_map__fd(maps.flows_new_v4),
+                          .flows_v4 = bpf_map__fd(maps.flows_v4),
+                          .flows_new_v6 = bpf_map__fd(maps.flows_new_v6),
+                          .flows_v6 = bpf_map__fd(maps.flows_v6),
+                          .service_stats = bpf_map__fd(maps.service_stats),
+                          .backend_stats = bpf_map__fd(maps.backend_stats),
+                          .drop_stats = bpf_map__fd(maps.drop_stats),
+                          .xdp_devices = bpf_map__fd(maps.xdp_devices),
+                          .settings = bpf_map__fd(maps.settings),
+                          .trace = bpf_map__fd(maps.trace)});
 
     // the XDP object uses the TC object's maps
     bpf_map *map = nullptr;

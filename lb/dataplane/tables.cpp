@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -183,6 +184,31 @@ Result<void> Tables::write_timeouts(const Timeouts &timeouts) {
     value.udp_s = seconds(timeouts.udp);
     if (bpf_map_update_elem(fds_.settings, &zero, &value, BPF_ANY) != 0)
         return map_error("settings", "write the timeouts", errno);
+    return {};
+}
+
+Result<void> Tables::set_xdp_device(unsigned ifindex, XdpMode mode) {
+    const std::uint32_t value = mode == XdpMode::generic ? WEIR_XDP_GENERIC : WEIR_XDP_NATIVE;
+    if (bpf_map_update_elem(fds_.xdp_devices, &ifindex, &value, BPF_ANY) != 0)
+        return map_error("xdp_devices", "add an interface", errno);
+    return {};
+}
+
+Result<void> Tables::keep_xdp_devices(const std::vector<AttachedInterface> &attached) {
+    std::vector<std::uint32_t> gone;
+    auto done = for_each<std::uint32_t, std::uint32_t>(
+        fds_.xdp_devices, "xdp_devices", [&](std::uint32_t ifindex, std::uint32_t) {
+            const bool kept = std::any_of(attached.begin(), attached.end(), [&](const auto &one) {
+                return one.ifindex == ifindex && one.hook == Hook::xdp;
+            });
+            if (!kept)
+                gone.push_back(ifindex);
+        });
+    if (!done)
+        return done;
+    for (const std::uint32_t ifindex : gone)
+        if (bpf_map_delete_elem(fds_.xdp_devices, &ifindex) != 0 && errno != ENOENT)
+            return map_error("xdp_devices", "remove an interface", errno);
     return {};
 }
 

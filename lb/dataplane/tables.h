@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "bpf/abi.h"
 #include "lb/config/config.h"
@@ -23,11 +25,23 @@ struct MapFds {
     int rings = -1;
     int flows_new_v4 = -1;
     int flows_v4 = -1;
+    int flows_new_v6 = -1;
+    int flows_v6 = -1;
     int service_stats = -1;
     int backend_stats = -1;
     int drop_stats = -1;
+    int xdp_devices = -1;
     int settings = -1;
     int trace = -1;
+};
+
+// What an interface got, and why.
+struct AttachedInterface {
+    std::string name;
+    unsigned ifindex = 0;
+    Hook hook = Hook::xdp;  // xdp or tc
+    XdpMode xdp_mode = XdpMode::native;
+    std::string reason;  // how `auto` was decided, or what the hook asks for; may be empty
 };
 
 // Counters, summed over the CPUs. Bytes are whole frames without FCS.
@@ -70,6 +84,11 @@ class Tables {
     Result<void> apply(const Plan &plan);
 
     Result<void> write_timeouts(const Timeouts &timeouts);
+
+    // The interfaces that XDP may send frames to, from each other: those that carry it.
+    Result<void> set_xdp_device(unsigned ifindex, XdpMode mode);
+    // Forgets all but those with `hook: xdp` in the list.
+    Result<void> keep_xdp_devices(const std::vector<AttachedInterface> &attached);
 
     Result<Counters> service_counters(std::uint32_t id) const;
     Result<Counters> backend_counters(std::uint32_t id) const;

@@ -22,7 +22,7 @@ constexpr std::size_t kEthernet = 14;
 std::size_t least_bytes(ReplayHook hook, const Frame &frame) {
     if (hook == ReplayHook::xdp_ingress || frame.bytes.size() < kEthernet)
         return kEthernet;
-    const unsigned type = frame.bytes[12] << 8U | frame.bytes[13];
+    const unsigned type = static_cast<unsigned>(frame.bytes[12]) << 8U | frame.bytes[13];
     if (type == 0x0800)
         return kEthernet + 20;
     return type == 0x86dd ? kEthernet + 40 : kEthernet;
@@ -188,16 +188,9 @@ Result<std::uint32_t> Engine::test_run(ReplayHook hook, Frame &frame) {
     const Program &program = hook == ReplayHook::tc_egress ? egress_program_ : ingress_program_;
     const std::size_t head = std::min(frame.bytes.size(), program.most);
     buffer_.resize(head + kGrowth);
-    // The packet's interface is the loopback's, 1, as XDP has it by default; TC must be told.
-    __sk_buff context{};
-    context.ingress_ifindex = 1;
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.bytes.data(),
                 .data_out = buffer_.data(), .data_size_in = static_cast<__u32>(head),
                 .data_size_out = static_cast<__u32>(buffer_.size()), .repeat = 1);
-    if (hook != ReplayHook::xdp_ingress) {
-        options.ctx_in = &context;
-        options.ctx_size_in = sizeof context;
-    }
     if (const int error = bpf_prog_test_run_opts(program.fd, &options); error != 0)
         return fail(Exit::refused, fmt::format("the kernel refuses to run {} on it: {}",
                                                to_string(hook), std::strerror(-error)));

@@ -48,6 +48,8 @@ class CpuPin {
     ~CpuPin();
     CpuPin(const CpuPin &) = delete;
     CpuPin &operator=(const CpuPin &) = delete;
+    CpuPin(CpuPin &&) = delete;
+    CpuPin &operator=(CpuPin &&) = delete;
 
   private:
     cpu_set_t before_{};

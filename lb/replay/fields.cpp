@@ -90,7 +90,7 @@ class Walk {
         const std::size_t ip = end_;
         if (!header(kIpv4Fields, kIpv4) || !same(ip, 1))
             return;
-        const std::size_t length = (one_[ip] & 0x0fU) * 4U;
+        const std::size_t length = std::size_t{one_[ip] & 0x0fU} * 4;
         if (length < kIpv4 || ip + length > both_)
             return;
         options("ip.options", length - kIpv4);
@@ -107,7 +107,7 @@ class Walk {
         const std::size_t start = end_;
         if (!header(kTcpFields, kTcp) || !same(start + 12, 1))
             return;
-        const std::size_t length = (one_[start + 12] >> 4U) * 4U;
+        const std::size_t length = std::size_t{one_[start + 12]} / 16 * 4;
         if (length > kTcp)
             options("tcp.options", length - kTcp);
     }

@@ -36,9 +36,9 @@ capture_start() {
 tcpdumps_gone() {
     local pid
 
-    for pid in $(cat "$run"/tcpdump-*.pid); do
+    while read -r pid; do
         ! kill -0 "$pid" 2>/dev/null || return 1
-    done
+    done < <(cat "$run"/tcpdump-*.pid)
 }
 
 capture_stop() {

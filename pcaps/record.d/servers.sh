@@ -47,6 +47,7 @@ servers_up() {
 # In a mount namespace with a /run and a bpffs of its own: what it leaves there goes with it, and a
 # Weir of this host is not met.
 weir_up() { # CONFIG
+    # shellcheck disable=SC2016  # the inner shell's
     start weir weir unshare --mount sh -c '
         mount -t tmpfs tmpfs /run && mount -t bpf bpf /sys/fs/bpf && exec "$0" run -c "$1"' \
         "$weir" "$1"

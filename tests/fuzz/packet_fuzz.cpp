@@ -3,7 +3,7 @@
 // way back (I3).
 #include <cstdlib>
 #include <cstring>
-#include <memory>
+#include <utility>
 
 #include "tests/support/frame.h"
 
@@ -16,61 +16,48 @@
 
 namespace {
 
-// The bytes before the frame: what the tuple is translated to.
-struct Target {
-    __be32 saddr;
-    __be32 daddr;
-    __be16 sport;
-    __be16 dport;
-};
-
 void require(bool condition) {
     if (!condition)
         std::abort();
 }
 
-// The IP packet as its header says it ends lies within the frame, so its sums can be judged.
-bool is_whole(const weir::test::Bytes &frame, const weir_packet &packet) {
-    return packet.l3_offset + packet.ip_length <= frame.size() &&
-           packet.ip_length >= packet.l4_offset - packet.l3_offset + packet.l4_header;
-}
-
 }  // namespace
 
+// The first bytes are the backend, the rest is the frame.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
-    Target target{};
-    if (size <= sizeof target)
+    weir_backend backend{};
+    constexpr std::size_t kBackend = sizeof backend.address + sizeof backend.port;
+    if (size <= kBackend)
         return 0;
-    std::memcpy(&target, data, sizeof target);
+    std::memcpy(&backend, data, kBackend);
     // a buffer of just this size, so that the sanitizer sees the first byte too far
-    weir::test::Bytes frame(data + sizeof target, data + size);
+    weir::test::Bytes frame(data + kBackend, data + size);
     const weir::test::Bytes before = frame;
+    const auto length = static_cast<std::uint32_t>(frame.size());
     weir_packet packet{};
-    if (!parse_packet(frame.data(), frame.data() + frame.size(), &packet))
+    const int parsed = parse_packet(frame.data(), frame.data() + length, length, &packet);
+    if (parsed == 0)
         return 0;
-    require(packet.l4_offset < WEIR_OFFSET_MASK);
+    const auto family = static_cast<weir_family>(parsed);
+    require(packet.l4_offset <= WEIR_OFFSET_MASK);
 
-    weir_tuple_v4 to = packet.tuple;
-    to.saddr = target.saddr;
-    to.daddr = target.daddr;
-    to.sport = target.sport;
-    to.dport = target.dport;
-    weir_flow_v4 forward{};
-    weir_flow_v4 reverse{};
-    nat_describe_v4(&packet.tuple, &to, &forward);
-    nat_reverse_v4(&packet.tuple, &forward, &reverse);
-
-    const bool judged = is_whole(before, packet) && weir::test::checksum_fault(before).empty();
-    require(nat_rewrite_v4(frame.data(), frame.data() + frame.size(), &packet, &forward));
+    weir_any_flow entry{};
+    nat_to_backend(family, &packet.tuple, &backend, &entry);
+    const bool judged = weir::test::checksum_fault(before).empty();
+    require(nat_rewrite(family, frame.data(), frame.data() + length, &packet, &entry));
     if (judged)
         require(weir::test::checksum_fault(frame).empty());
 
-    // `reverse` answers the swapped tuple; swapped back it undoes `forward`
-    std::swap(reverse.saddr, reverse.daddr);
-    std::swap(reverse.flow.sport, reverse.flow.dport);
+    // what undoes it: the entry of the other direction, with its ends swapped
+    nat_turn(family, &packet.tuple, &entry);
+    std::swap(entry.flow.sport, entry.flow.dport);
+    if (family == WEIR_V4)
+        std::swap(entry.v4.saddr, entry.v4.daddr);
+    else
+        std::swap(entry.v6.saddr, entry.v6.daddr);
     weir_packet again{};
-    require(parse_packet(frame.data(), frame.data() + frame.size(), &again));
-    require(nat_rewrite_v4(frame.data(), frame.data() + frame.size(), &again, &reverse));
+    require(parse_packet(frame.data(), frame.data() + length, length, &again) == parsed);
+    require(nat_rewrite(family, frame.data(), frame.data() + length, &again, &entry));
     if (judged)
         require(frame == before);
     return 0;

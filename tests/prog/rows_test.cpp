@@ -2,7 +2,7 @@
 // at both ingress hooks.
 #include <gtest/gtest.h>
 
-#include <functional>
+#include <algorithm>
 #include <ostream>
 
 #include "tests/support/program.h"
@@ -18,6 +18,10 @@ services:
      backends: [{address: 198.51.100.12, port: 53}]}
   - {name: idle, vip: 192.0.2.20, port: 80, protocol: tcp,
      backends: [{address: 198.51.100.13, port: 80, weight: 0}]}
+  - {name: web6, vip: "2001:db8:1::10", port: 80, protocol: tcp,
+     backends: [{address: "2001:db8:2::11", port: 8080}]}
+  - {name: dns6, vip: "2001:db8:1::53", port: 53, protocol: udp,
+     backends: [{address: "2001:db8:2::12", port: 53}]}
 limits: {flows: 1024, new_flows: 1024, services: 16, backends: 16}
 )";
 
@@ -36,10 +40,27 @@ Segment make_query() {
     return segment;
 }
 
+Segment make_syn6() {
+    Segment segment = make_syn();
+    segment.source = *Endpoint::parse("[2001:db8::5]:40000");
+    segment.destination = *Endpoint::parse("[2001:db8:1::10]:80");
+    return segment;
+}
+
+Segment make_query6() {
+    Segment segment = make_query();
+    segment.source = *Endpoint::parse("[2001:db8::5]:40000");
+    segment.destination = *Endpoint::parse("[2001:db8:1::53]:53");
+    return segment;
+}
+
 // What the data path makes of a client's packet for its service's one backend.
 Segment translate(Segment segment) {
     const bool tcp = segment.protocol == Protocol::tcp;
-    segment.destination = *Endpoint::parse(tcp ? "198.51.100.11:8080" : "198.51.100.12:53");
+    const bool v4 = segment.source.address.is_v4();
+    segment.destination =
+        *Endpoint::parse(v4 ? (tcp ? "198.51.100.11:8080" : "198.51.100.12:53")
+                            : (tcp ? "[2001:db8:2::11]:8080" : "[2001:db8:2::12]:53"));
     segment.destination_mac = hop_mac(segment.destination.address);
     segment.source_mac = ReplayConfig{}.mac;
     segment.ttl--;
@@ -89,7 +110,7 @@ Bytes patched(Bytes frame, Change change) {
     return frame;
 }
 
-std::vector<Row> rows() {
+std::vector<Row> rows_v4() {
     return {
         forwarded("TcpSyn", make_syn()),
         forwarded("TcpSynWithPayload", with(make_syn(),
@@ -131,6 +152,9 @@ std::vector<Row> rows() {
         untouched("FirstFragment", with(make_query(), [](Segment &s) { s.fragment = 0x2000; })),
         untouched("LaterFragment", with(make_query(), [](Segment &s) { s.fragment = 0x00b9; })),
         untouched("Arp", patched(build(make_syn()), [](Bytes &f) { f[13] = 0x06; })),
+        untouched("ToAGroup", patched(build(make_syn()), [](Bytes &f) { f[0] = 0x01; })),
+        untouched("Broadcast",
+                  patched(build(make_syn()), [](Bytes &f) { std::fill_n(f.begin(), 6, 0xff); })),
         untouched("Vlan", patched(build(make_syn()), [](Bytes &f) { f[12] = 0x81, f[13] = 0; })),
         untouched("Icmp", patched(build(make_syn()), [](Bytes &f) { f[23] = 1; })),
         untouched("VersionSix", patched(build(make_syn()), [](Bytes &f) { f[14] = 0x65; })),
@@ -142,13 +166,90 @@ std::vector<Row> rows() {
         untouched("Ipv4HeaderCutShort", cut(build(make_syn()), 33)),
         untouched("TcpHeaderCutShort", cut(build(make_syn()), 53)),
         untouched("UdpHeaderCutShort", cut(build(make_query()), 41)),
+        untouched("TotalLengthEndsBeforeTheUdpHeader",
+                  patched(build(make_query()), [](Bytes &f) { f[17] = 20 + 7; })),
+        untouched("TotalLengthReachesBeyondTheFrame",
+                  patched(build(make_query()), [](Bytes &f) { f[17] += 1; })),
         untouched("OptionsReachBeyondTheEnd",
                   patched(build(make_syn()), [](Bytes &f) { f[14] = 0x4f; })),
     };
 }
 
-// Ethernet and IPv4 headers: what the kernel's test run wants of an skb with an IPv4 EtherType.
+// A routing header at its end, an atomic fragment, options.
+const Extension kHopByHop{0, {0, 0, 1, 4, 0, 0, 0, 0}};
+const Extension kDestination{60, {0, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}};
+const Extension kRoutingDone{43, {0, 0, 4, 0, 0, 0, 0, 0}};
+const Extension kRouting{43,
+                         {0, 2, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}};
+const Extension kAtomicFragment{44, {0, 0, 0, 0, 1, 2, 3, 4}};
+const Extension kFirstFragment{44, {0, 0, 0, 1, 1, 2, 3, 4}};
+const Extension kLaterFragment{44, {0, 0, 0, 8, 1, 2, 3, 4}};
+const Extension kAuthentication{
+    51, {0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}};
+
+Segment extended(std::vector<Extension> extensions) {
+    Segment segment = make_syn6();
+    segment.extensions = std::move(extensions);
+    return segment;
+}
+
+std::vector<Row> rows_v6() {
+    return {
+        forwarded("V6TcpSyn", make_syn6()),
+        forwarded("V6TcpMidstreamAck", with(make_syn6(), [](Segment &s) { s.tcp_flags = kAck; })),
+        forwarded("V6UdpFirstDatagram", make_query6()),
+        forwarded("V6UdpWithoutChecksum",
+                  with(make_query6(), [](Segment &s) { s.udp_checksum = false; })),
+        forwarded("V6MinimumFrameKeepsPadding",
+                  with(make_query6(), [](Segment &s) { s.payload.clear(), s.padding = 4; })),
+        forwarded("V6TrafficClassKept", with(make_syn6(), [](Segment &s) { s.tos = 0xb8; })),
+        forwarded("V6HopByHop", extended({kHopByHop})),
+        forwarded("V6Destination", extended({kDestination})),
+        forwarded("V6RoutingAtItsEnd", extended({kRoutingDone})),
+        forwarded("V6AtomicFragment", extended({kAtomicFragment})),
+        forwarded("V6AsManyExtensionsAsAreWalked",
+                  extended({kHopByHop, kDestination, kRoutingDone, kAtomicFragment, kDestination,
+                            kDestination})),
+        untouched("V6OneExtensionMore",
+                  extended({kHopByHop, kDestination, kRoutingDone, kAtomicFragment, kDestination,
+                            kDestination, kDestination})),
+        untouched("V6RoutingOnItsWay", extended({kRouting})),
+        untouched("V6FirstFragment", extended({kFirstFragment})),
+        untouched("V6LaterFragment", extended({kLaterFragment})),
+        untouched("V6Authentication", extended({kAuthentication})),
+        untouched("V6HopLimitOneGoesToTheStack", with(make_syn6(), [](Segment &s) { s.ttl = 1; })),
+        untouched("V6OtherPort", with(make_syn6(), [](Segment &s) { s.destination.port = 81; })),
+        untouched("V6Icmp", patched(build(make_syn6()), [](Bytes &f) { f[20] = 58; })),
+        untouched("V6VersionFour", patched(build(make_syn6()), [](Bytes &f) { f[14] = 0x45; })),
+        untouched("V6TcpHeaderCutShort", cut(build(make_syn6()), 73)),
+        untouched("V6HeaderCutShort", cut(build(make_syn6()), 53)),
+        untouched("V6ExtensionReachesBeyondTheEnd",
+                  patched(build(extended({kDestination})), [](Bytes &f) { f[55] = 200; })),
+        untouched("V6PayloadLengthEndsBeforeTheTcpHeader",
+                  patched(build(make_syn6()), [](Bytes &f) { f[19] = 19; })),
+        untouched("V6PayloadLengthReachesBeyondTheFrame",
+                  patched(build(make_syn6()), [](Bytes &f) { f[19] += 1; })),
+    };
+}
+
+std::vector<Row> rows() {
+    std::vector<Row> all = rows_v4();
+    for (Row &row : rows_v6())
+        all.push_back(std::move(row));
+    return all;
+}
+
+// Ethernet and IP headers: what the kernel's test run wants of an skb with such an EtherType.
 constexpr std::size_t kShortestSkb = 34;
+constexpr std::size_t kShortestSkb6 = 54;
+
+// The index of the service in kConfig that the row's packet is for, if it is for any.
+std::size_t service_of(const Row &row) {
+    const auto segment = read(row.in);
+    const bool udp = segment && segment->protocol == Protocol::udp;
+    const bool v6 = row.in[12] == 0x86;
+    return (v6 ? 3U : 0U) + (udp ? 1U : 0U);
+}
 
 class Rows : public testing::TestWithParam<std::tuple<Entry, Row>> {};
 
@@ -156,7 +257,8 @@ TEST_P(Rows, Ingress) {
     if (const std::string why = why_not_runnable(); !why.empty())
         GTEST_SKIP() << why;
     const auto &[entry, row] = GetParam();
-    if (entry == Entry::tc_ingress && row.in.size() < kShortestSkb)
+    const bool v6 = row.in[12] == 0x86;
+    if (entry == Entry::tc_ingress && row.in.size() < (v6 ? kShortestSkb6 : kShortestSkb))
         GTEST_SKIP() << "BPF_PROG_TEST_RUN makes no skb of " << row.in.size() << " bytes";
     DataPath path(kConfig);
     const Outcome outcome = path.run(entry, row.in);
@@ -172,8 +274,7 @@ TEST_P(Rows, Ingress) {
     if (row.reason != WEIR_DROP_NONE) {
         EXPECT_EQ(path.drops(row.reason), 1U);
     }
-    const bool udp = row.in[23] == 17;
-    const Counters counters = path.service(udp ? 1 : 0);
+    const Counters counters = path.service(service_of(row));
     const bool counted = row.verdict == Verdict::forward;
     EXPECT_EQ(counters.new_flows, counted ? 1U : 0U);
     EXPECT_EQ(counters.forward_packets, counted ? 1U : 0U);

@@ -15,7 +15,15 @@ using Bytes = std::vector<std::uint8_t>;
 
 enum TcpFlags : std::uint8_t { kFin = 1, kSyn = 2, kRst = 4, kPsh = 8, kAck = 16 };
 
-// An IPv4 TCP segment or UDP datagram. Ports, numbers and lengths are in host order.
+// An IPv6 extension header, whole; its first byte is set by build().
+struct Extension {
+    std::uint8_t kind = 0;  // its own protocol number
+    Bytes bytes;
+    bool operator==(const Extension &) const = default;
+};
+
+// A TCP segment or UDP datagram over IPv4 or IPv6, as the addresses say. Ports, numbers and lengths
+// are in host order.
 struct Segment {
     MacAddress source_mac{{0x02, 0, 0, 0, 0, 0xaa}};
     MacAddress destination_mac{{0x02, 0, 0, 0, 0, 0x01}};
@@ -24,8 +32,9 @@ struct Segment {
     Protocol protocol = Protocol::tcp;
     std::uint8_t ttl = 64;
     std::uint8_t tos = 0;
-    Bytes ip_options;            // a multiple of four bytes, at most 40
-    std::uint16_t fragment = 0;  // the flags and offset field
+    Bytes ip_options;                   // IPv4: a multiple of four bytes, at most 40
+    std::uint16_t fragment = 0;         // IPv4: the flags and offset field
+    std::vector<Extension> extensions;  // IPv6, in order
     std::uint8_t tcp_flags = kSyn;
     std::uint32_t seq = 1000;
     std::uint32_t ack = 0;
@@ -39,10 +48,11 @@ struct Segment {
 // With correct checksums.
 Bytes build(const Segment &segment);
 
-// The inverse of build(); nullopt for what is no such frame. Checksums are not looked at.
+// The addresses, ports, numbers and payload of a frame that build() could have made; nullopt for
+// what is no such frame. Checksums are not looked at.
 std::optional<Segment> read(const Bytes &frame);
 
-// What is wrong with the checksums of an IPv4 frame; empty when all is right.
+// What is wrong with the checksums of an IPv4 or IPv6 frame; empty when all is right.
 std::string checksum_fault(const Bytes &frame);
 
 std::string hex(const Bytes &frame);

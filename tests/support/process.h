@@ -18,7 +18,7 @@ class Netns;
 inline constexpr std::chrono::seconds kPatience{20};
 
 struct ProcessOptions {
-    const Netns *netns = nullptr;          // the test's own when none
+    const Netns *netns = nullptr;               // the test's own when none
     std::vector<std::string> environment = {};  // "NAME=value", on top of the test's
 };
 

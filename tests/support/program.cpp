@@ -141,7 +141,8 @@ std::uint64_t DataPath::drops(weir_drop_reason reason) {
 
 MacAddress hop_mac(const Address &address) {
     const auto &b = address.bytes();
-    return {{0x02, 0x00, b[12], b[13], b[14], b[15]}};
+    const std::uint8_t family = address.is_v4() ? 0x00 : 0x01;
+    return {{0x02, family, b[12], b[13], b[14], b[15]}};
 }
 
 }  // namespace weir::test

@@ -192,6 +192,7 @@ TEST_F(ComparisonTest, TheSameFrameAtAnotherTimeDiffersInItsTime) {
 
 TEST_F(ComparisonTest, DescribesTenFramesAndCountsTheRest) {
     std::vector<Frame> got;
+    got.reserve(100);
     for (int i = 0; i < 100; i++)
         got.push_back(frame(i));
     EXPECT_EQ(compare(got, {}).size(), 10U);

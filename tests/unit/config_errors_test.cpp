@@ -166,8 +166,6 @@ const EditRow kValues[] = {
      "f:6:10: service 'web': vip must be a unicast address, not '0.0.0.0'"},
     {"vip_broadcast", "192.0.2.10", "255.255.255.255",
      "f:6:10: service 'web': vip must be a unicast address, not '255.255.255.255'"},
-    {"vip_ipv6", "192.0.2.10", "2001:db8::53",
-     "f:6:10: service 'web': vip is IPv6; IPv6 services are not supported yet"},
     {"vip_ipv6_unspecified", "192.0.2.10", "'::'",
      "f:6:10: service 'web': vip must be a unicast address, not '::'"},
     {"port_zero", "port: 443", "port: 0",

@@ -56,79 +56,120 @@ TEST(Csum, UdpZeroStaysZeroAndIsNeverMade) {
         ASSERT_NE(csum_apply_udp(0x1234, static_cast<std::uint16_t>(delta)), 0) << delta;
 }
 
-Bytes make_frame(Protocol protocol) {
-    Segment segment;
-    segment.protocol = protocol;
-    segment.source = *Endpoint::parse("203.0.113.5:40000");
-    segment.destination = *Endpoint::parse("192.0.2.10:80");
-    segment.payload = {1, 2, 3};
-    return build(segment);
+struct Case {
+    const char *name;
+    Protocol protocol;
+    const char *client;
+    const char *vip;
+    const char *backend;
+    std::size_t headers;  // bytes that a rewrite touches, from the start of the frame
+};
+
+void PrintTo(const Case &row, std::ostream *out) {
+    *out << row.name;
 }
 
-weir_tuple_v4 other_tuple(const weir_tuple_v4 &from) {
-    weir_tuple_v4 to = from;
-    to.daddr = Address::v4(198, 51, 100, 11).v4_network_order();
-    to.dport = bpf_htons(8080);
-    return to;
-}
+class Nat : public testing::TestWithParam<Case> {
+  protected:
+    void SetUp() override {
+        Segment segment;
+        segment.protocol = GetParam().protocol;
+        segment.source = *Endpoint::parse(GetParam().client);
+        segment.destination = *Endpoint::parse(GetParam().vip);
+        segment.payload = {1, 2, 3};
+        frame = build(segment);
+        family = parse_packet(frame.data(), frame.data() + frame.size(),
+                              static_cast<std::uint32_t>(frame.size()), &packet);
+        ASSERT_EQ(family, segment.source.address.is_v4() ? WEIR_V4 : WEIR_V6);
 
-// I5: whatever is cut off, either the whole translation is written or nothing.
-TEST(Nat, I5WritesAllOrNothing) {
-    for (const Protocol protocol : {Protocol::tcp, Protocol::udp}) {
-        const Bytes frame = make_frame(protocol);
-        weir_packet packet{};
-        ASSERT_TRUE(parse_packet(frame.data(), frame.data() + frame.size(), &packet));
-        weir_flow_v4 entry{};
-        const weir_tuple_v4 to = other_tuple(packet.tuple);
-        nat_describe_v4(&packet.tuple, &to, &entry);
-        const std::size_t needed = protocol == Protocol::tcp ? 54 : 42;
-        for (std::size_t length = 0; length <= frame.size(); ++length) {
-            Bytes cut = frame;
-            const int written = nat_rewrite_v4(cut.data(), cut.data() + length, &packet, &entry);
-            EXPECT_EQ(written != 0, length >= needed) << length;
-            if (written) {
-                EXPECT_EQ(checksum_fault(cut), "");
-            } else {
-                EXPECT_EQ(cut, frame) << length;
-            }
-        }
+        const Endpoint to = *Endpoint::parse(GetParam().backend);
+        std::memcpy(backend.address.bytes, to.address.bytes().data(), 16);
+        backend.port = bpf_htons(to.port);
+        nat_to_backend(static_cast<weir_family>(family), &packet.tuple, &backend, &entry);
+    }
+
+    int rewrite(Bytes &into, std::size_t length) const {
+        return nat_rewrite(static_cast<weir_family>(family), into.data(), into.data() + length,
+                           &packet, &entry);
+    }
+
+    Bytes frame;
+    int family = 0;
+    weir_packet packet{};
+    weir_backend backend{};
+    weir_any_flow entry{};
+};
+
+TEST_P(Nat, I5WritesAllOrNothing) {
+    for (std::size_t length = 0; length <= frame.size(); ++length) {
+        Bytes cut = frame;
+        const int written = rewrite(cut, length);
+        EXPECT_EQ(written != 0, length >= GetParam().headers) << length;
+        EXPECT_EQ(cut == frame, written == 0) << length;
     }
 }
 
-TEST(Nat, I3ReverseOfTheAnswerIsTheOriginal) {
-    const Bytes frame = make_frame(Protocol::tcp);
-    weir_packet packet{};
-    ASSERT_TRUE(parse_packet(frame.data(), frame.data() + frame.size(), &packet));
-    weir_flow_v4 forward{};
-    weir_flow_v4 reverse{};
-    weir_tuple_v4 answer{};
-    const weir_tuple_v4 to = other_tuple(packet.tuple);
-    nat_describe_v4(&packet.tuple, &to, &forward);
-    nat_reverse_v4(&packet.tuple, &forward, &reverse);
-    nat_answer_tuple_v4(&forward, IPPROTO_TCP, &answer);
-    EXPECT_EQ(answer.saddr, to.daddr);
-    EXPECT_EQ(answer.dport, packet.tuple.sport);
-    weir_tuple_v4 back{};
-    nat_answer_tuple_v4(&reverse, IPPROTO_TCP, &back);
+TEST_P(Nat, I2LeavesCorrectSumsAndTheBackendsAddress) {
+    ASSERT_TRUE(rewrite(frame, frame.size()));
+    EXPECT_EQ(checksum_fault(frame), "");
+    const auto out = read(frame);
+    ASSERT_TRUE(out);
+    EXPECT_EQ(out->destination.to_string(), GetParam().backend);
+    EXPECT_EQ(out->source.to_string(), GetParam().client);
+}
+
+TEST_P(Nat, I3TheOtherDirectionTakesItBack) {
+    const auto kind = static_cast<weir_family>(family);
+    weir_any_tuple answer{};
+    nat_answer_tuple(kind, &entry, packet.tuple.head.protocol, &answer);
+    EXPECT_EQ(answer.head.sport, backend.port);
+    EXPECT_EQ(answer.head.dport, packet.tuple.head.sport);
+    weir_any_flow turned = entry;
+    nat_turn(kind, &packet.tuple, &turned);
+    EXPECT_EQ(turned.flow.direction, WEIR_REPLY);
+    weir_any_tuple back{};
+    nat_answer_tuple(kind, &turned, packet.tuple.head.protocol, &back);
     EXPECT_EQ(std::memcmp(&back, &packet.tuple, sizeof back), 0);
-    EXPECT_EQ(reverse.flow.direction, WEIR_REPLY);
+    nat_turn(kind, &answer, &turned);
+    EXPECT_EQ(std::memcmp(&turned.v6.saddr, &entry.v6.saddr, 32), 0);
+    EXPECT_EQ(turned.flow.address_delta, entry.flow.address_delta);
+    EXPECT_EQ(turned.flow.port_delta, entry.flow.port_delta);
+}
+
+INSTANTIATE_TEST_SUITE_P(, Nat,
+                         testing::Values(Case{"TcpV4", Protocol::tcp, "203.0.113.5:40000",
+                                              "192.0.2.10:80", "198.51.100.11:8080", 52},
+                                         Case{"UdpV4", Protocol::udp, "203.0.113.5:40000",
+                                              "192.0.2.10:53", "198.51.100.11:5353", 42},
+                                         Case{"TcpV6", Protocol::tcp, "[2001:db8::5]:40000",
+                                              "[2001:db8:1::10]:80", "[2001:db8:2::11]:8080", 72},
+                                         Case{"UdpV6", Protocol::udp, "[2001:db8::5]:40000",
+                                              "[2001:db8:1::10]:53", "[2001:db8:2::11]:5353", 62}),
+                         [](const auto &test) { return test.param.name; });
+
+void expect_even_slots(weir_family family) {
+    constexpr std::uint32_t kSlots = 13;
+    std::array<int, kSlots + 1> hits{};
+    weir_any_tuple tuple{};
+    tuple.head.protocol = IPPROTO_TCP;
+    for (std::uint32_t i = 0; i < 130000; ++i) {
+        tuple.head.sport = bpf_htons(static_cast<std::uint16_t>(i));
+        if (family == WEIR_V4)
+            tuple.v4.saddr = bpf_htonl(0xcb007100 + i / 65536);
+        else
+            tuple.v6.saddr.words[3] = bpf_htonl(i / 65536);
+        const std::uint32_t slot = schedule_slot(schedule_hash(family, &tuple), kSlots);
+        ASSERT_GE(slot, 1U);
+        ASSERT_LE(slot, kSlots);
+        ++hits.at(slot);
+    }
+    for (std::uint32_t slot = 1; slot <= kSlots; ++slot)
+        EXPECT_NEAR(hits.at(slot), 10000, 500) << "slot " << slot;
 }
 
 TEST(Schedule, SlotsSpreadEvenlyOverAnyRing) {
-    constexpr std::uint32_t kSlots = 13;
-    std::array<int, kSlots + 1> hits{};
-    weir_tuple_v4 tuple{};
-    tuple.protocol = IPPROTO_TCP;
-    for (std::uint32_t i = 0; i < 130000; ++i) {
-        tuple.sport = bpf_htons(static_cast<std::uint16_t>(i));
-        tuple.saddr = bpf_htonl(0xcb007100 + i / 65536);
-        const std::uint32_t slot = schedule_slot(schedule_hash_v4(&tuple), kSlots);
-        ASSERT_GE(slot, 1U);
-        ASSERT_LE(slot, kSlots);
-        ++hits[slot];
-    }
-    for (std::uint32_t slot = 1; slot <= kSlots; ++slot)
-        EXPECT_NEAR(hits[slot], 10000, 500) << "slot " << slot;
+    expect_even_slots(WEIR_V4);
+    expect_even_slots(WEIR_V6);
 }
 
 }  // namespace
