@@ -10,7 +10,6 @@
 // BPF C: its casts are C's
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wold-style-cast"
-#pragma GCC diagnostic ignored "-Wuseless-cast"
 #include "bpf/nat.h"
 #include "bpf/schedule.h"
 #pragma GCC diagnostic pop
