@@ -88,7 +88,7 @@ Layout layout_of(const Bytes &frame) {
         }
     } else {
         at.protocol = frame[kEthernet + 9];
-        at.l4 = kEthernet + (frame[kEthernet] & 0xfU) * 4;
+        at.l4 = kEthernet + (frame[kEthernet] & 0xfU) * 4UL;
         at.end = kEthernet + get16(frame, kEthernet + 2);
     }
     at.l4_check = at.l4 + (at.protocol == 6 ? 16U : 6U);

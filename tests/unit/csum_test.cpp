@@ -128,6 +128,7 @@ TEST_P(Nat, I3TheOtherDirectionTakesItBack) {
     EXPECT_EQ(turned.flow.direction, WEIR_REPLY);
     weir_any_tuple back{};
     nat_answer_tuple(kind, &turned, packet.tuple.head.protocol, &back);
+    // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): a map compares keys byte by byte
     EXPECT_EQ(std::memcmp(&back, &packet.tuple, sizeof back), 0);
     nat_turn(kind, &answer, &turned);
     EXPECT_EQ(std::memcmp(&turned.v6.saddr, &entry.v6.saddr, 32), 0);
