@@ -136,6 +136,17 @@ TEST_F(Restart, ThatFailsLeavesTheServicesOfTheEarlierRun) {
     expect_both_serve();
 }
 
+// lb1 takes XDP and gives it back when mv1 refuses; its peer takes no frames from XDP.
+TEST_F(Restart, ThatFailsLeavesNothingMarkedAsAWayForXdp) {
+    world().one.command("ethtool -K eth0 gro off");
+    run_once(Settings{.interfaces = "lb0 lb2"});
+    world().weir.command("ip link add link lb2 name mv1 type macvlan mode bridge");
+    world().weir.command("tc qdisc add dev mv1 ingress");
+    const auto file = write_config(Settings{.interfaces = "lb0 lb2 lb1 mv1:tc"}.text());
+    EXPECT_EQ(weir({"run", "-c", file}).status, 3);
+    expect_both_serve();
+}
+
 // A start that is killed leaves tables that nothing was written to.
 TEST_F(Restart, TheTablesOfAStartThatWasKilledAreTaken) {
     {
