@@ -3,7 +3,9 @@
  */
 #pragma once
 
+#include "bpf/count.h"
 #include "bpf/service.h"
+#include "bpf/track.h"
 
 struct weir_decision {
     union weir_any_flow *entry; /* NULL: not ours, or dropped */

@@ -61,6 +61,8 @@ Result<void> detach(const std::string &instance) {
                                   : fmt::format("{}", fmt::join(*names, ", ")));
     }
     pins->clear();
+    // libxdp keeps its dispatchers' pins there, and leaves the folder when they are gone
+    std::filesystem::remove("/sys/fs/bpf/xdp", ignored);
     fmt::print("instance {}: tables unpinned\n", instance);
     return {};
 }

@@ -1,20 +1,8 @@
 #include "tests/support/captures.h"
 
-#include <stdexcept>
+#include "tests/support/value.h"
 
 namespace weir::test {
-
-namespace {
-
-template <typename T>
-T value_of(Result<T> result) {
-    if (!result)
-        throw std::runtime_error(result.error().message);
-    if constexpr (!std::is_void_v<T>)
-        return std::move(*result);
-}
-
-}  // namespace
 
 Frame frame_at(std::chrono::nanoseconds since_start, Bytes bytes) {
     const auto length = static_cast<std::uint32_t>(bytes.size());

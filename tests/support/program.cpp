@@ -10,17 +10,11 @@
 #include <ostream>
 #include <stdexcept>
 
+#include "tests/support/value.h"
+
 namespace weir::test {
 
 namespace {
-
-template <typename T>
-T value_of(Result<T> result) {
-    if (!result)
-        throw std::runtime_error(result.error().message);
-    if constexpr (!std::is_void_v<T>)
-        return std::move(*result);
-}
 
 Verdict to_verdict(Entry entry, std::uint32_t returned) {
     if (entry == Entry::xdp_ingress)

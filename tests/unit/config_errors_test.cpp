@@ -4,23 +4,10 @@
 #include <ostream>
 #include <string>
 
-#include "lb/config/config.h"
+#include "tests/unit/config_errors.h"
 
 namespace weir {
 namespace {
-
-std::string error_of(const std::string &text) {
-    const auto config = parse_config(text, "f");
-    if (config)
-        return "accepted";
-    EXPECT_EQ(config.error().exit, Exit::usage);
-    return config.error().message;
-}
-
-template <typename Row>
-std::string row_name(const testing::TestParamInfo<Row> &info) {
-    return info.param.name;
-}
 
 // A good file in which `from` becomes `to`.
 struct EditRow {
