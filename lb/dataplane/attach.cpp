@@ -74,6 +74,8 @@ Result<void> attach_xdp(Objects &objects, const AttachedInterface &to, std::uint
 
 Result<void> attach_tc(Objects &objects, const AttachedInterface &to, std::uint32_t flows_map_id) {
     return tc_attach(to.name, to.ifindex, TcSide::ingress, objects.tc_ingress(), flows_map_id)
+        // first, so that XDP elsewhere does not send to where it is about to end
+        .and_then([&] { return objects.tables().remove_xdp_device(to.ifindex); })
         .and_then([&] { return xdp_detach(to.name, to.ifindex, flows_map_id); })
         .map([](bool) {});
 }
@@ -110,12 +112,14 @@ Result<AttachedInterface> attach_one(Objects &objects, const InterfaceConfig &wa
 }
 
 // Takes off what was put where nothing of this instance was before.
-void roll_back(const std::vector<InterfaceConfig> &fresh, std::uint32_t flows_map_id) {
+void roll_back(Objects &objects, const std::vector<InterfaceConfig> &fresh,
+               std::uint32_t flows_map_id) {
     for (const InterfaceConfig &one : fresh) {
         const unsigned ifindex = if_nametoindex(one.name.c_str());
         if (ifindex == 0)
             continue;
         bool ignored = false;
+        static_cast<void>(objects.tables().remove_xdp_device(ifindex));
         static_cast<void>(take_off(one.name, ifindex, flows_map_id, ignored));
         // also the qdisc that was made for a filter which was then refused
         static_cast<void>(tc_remove_empty_clsact(one.name, ifindex));
@@ -140,7 +144,7 @@ Result<std::vector<AttachedInterface>> attach_all(Objects &objects,
     for (const InterfaceConfig &wanted : ordered) {
         auto one = attach_one(objects, wanted, config_file, flows);
         if (!one) {
-            roll_back(fresh, flows);
+            roll_back(objects, fresh, flows);
             return tl::make_unexpected(one.error());
         }
         attached.push_back(std::move(*one));

@@ -194,6 +194,12 @@ Result<void> Tables::set_xdp_device(unsigned ifindex, XdpMode mode) {
     return {};
 }
 
+Result<void> Tables::remove_xdp_device(unsigned ifindex) {
+    if (bpf_map_delete_elem(fds_.xdp_devices, &ifindex) != 0 && errno != ENOENT)
+        return map_error("xdp_devices", "remove an interface", errno);
+    return {};
+}
+
 Result<void> Tables::keep_xdp_devices(const std::vector<AttachedInterface> &attached) {
     std::vector<std::uint32_t> gone;
     auto done = for_each<std::uint32_t, std::uint32_t>(
@@ -207,8 +213,8 @@ Result<void> Tables::keep_xdp_devices(const std::vector<AttachedInterface> &atta
     if (!done)
         return done;
     for (const std::uint32_t ifindex : gone)
-        if (bpf_map_delete_elem(fds_.xdp_devices, &ifindex) != 0 && errno != ENOENT)
-            return map_error("xdp_devices", "remove an interface", errno);
+        if (auto removed = remove_xdp_device(ifindex); !removed)
+            return removed;
     return {};
 }
 

@@ -87,6 +87,7 @@ class Tables {
 
     // The interfaces that XDP may send frames to, from each other: those that carry it.
     Result<void> set_xdp_device(unsigned ifindex, XdpMode mode);
+    Result<void> remove_xdp_device(unsigned ifindex);  // also where it is not there
     // Forgets all but those with `hook: xdp` in the list.
     Result<void> keep_xdp_devices(const std::vector<AttachedInterface> &attached);
 

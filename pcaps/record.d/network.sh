@@ -20,11 +20,20 @@ wait_until() {
     done
 }
 
-address_of() {
+# A case http6-... or dns6-...: its services have IPv6 addresses.
+is_v6() { [[ $case_name == *6-* ]]; }
+
+address4_of() {
     case $1 in
     client) echo 203.0.113.2 ;;
     b?) echo "198.51.100.$((4 * ${1#b} + 2))" ;;
     esac
+}
+
+address6_of() { echo "2001:db8:${1%lient}::${1%lient}:2"; }
+
+address_of() {
+    if is_v6; then address6_of "$1"; else address4_of "$1"; fi
 }
 
 gateway_of() {
@@ -42,10 +51,16 @@ interface_of() {
     esac
 }
 
+# The MAC of a replay's next hop.
 mac_of() {
     local bytes
 
-    IFS=. read -ra bytes <<<"$(address_of "$1")"
+    if is_v6; then
+        # the last four bytes: 00:b1:00:02
+        printf '02:01:00:%02x:00:02\n' "0x$(sed 's/^.*::\(.*\):2$/\1/' <<<"$(address6_of "$1")")"
+        return
+    fi
+    IFS=. read -ra bytes <<<"$(address4_of "$1")"
     printf '02:00:%02x:%02x:%02x:%02x\n' "${bytes[@]}"
 }
 
@@ -64,14 +79,18 @@ link_up() {
     ip link add "$interface" address 02:00:00:00:00:01 netns "$prefix-weir" type veth \
         peer name eth0 address "$(mac_of "$host")" netns "$prefix-$host"
     in_ns weir ip address add "$(gateway_of "$host")/$length" dev "$interface"
-    in_ns "$host" ip address add "$(address_of "$host")/$length" dev eth0
-    # for the frames that are no IPv4: 2001:db8:c::/64, 2001:db8:b1::/64 ... (RFC 3849)
+    in_ns "$host" ip address add "$(address4_of "$host")/$length" dev eth0
+    # 2001:db8:c::/64, 2001:db8:b1::/64 ... (RFC 3849)
     in_ns weir ip address add "2001:db8:${host%lient}::1/64" dev "$interface" nodad
-    in_ns "$host" ip address add "2001:db8:${host%lient}::2/64" dev eth0 nodad
+    in_ns "$host" ip address add "$(address6_of "$host")/64" dev eth0 nodad
     in_ns weir ip link set "$interface" up
     in_ns "$host" ip link set eth0 up
     wire_like "$host" eth0
     in_ns "$host" ip route add default via "$(gateway_of "$host")"
+    in_ns "$host" ip route add default via "2001:db8:${host%lient}::1"
+    # it could not ask for the neighbours of what it forwards, without a link-local address
+    in_ns weir ip neighbour replace "$(address6_of "$host")" lladdr "$(mac_of "$host")" \
+        dev "$interface" nud permanent
 }
 
 namespace_up() {
@@ -91,7 +110,7 @@ network_up() {
     for name in "${hosts[@]}"; do
         link_up "$name"
     done
-    in_ns weir sysctl -qw net.ipv4.ip_forward=1
+    in_ns weir sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 }
 
 namespaces_present() {

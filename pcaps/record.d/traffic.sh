@@ -28,6 +28,29 @@ traffic_dns_dnat() {
     ask -b 203.0.113.2#20000 @192.0.2.53 b.weir.example A
 }
 
+traffic_http6_dnat() {
+    local n
+
+    for n in 1 2 3 4 5 6; do
+        fetch "http://[2001:db8:f::10]/small"
+    done
+    fetch "http://[2001:db8:f::10]/large"
+    fetch "http://[2001:db8:f::10]/small" "http://[2001:db8:f::10]/none" -o /dev/null
+}
+
+traffic_dns6_dnat() {
+    local n
+
+    for n in 1 2 3 4 5 6; do
+        ask @2001:db8:f::53 "q$n.weir.example" AAAA
+    done
+    ask @2001:db8:f::53 weir.example TXT
+    ask @2001:db8:f::53 weir.invalid AAAA # refused
+    # twice from one port: one flow
+    ask -b "$(address_of client)#20000" @2001:db8:f::53 a.weir.example AAAA
+    ask -b "$(address_of client)#20000" @2001:db8:f::53 b.weir.example AAAA
+}
+
 # No one listens on the backends' port: they refuse, and the client hears it from the VIP.
 traffic_http_reset() {
     local n

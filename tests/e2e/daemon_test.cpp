@@ -138,8 +138,9 @@ TEST_F(DaemonLife, ReloadPutsANewConfigurationInForce) {
     ASSERT_TRUE(daemon->wait_for_err("reloaded " + file)) << daemon->err();
     EXPECT_EQ(ids(), 3);
     for (int i = 0; i < 10; i++)
-        EXPECT_EQ(Client(world().client, Protocol::tcp, world().vip_tcp).ask("x")->substr(0, 3),
-                  "two");
+        EXPECT_EQ(
+            Client(world().client_host, Protocol::tcp, world().vip_tcp).ask("x")->substr(0, 3),
+            "two");
     EXPECT_EQ(metric("weir_config_last_reload_successful"), 1);
 }
 

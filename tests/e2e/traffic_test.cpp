@@ -1,6 +1,7 @@
 // Real connections from the client through Weir to the backends.
 #include <map>
 #include <sstream>
+#include <tuple>
 
 #include "tests/e2e/world.h"
 #include "tests/support/traffic.h"
@@ -21,10 +22,16 @@ Answer parse(const std::optional<std::string> &reply) {
     return answer;
 }
 
-class Traffic : public WeirTest, public testing::WithParamInterface<const char *> {
+using HookAndFamily = std::tuple<const char *, Family>;
+
+class Traffic : public WeirTest, public testing::WithParamInterface<HookAndFamily> {
   protected:
+    Traffic() : WeirTest(std::get<Family>(GetParam())) {}
+
     std::unique_ptr<Process> start_with_hook() {
-        return start(write_config(Settings{.hook = GetParam()}.text()));
+        return start(write_config(Settings{.family = std::get<Family>(GetParam()),
+                                           .hook = std::get<const char *>(GetParam())}
+                                      .text()));
     }
     // Exchanges over connections of their own; how many each backend served.
     std::map<std::string, int> ask(Protocol protocol, const Endpoint &vip, int times) {
@@ -32,10 +39,10 @@ class Traffic : public WeirTest, public testing::WithParamInterface<const char *
         for (int i = 0; i < times; i++) {
             // a port for each: the kernel may give one twice, and that is one flow for UDP
             const auto port = static_cast<std::uint16_t>(20000 + i);
-            const Client client(world().client, protocol, vip, port);
+            const Client client(world().client_host, protocol, vip, port);
             const auto answer = parse(client.ask("hello"));
             EXPECT_EQ(answer.text, "hello");
-            EXPECT_EQ(answer.client, "198.51.100.2:" + std::to_string(client.local().port))
+            EXPECT_EQ(answer.client, (Endpoint{world().client, port}).to_string())
                 << "the backend sees the client itself";
             served[answer.server]++;
         }
@@ -52,12 +59,13 @@ TEST_P(Traffic, TcpReachesBothBackendsAndIsCounted) {
     EXPECT_GT(served.at("two"), 5);
 
     const auto backends = listing({"backends"})["backends"];
-    EXPECT_EQ(backends[0]["backend"], "192.0.2.11:8080");
+    EXPECT_EQ(backends[0]["backend"], world().at_one.to_string());
     EXPECT_EQ(backends[0]["new_flows"], served.at("one"));
-    EXPECT_EQ(backends[1]["backend"], "192.0.2.141:8080");
+    EXPECT_EQ(backends[1]["backend"], world().at_two.to_string());
     EXPECT_EQ(backends[1]["new_flows"], served.at("two"));
     EXPECT_EQ(metric(R"(weir_service_new_flows_total{service="web"})"), 40);
-    EXPECT_EQ(metric(R"(weir_backend_new_flows_total{service="web",backend="192.0.2.11:8080"})"),
+    EXPECT_EQ(metric(R"(weir_backend_new_flows_total{service="web",backend=")" +
+                     world().at_one.to_string() + "\"}"),
               served.at("one"));
     // SYN, ACK, data, FIN at least, and their answers
     EXPECT_GE(metric(R"(weir_service_packets_total{service="web",direction="forward"})"), 160);
@@ -80,7 +88,7 @@ TEST_P(Traffic, AFlowStaysWithItsBackendAndIsListed) {
     const EchoServer one(world().one, Protocol::tcp, world().at_one, "one");
     const EchoServer two(world().two, Protocol::tcp, world().at_two, "two");
     const auto daemon = start_with_hook();
-    const Client client(world().client, Protocol::tcp, world().vip_tcp);
+    const Client client(world().client_host, Protocol::tcp, world().vip_tcp);
     const auto first = parse(client.ask("1")).server;
     for (int i = 0; i < 10; i++)
         EXPECT_EQ(parse(client.ask("again")).server, first);
@@ -88,11 +96,11 @@ TEST_P(Traffic, AFlowStaysWithItsBackendAndIsListed) {
     const auto flows = listing({"flows", "--service", "web"})["flows"];
     ASSERT_EQ(flows.size(), 1);
     EXPECT_EQ(flows[0]["client"], client.local().to_string());
-    EXPECT_EQ(flows[0]["vip"], "203.0.113.10:80");
+    EXPECT_EQ(flows[0]["vip"], world().vip_tcp.to_string());
     EXPECT_EQ(flows[0]["backend"], (first == "one" ? world().at_one : world().at_two).to_string());
     EXPECT_EQ(flows[0]["state"], "established");
-    EXPECT_EQ(listing({"flows", "--client", "198.51.100.2"})["flows"].size(), 1);
-    EXPECT_EQ(listing({"flows", "--client", "198.51.100.3"})["flows"].size(), 0);
+    EXPECT_EQ(listing({"flows", "--client", world().client.to_string()})["flows"].size(), 1);
+    EXPECT_EQ(listing({"flows", "--client", world().stranger.to_string()})["flows"].size(), 0);
     EXPECT_EQ(listing({"flows", "--service", "dns"})["flows"].size(), 0);
     const auto text = weir({"flows"});
     EXPECT_EQ(lines(text.out), 2) << text.out;
@@ -109,7 +117,7 @@ TEST_P(Traffic, ABackendOnWeirsOwnHostIsAnsweredThroughTcEgress) {
 TEST_P(Traffic, WhatIsNoServiceGoesItsWay) {
     const EchoServer direct(world().one, Protocol::tcp, {world().at_one.address, 9999}, "direct");
     const auto daemon = start_with_hook();
-    const Client client(world().client, Protocol::tcp, {world().at_one.address, 9999});
+    const Client client(world().client_host, Protocol::tcp, {world().at_one.address, 9999});
     EXPECT_EQ(parse(client.ask("hello")).server, "direct");
     EXPECT_EQ(metric(R"(weir_service_packets_total{service="web",direction="forward"})"), 0);
 }
@@ -118,7 +126,7 @@ TEST_P(Traffic, I7GoesOnWhenTheDaemonIsKilled) {
     const EchoServer one(world().one, Protocol::tcp, world().at_one, "one");
     const EchoServer two(world().two, Protocol::tcp, world().at_two, "two");
     const auto daemon = start_with_hook();
-    const Client open(world().client, Protocol::tcp, world().vip_tcp);
+    const Client open(world().client_host, Protocol::tcp, world().vip_tcp);
     const auto server = parse(open.ask("before")).server;
     daemon->kill(SIGKILL);
     EXPECT_EQ(daemon->wait().signal, SIGKILL);
@@ -138,8 +146,13 @@ TEST_P(Traffic, I7GoesOnWhenTheDaemonIsKilled) {
     EXPECT_EQ(parse(open.ask("later")).server, server);
 }
 
-INSTANTIATE_TEST_SUITE_P(Hook, Traffic, testing::Values("xdp", "tc"),
-                         [](const auto &instance) { return instance.param; });
+INSTANTIATE_TEST_SUITE_P(Hook, Traffic,
+                         testing::Combine(testing::Values("xdp", "tc"),
+                                          testing::Values(Family::v4, Family::v6)),
+                         [](const auto &instance) {
+                             return std::get<const char *>(instance.param) + std::string("_") +
+                                    to_string(std::get<Family>(instance.param));
+                         });
 
 }  // namespace
 }  // namespace weir::test

@@ -19,39 +19,82 @@ std::vector<std::string> words(const std::string &text) {
 
 }  // namespace
 
-World::World() {
-    connect(client, "eth0", weir, "lb0");
+std::string to_string(Family family) {
+    return family == Family::v4 ? "v4" : "v6";
+}
+
+Places::Places(Family family) {
+    const auto pick = [&](const char *v4, const char *v6) {
+        return Address::parse(family == Family::v4 ? v4 : v6).value();
+    };
+    client = pick("198.51.100.2", "2001:db8:1::2");
+    stranger = pick("198.51.100.3", "2001:db8:1::3");
+    vip_tcp = {pick("203.0.113.10", "2001:db8:10::10"), 80};
+    vip_udp = {vip_tcp.address, 53};
+    vip_local = {pick("203.0.113.20", "2001:db8:10::20"), 7000};
+    at_one = {pick("192.0.2.11", "2001:db8:2::11"), 8080};
+    at_two = {pick("192.0.2.141", "2001:db8:3::141"), 8080};
+    at_weir = {pick("198.51.100.1", "2001:db8:1::1"), 7001};
+}
+
+World::World(Family family) : Places(family) {
+    connect(client_host, "eth0", weir, "lb0");
     connect(one, "eth0", weir, "lb1");
     connect(two, "eth0", weir, "lb2");
     weir.command("ip addr add 198.51.100.1/24 dev lb0");
     weir.command("ip addr add 192.0.2.1/25 dev lb1");
     weir.command("ip addr add 192.0.2.129/25 dev lb2");
     weir.sysctl("net/ipv4/ip_forward", "1");
-    client.command("ip addr add 198.51.100.2/24 dev eth0");
-    client.command("ip route add default via 198.51.100.1");
+    client_host.command("ip addr add 198.51.100.2/24 dev eth0");
+    client_host.command("ip route add default via 198.51.100.1");
     one.command("ip addr add 192.0.2.11/25 dev eth0");
     one.command("ip route add default via 192.0.2.1");
     two.command("ip addr add 192.0.2.141/25 dev eth0");
     two.command("ip route add default via 192.0.2.129");
+
+    for (const auto *name : {"lb0", "lb1", "lb2"})
+        enable_ipv6(weir, name);
+    weir.sysctl("net/ipv6/conf/all/forwarding", "1");
+    weir.command("ip addr add 2001:db8:1::1/64 dev lb0 nodad");
+    weir.command("ip addr add 2001:db8:2::1/64 dev lb1 nodad");
+    weir.command("ip addr add 2001:db8:3::1/64 dev lb2 nodad");
+    const auto join = [](const Netns &host, const std::string &address, const std::string &router) {
+        enable_ipv6(host, "eth0");
+        host.command("ip addr add " + address + "/64 dev eth0 nodad");
+        host.command("ip route add default via " + router);
+    };
+    join(client_host, "2001:db8:1::2", "2001:db8:1::1");
+    join(one, "2001:db8:2::11", "2001:db8:2::1");
+    join(two, "2001:db8:3::141", "2001:db8:3::1");
 }
 
 std::string Settings::text() const {
     std::string yaml = "interfaces:\n";
-    for (const auto &name : words(interfaces))
-        yaml += fmt::format("  - {{name: {}, hook: {}}}\n", name, hook);
+    for (const auto &word : words(interfaces)) {
+        const auto colon = word.find(':');
+        yaml += fmt::format("  - {{name: {}, hook: {}}}\n", word.substr(0, colon),
+                            colon == std::string::npos ? hook : word.substr(colon + 1));
+    }
+    const Places places(family);
+    auto addresses = words(backends_of_web);
+    if (addresses.empty())
+        addresses = {places.at_one.address.to_string(), places.at_two.address.to_string()};
     std::string backends;
-    for (const auto &address : words(backends_of_web))
-        backends += fmt::format("      - {{address: {}, port: 8080}}\n", address);
+    for (const auto &address : addresses)
+        backends += fmt::format("      - {{address: \"{}\", port: 8080}}\n", address);
     yaml += "services:\n";
-    yaml +=
-        "  - name: web\n    vip: 203.0.113.10\n    port: 80\n    protocol: tcp\n    backends:\n";
-    yaml += backends;
-    yaml +=
-        "  - name: dns\n    vip: 203.0.113.10\n    port: 53\n    protocol: udp\n    backends:\n";
-    yaml += backends;
-    yaml +=
-        "  - name: local\n    vip: 203.0.113.20\n    port: 7000\n    protocol: tcp\n"
-        "    backends: [{address: 198.51.100.1, port: 7001}]\n";
+    const auto service = [&](const char *name, const Endpoint &vip, const char *protocol) {
+        yaml += fmt::format("  - name: {}\n    vip: {}\n    port: {}\n    protocol: {}\n", name,
+                            vip.address.to_string(), vip.port, protocol);
+        yaml += "    backends:";
+    };
+    service("web", places.vip_tcp, "tcp");
+    yaml += "\n" + backends;
+    service("dns", places.vip_udp, "udp");
+    yaml += "\n" + backends;
+    service("local", places.vip_local, "tcp");
+    yaml += fmt::format(" [{{address: \"{}\", port: {}}}]\n", places.at_weir.address.to_string(),
+                        places.at_weir.port);
     yaml += "limits: {flows: 4096, new_flows: 1024}\n";
     yaml += fmt::format("metrics: {{listen: \"{}\"}}\napi: {{socket: {}}}\ninstance: {}\n", metrics,
                         socket, instance);
@@ -62,7 +105,7 @@ void WeirTest::SetUp() {
     if (const auto why = why_no_namespaces(); !why.empty())
         GTEST_SKIP() << why;
     enter_mount_sandbox();
-    world_ = std::make_unique<World>();
+    world_ = std::make_unique<World>(family_);
 }
 
 void WeirTest::TearDown() {

@@ -3,6 +3,9 @@
 //   client 198.51.100.2 ──── lb0 198.51.100.1 ┌──────┐ 192.0.2.1   lb1 ──── 192.0.2.11  one
 //                                             │ weir │
 //   (routes the VIPs 203.0.113.0/24 to lb0)   └──────┘ 192.0.2.129 lb2 ──── 192.0.2.141 two
+//
+// and with IPv6, which is always there as well, 2001:db8:1::/64 on lb0, 2001:db8:2::/64 on lb1 and
+// 2001:db8:3::/64 on lb2, VIPs in 2001:db8:10::/64. A test talks to the services of one family.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -17,23 +20,31 @@
 
 namespace weir::test {
 
-struct World {
-    World();
+enum class Family { v4, v6 };
+std::string to_string(Family family);
 
-    Netns client, weir, one, two;
-    Endpoint vip_tcp{Address::v4(203, 0, 113, 10), 80};
-    Endpoint vip_udp{Address::v4(203, 0, 113, 10), 53};
-    Endpoint vip_local{Address::v4(203, 0, 113, 20), 7000};
-    Endpoint at_one{Address::v4(192, 0, 2, 11), 8080};
-    Endpoint at_two{Address::v4(192, 0, 2, 141), 8080};
-    Endpoint at_weir{Address::v4(198, 51, 100, 1), 7001};
+// Where what is, in one family.
+struct Places {
+    explicit Places(Family family);
+
+    Address client;
+    Address stranger;  // beside the client, and nobody
+    Endpoint vip_tcp, vip_udp, vip_local;
+    Endpoint at_one, at_two, at_weir;
+};
+
+struct World : Places {
+    explicit World(Family family);
+
+    Netns client_host, weir, one, two;
 };
 
 // What a configuration says; text() is YAML.
 struct Settings {
+    Family family = Family::v4;
     std::string hook = "xdp";
-    std::string interfaces = "lb0 lb1 lb2";
-    std::string backends_of_web = "192.0.2.11 192.0.2.141";
+    std::string interfaces = "lb0 lb1 lb2";  // "lb0:tc": with a hook of its own
+    std::string backends_of_web{};           // of dns as well; empty: both
     std::string socket = "/run/weir/weir.sock";
     std::string metrics = "127.0.0.1:9470";
     std::string instance = "default";
@@ -45,6 +56,7 @@ struct Settings {
 // A test with a world of its own; afterwards nothing of Weir is left in it.
 class WeirTest : public testing::Test {
   protected:
+    explicit WeirTest(Family family = Family::v4) : family_(family) {}
     void SetUp() override;
     void TearDown() override;
 
@@ -68,6 +80,7 @@ class WeirTest : public testing::Test {
     void expect_nothing_left();
 
   private:
+    Family family_;
     TempDir folder_;
     std::unique_ptr<World> world_;
 };

@@ -109,6 +109,13 @@ void connect(const Netns &a, const std::string &name_a, const Netns &b, const st
     }
 }
 
+void enable_ipv6(const Netns &netns, const std::string &name) {
+    const auto settings = "net/ipv6/conf/" + name + "/";
+    netns.sysctl(settings + "accept_dad", "0");
+    netns.sysctl(settings + "router_solicitations", "0");
+    netns.sysctl(settings + "disable_ipv6", "0");
+}
+
 void enter_mount_sandbox() {
     static const bool entered = [] {
         check(::unshare(CLONE_NEWNS), "unshare(CLONE_NEWNS)");

@@ -40,6 +40,10 @@ class Netns {
 // Transmit checksums are computed by the sender, and both ends take frames that XDP sends.
 void connect(const Netns &a, const std::string &name_a, const Netns &b, const std::string &name_b);
 
+// IPv6 on an interface that connect() made, where it is off: frames nobody asked for would disturb
+// tests that look at every frame. Addresses can be used at once.
+void enable_ipv6(const Netns &netns, const std::string &name);
+
 // From here on, this process and its children see an empty /run and a bpffs of their own at
 // /sys/fs/bpf; what they leave there goes with them. Once per process; more calls do nothing.
 void enter_mount_sandbox();

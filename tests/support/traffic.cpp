@@ -1,10 +1,13 @@
 #include "tests/support/traffic.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <netpacket/packet.h>
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
@@ -21,23 +24,48 @@ void check(int result, const char *what) {
         throw std::system_error(errno, std::generic_category(), what);
 }
 
-sockaddr_in to_sockaddr(const Endpoint &endpoint) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(endpoint.port);
-    address.sin_addr.s_addr = endpoint.address.v4_network_order();
-    return address;
-}
+// An address as the socket calls take it and give it.
+struct SocketAddress {
+    SocketAddress() = default;
+    explicit SocketAddress(const Endpoint &endpoint) {
+        if (endpoint.address.is_v4()) {
+            auto &v4 = reinterpret_cast<sockaddr_in &>(storage);
+            v4.sin_family = AF_INET;
+            v4.sin_port = htons(endpoint.port);
+            v4.sin_addr.s_addr = endpoint.address.v4_network_order();
+            length = sizeof v4;
+            return;
+        }
+        auto &v6 = reinterpret_cast<sockaddr_in6 &>(storage);
+        v6.sin6_family = AF_INET6;
+        v6.sin6_port = htons(endpoint.port);
+        std::copy(endpoint.address.bytes().begin(), endpoint.address.bytes().end(),
+                  v6.sin6_addr.s6_addr);
+        length = sizeof v6;
+    }
 
-Endpoint from_sockaddr(const sockaddr_in &address) {
-    return {Address::v4(address.sin_addr.s_addr), ntohs(address.sin_port)};
-}
+    sockaddr *get() { return reinterpret_cast<sockaddr *>(&storage); }
+    Endpoint endpoint() const {
+        if (storage.ss_family == AF_INET) {
+            const auto &v4 = reinterpret_cast<const sockaddr_in &>(storage);
+            return {Address::v4(v4.sin_addr.s_addr), ntohs(v4.sin_port)};
+        }
+        const auto &v6 = reinterpret_cast<const sockaddr_in6 &>(storage);
+        std::array<std::uint8_t, 16> bytes{};
+        std::copy(std::begin(v6.sin6_addr.s6_addr), std::end(v6.sin6_addr.s6_addr), bytes.begin());
+        return {Address(bytes), ntohs(v6.sin6_port)};
+    }
 
-Fd open_socket(const Netns &netns, Protocol protocol) {
+    sockaddr_storage storage{};
+    socklen_t length = sizeof storage;
+};
+
+Fd open_socket(const Netns &netns, Protocol protocol, const Endpoint &endpoint) {
     Fd socket;
     netns.run([&] {
-        socket = Fd(::socket(
-            AF_INET, (protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0));
+        socket =
+            Fd(::socket(endpoint.address.is_v4() ? AF_INET : AF_INET6,
+                        (protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0));
     });
     check(socket.get(), "socket");
     const int on = 1;
@@ -46,33 +74,30 @@ Fd open_socket(const Netns &netns, Protocol protocol) {
 }
 
 void bind_to(const Fd &socket, const Endpoint &endpoint) {
-    const auto address = to_sockaddr(endpoint);
-    check(::bind(socket.get(), reinterpret_cast<const sockaddr *>(&address), sizeof address),
-          "bind");
+    SocketAddress address(endpoint);
+    check(::bind(socket.get(), address.get(), address.length), "bind");
 }
 
 // One exchange; false when the peer has no more to say.
-bool answer(int socket, const std::string &name, const sockaddr_in *connected) {
+bool answer(int socket, const std::string &name, const SocketAddress *connected) {
     std::array<char, 2048> text{};
-    sockaddr_in peer{};
-    socklen_t length = sizeof peer;
-    const auto got = ::recvfrom(socket, text.data(), text.size(), 0,
-                                reinterpret_cast<sockaddr *>(&peer), &length);
+    SocketAddress peer;
+    const auto got = ::recvfrom(socket, text.data(), text.size(), 0, peer.get(), &peer.length);
     if (got <= 0)
         return false;
-    const auto seen = from_sockaddr(connected == nullptr ? peer : *connected).to_string();
+    const auto seen = (connected == nullptr ? peer : *connected).endpoint().to_string();
     const auto reply =
         name + " " + seen + " " + std::string(text.data(), static_cast<std::size_t>(got));
-    const auto *to = connected == nullptr ? reinterpret_cast<const sockaddr *>(&peer) : nullptr;
+    const auto *to = connected == nullptr ? peer.get() : nullptr;
     return ::sendto(socket, reply.data(), reply.size(), MSG_NOSIGNAL, to,
-                    to == nullptr ? 0 : sizeof peer) >= 0;
+                    to == nullptr ? 0 : peer.length) >= 0;
 }
 
 }  // namespace
 
 EchoServer::EchoServer(const Netns &netns, Protocol protocol, const Endpoint &endpoint,
                        std::string name)
-    : protocol_(protocol), name_(std::move(name)), socket_(open_socket(netns, protocol)) {
+    : protocol_(protocol), name_(std::move(name)), socket_(open_socket(netns, protocol, endpoint)) {
     bind_to(socket_, endpoint);
     if (protocol == Protocol::tcp)
         check(::listen(socket_.get(), SOMAXCONN), "listen");
@@ -87,7 +112,7 @@ EchoServer::~EchoServer() {
 void EchoServer::serve() {
     struct Connection {
         Fd socket;
-        sockaddr_in peer;
+        SocketAddress peer;
     };
     std::vector<Connection> connections;
     while (!stop_) {
@@ -108,26 +133,23 @@ void EchoServer::serve() {
             answer(socket_.get(), name_, nullptr);
             continue;
         }
-        sockaddr_in peer{};
-        socklen_t length = sizeof peer;
-        Fd accepted(
-            ::accept4(socket_.get(), reinterpret_cast<sockaddr *>(&peer), &length, SOCK_CLOEXEC));
+        SocketAddress peer;
+        Fd accepted(::accept4(socket_.get(), peer.get(), &peer.length, SOCK_CLOEXEC));
         if (accepted)
             connections.push_back({std::move(accepted), peer});
     }
 }
 
 Client::Client(const Netns &netns, Protocol protocol, const Endpoint &server, std::uint16_t port)
-    : socket_(open_socket(netns, protocol)) {
+    : socket_(open_socket(netns, protocol, server)) {
     check(::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &kAnswerTime, sizeof kAnswerTime),
           "SO_RCVTIMEO");
     check(::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDTIMEO, &kAnswerTime, sizeof kAnswerTime),
           "SO_SNDTIMEO");
     if (port != 0)
-        bind_to(socket_, {Address::v4(0, 0, 0, 0), port});
-    const auto address = to_sockaddr(server);
-    check(::connect(socket_.get(), reinterpret_cast<const sockaddr *>(&address), sizeof address),
-          "connect");
+        bind_to(socket_, {server.address.is_v4() ? Address::v4(0, 0, 0, 0) : Address(), port});
+    SocketAddress address(server);
+    check(::connect(socket_.get(), address.get(), address.length), "connect");
 }
 
 std::optional<std::string> Client::ask(const std::string &text) const {
@@ -141,11 +163,22 @@ std::optional<std::string> Client::ask(const std::string &text) const {
 }
 
 Endpoint Client::local() const {
-    sockaddr_in address{};
-    socklen_t length = sizeof address;
-    check(::getsockname(socket_.get(), reinterpret_cast<sockaddr *>(&address), &length),
-          "getsockname");
-    return from_sockaddr(address);
+    SocketAddress address;
+    check(::getsockname(socket_.get(), address.get(), &address.length), "getsockname");
+    return address.endpoint();
+}
+
+void send_frame(const Netns &netns, const std::string &interface, const Bytes &frame) {
+    netns.run([&] {
+        const Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+        check(socket.get(), "socket");
+        sockaddr_ll to{};
+        to.sll_family = AF_PACKET;
+        to.sll_ifindex = static_cast<int>(if_nametoindex(interface.c_str()));
+        check(static_cast<int>(::sendto(socket.get(), frame.data(), frame.size(), 0,
+                                        reinterpret_cast<const sockaddr *>(&to), sizeof to)),
+              "send a frame");
+    });
 }
 
 }  // namespace weir::test

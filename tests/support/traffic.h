@@ -1,4 +1,4 @@
-// Small servers and clients of TCP and UDP, each in its namespace.
+// Small servers and clients of TCP and UDP over IPv4 and IPv6, each in its namespace.
 #pragma once
 
 #include <atomic>
@@ -8,6 +8,7 @@
 
 #include "lb/dataplane/fd.h"
 #include "lb/net/address.h"
+#include "tests/support/frame.h"
 #include "tests/support/netns.h"
 
 namespace weir::test {
@@ -46,5 +47,8 @@ class Client {
   private:
     Fd socket_;
 };
+
+// Sends one Ethernet frame, as it is, out of an interface. Throws std::system_error.
+void send_frame(const Netns &netns, const std::string &interface, const Bytes &frame);
 
 }  // namespace weir::test
