@@ -23,7 +23,7 @@
 #define WEIR_ASSERT(condition) _Static_assert(condition, #condition)
 #endif
 
-enum { WEIR_ABI = 1 };
+enum { WEIR_ABI = 2 };
 
 /* How long an entry may go without being refreshed, and so the grain of every idle timeout. */
 enum { WEIR_REFRESH_NS = 1000000000 };
@@ -52,14 +52,66 @@ WEIR_ASSERT(sizeof(struct weir_service_key) == 20);
 
 enum weir_mode {
     WEIR_MODE_DNAT = 0,
+    WEIR_MODE_FULLNAT = 1, /* the source is translated as well */
+};
+
+enum weir_service_flags {
+    WEIR_SERVICE_RANGES = 1, /* `source_ranges` decides who may open flows */
 };
 
 struct weir_service {
-    __u32 id;  /* index into `rings` and `service_stats`; below limits.services */
-    __u8 mode; /* enum weir_mode */
-    __u8 zero[3];
+    __u32 id;   /* index into `rings` and `service_stats`; below limits.services */
+    __u8 mode;  /* enum weir_mode */
+    __u8 flags; /* enum weir_service_flags */
+    __u8 zero[2];
+    __u32 affinity_s;        /* session affinity; 0: none */
+    __u32 new_flows_rate;    /* new flows per second, of all clients; 0: no limit */
+    __u32 source_flows_rate; /* the same, of one client address */
+    __u32 flows_per_backend; /* flows that one backend may have; 0: no limit */
 };
-WEIR_ASSERT(sizeof(struct weir_service) == 8);
+WEIR_ASSERT(sizeof(struct weir_service) == 24);
+
+/* The addresses that are some service's: where echo requests are answered, fragments expected. */
+struct weir_vip {
+    __u32 services;
+};
+WEIR_ASSERT(sizeof(struct weir_vip) == 4);
+
+/*
+ * Key of `source_ranges`, an LPM trie: the service, then a prefix of the client's address. The
+ * value is a __u8: 1 lets the client in, 0 does not. A service with WEIR_SERVICE_RANGES has an
+ * entry for its prefix of length 0, so that every look-up finds one.
+ */
+struct weir_source_range {
+    __u32
+        prefix; /* bits: 32 for the service, and 0..128 of the address (an IPv4 /n counts 96 + n) */
+    __u32 service;
+    struct weir_address address;
+};
+WEIR_ASSERT(sizeof(struct weir_source_range) == 24);
+
+/* Key of `affinity` and of `source_rates`. */
+struct weir_client {
+    struct weir_address address;
+    __u32 service;
+};
+WEIR_ASSERT(sizeof(struct weir_client) == 20);
+
+struct weir_affinity {
+    __u64 seen; /* when a flow was last opened by it, ns */
+    __u32 backend;
+    __u32 zero;
+};
+WEIR_ASSERT(sizeof(struct weir_affinity) == 16);
+
+/*
+ * The generic cell rate algorithm (ITU-T I.371): the time at which the next event would be due, ns.
+ * A burst of one second's worth passes.
+ */
+struct weir_rate {
+    __u64 due;
+};
+WEIR_ASSERT(sizeof(struct weir_rate) == 8);
 
 /*
  * A ring is an array of __u32: slot 0 holds the number of slots that follow, each of them the id of
@@ -135,8 +187,13 @@ struct weir_next_hop {
 };
 WEIR_ASSERT(sizeof(struct weir_next_hop) == 16);
 
+enum weir_flow_flags {
+    WEIR_FLOW_LOCAL = 1, /* the client is a program on this host: replies go up its stack */
+    WEIR_FLOW_XDP = 2,   /* XDP may send to next_hop from any interface that carries it natively */
+};
+
 /*
- * One direction of a flow, family apart. Both directions are entries of one table, so that any
+ * One direction of a flow. Both directions are entries of one table, so that any
  * packet finds its flow with one look-up; each can be made anew from the other (flow.h).
  */
 struct weir_flow {
@@ -148,27 +205,44 @@ struct weir_flow {
     __be16 dport;
     __u32 service;
     __u32 backend;
-    __u32 ack;      /* FORWARD, REPLIED: the ACK number that completes the handshake */
-    __u16 mtu;      /* of the route to next_hop, bytes of the IP packet */
-    __u8 state;     /* enum weir_flow_state */
-    __u8 direction; /* enum weir_direction */
-};
-WEIR_ASSERT(sizeof(struct weir_flow) == 48);
-WEIR_ASSERT(offsetof(struct weir_flow, address_delta) == 24);
-
-struct weir_flow_v4 {
-    struct weir_flow flow;
-    __be32 saddr; /* addresses after translation */
-    __be32 daddr;
-};
-WEIR_ASSERT(sizeof(struct weir_flow_v4) == 56);
-
-struct weir_flow_v6 {
-    struct weir_flow flow;
-    struct weir_address saddr; /* addresses after translation */
+    __u32 ack;                 /* FORWARD, REPLIED: the ACK number that completes the handshake */
+    __u16 mtu;                 /* of the route to next_hop, bytes of the IP packet */
+    __u8 state;                /* enum weir_flow_state */
+    __u8 direction;            /* enum weir_direction */
+    struct weir_address saddr; /* addresses after translation, IPv4 mapped */
     struct weir_address daddr;
+    __u8 family; /* after translation: 2 (IPv4) or 10 (IPv6), as AF_INET and AF_INET6 on Linux */
+    __u8 flags;  /* enum weir_flow_flags */
+    __u8 zero[6];
 };
-WEIR_ASSERT(sizeof(struct weir_flow_v6) == 80);
+WEIR_ASSERT(sizeof(struct weir_flow) == 88);
+WEIR_ASSERT(offsetof(struct weir_flow, address_delta) == 24);
+WEIR_ASSERT(offsetof(struct weir_flow, saddr) == 48);
+
+/*
+ * Which flow the fragments of a datagram belong to, as its first one told: key of `fragments`. IPv6
+ * counts its identifications for all protocols together, so its key has protocol 0 (RFC 8200, 4.5).
+ */
+struct weir_fragment_key {
+    struct weir_address saddr; /* as they arrive */
+    struct weir_address daddr;
+    __be32 id;
+    __u8 protocol;
+    __u8 zero[3];
+};
+WEIR_ASSERT(sizeof(struct weir_fragment_key) == 40);
+
+struct weir_fragment {
+    __u64 seen; /* when the first fragment came, ns */
+    __be16 sport;
+    __be16 dport;
+    __u8 protocol; /* of the datagram */
+    __u8 zero[3];
+};
+WEIR_ASSERT(sizeof(struct weir_fragment) == 16);
+
+/* How long fragments may follow the first (RFC 8200, 4.5). */
+#define WEIR_FRAGMENT_NS 60000000000ULL
 
 /* -- counters (all per CPU) ----------------------------------------------------------------- */
 
@@ -184,13 +258,31 @@ WEIR_ASSERT(sizeof(struct weir_stats) == 40);
 
 /* Every packet that is not forwarded bumps exactly one. Index of `drop_stats`. */
 enum weir_drop_reason {
-    WEIR_DROP_NO_BACKEND = 0,      /* the service has no backend that takes new flows */
-    WEIR_DROP_TUPLE_IN_USE = 1,    /* another flow owns the reply tuple */
-    WEIR_DROP_FLOW_TABLE_FULL = 2, /* the flow tables refused an entry */
-    WEIR_DROP_UNREACHABLE = 3,     /* the route says blackhole, unreachable or prohibit */
-    WEIR_DROP_REWRITE_FAILED = 4,  /* the headers could not be made writable */
-    WEIR_DROP_REASONS = 5,
+    WEIR_DROP_NO_BACKEND = 0,        /* the service has no backend that takes new flows */
+    WEIR_DROP_TUPLE_IN_USE = 1,      /* another flow owns the reply tuple */
+    WEIR_DROP_FLOW_TABLE_FULL = 2,   /* the flow tables refused an entry */
+    WEIR_DROP_UNREACHABLE = 3,       /* the route says blackhole, unreachable or prohibit */
+    WEIR_DROP_REWRITE_FAILED = 4,    /* the headers could not be made writable */
+    WEIR_DROP_SNAT_EXHAUSTED = 5,    /* no SNAT port is free towards the backend */
+    WEIR_DROP_SOURCE_DENIED = 6,     /* source_ranges */
+    WEIR_DROP_SERVICE_RATE = 7,      /* the service's new flows per second */
+    WEIR_DROP_SOURCE_RATE = 8,       /* the client's new flows per second */
+    WEIR_DROP_BACKEND_FULL = 9,      /* flows per backend */
+    WEIR_DROP_FRAGMENT_ORPHAN = 10,  /* a fragment to a VIP, the first of its datagram not seen */
+    WEIR_DROP_TTL_EXPIRED = 11,      /* answered with ICMP time exceeded */
+    WEIR_DROP_TOO_BIG = 12,          /* answered with ICMP fragmentation needed / packet too big */
+    WEIR_DROP_NOT_TRANSLATABLE = 13, /* IPv4 <-> IPv6: a fragment, or UDP without checksum */
+    WEIR_DROP_REASONS = 14,
     WEIR_DROP_NONE = 255,
+};
+
+/* What the data path did with ICMP and ICMPv6. Index of `icmp_stats`. */
+enum weir_icmp_event {
+    WEIR_ICMP_TRANSLATED =
+        0,                  /* an error about a flow's packet, passed on to the flow's other end */
+    WEIR_ICMP_ANSWERED = 1, /* an echo request to a VIP */
+    WEIR_ICMP_SENT = 2,     /* an error about a packet that was dropped */
+    WEIR_ICMP_EVENTS = 3,
 };
 
 /* -- settings, read for new, idle and closing flows only -------------------------------------- */

@@ -25,6 +25,23 @@ struct {
     __type(value, struct weir_backend);
 } backends SEC(".maps");
 
+/* The addresses of the services: written before a service, removed after the last one. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __type(key, struct weir_address);
+    __type(value, struct weir_vip);
+} vips SEC(".maps");
+
+/* The addresses of the backends. A client with one of them needs its source translated (hairpin).
+ */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __type(key, struct weir_address);
+    __type(value, __u32); /* backends that have it */
+} backend_addresses SEC(".maps");
+
 /* Service id -> ring. Rings may differ in length; swapping one is a single update (I10). */
 struct weir_ring_map {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -49,29 +66,85 @@ struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 1);
     __type(key, struct weir_tuple_v4);
-    __type(value, struct weir_flow_v4);
+    __type(value, struct weir_flow);
 } flows_new_v4 SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 1);
     __type(key, struct weir_tuple_v4);
-    __type(value, struct weir_flow_v4);
+    __type(value, struct weir_flow);
 } flows_v4 SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 1);
     __type(key, struct weir_tuple_v6);
-    __type(value, struct weir_flow_v6);
+    __type(value, struct weir_flow);
 } flows_new_v6 SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 1);
     __type(key, struct weir_tuple_v6);
-    __type(value, struct weir_flow_v6);
+    __type(value, struct weir_flow);
 } flows_v6 SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1);
+    __type(key, struct weir_fragment_key);
+    __type(value, struct weir_fragment);
+} fragments SEC(".maps");
+
+/* -- who may open flows, and how many -- */
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, struct weir_source_range);
+    __type(value, __u8);
+} source_ranges SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1);
+    __type(key, struct weir_client);
+    __type(value, struct weir_affinity);
+} affinity SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32); /* service id */
+    __type(value, struct weir_rate);
+} service_rates SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1);
+    __type(key, struct weir_client);
+    __type(value, struct weir_rate);
+} source_rates SEC(".maps");
+
+/* Flows of each backend: counted up as they open, and counted anew by the daemon. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32); /* backend id */
+    __type(value, __u32);
+} backend_flows SEC(".maps");
+
+/* The SNAT pool: IPv4 from index 0, IPv6 from WEIR_MAX_SNAT. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 2 * WEIR_MAX_SNAT);
+    __type(key, __u32);
+    __type(value, struct weir_address);
+} snat_addresses SEC(".maps");
+
+/* -- counters -- */
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -93,6 +166,13 @@ struct {
     __type(key, __u32); /* enum weir_drop_reason */
     __type(value, __u64);
 } drop_stats SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, WEIR_ICMP_EVENTS);
+    __type(key, __u32); /* enum weir_icmp_event */
+    __type(value, __u64);
+} icmp_stats SEC(".maps");
 
 /* The interfaces that carry this instance's XDP program; written after it is attached. */
 struct {
