@@ -112,12 +112,20 @@ std::string_view to_string(XdpMode mode) {
     return "native";
 }
 
-std::string_view to_string(Mode /*mode*/) {
-    return "dnat";
+std::string_view to_string(Mode mode) {
+    return mode == Mode::fullnat ? "fullnat" : "dnat";
 }
 
 std::string_view to_string(Scheduler /*scheduler*/) {
     return "maglev";
+}
+
+std::string_view to_string(Announce announce) {
+    return announce == Announce::address ? "address" : "none";
+}
+
+std::string SourceRange::to_string() const {
+    return (allow ? "" : "!") + prefix.to_string();
 }
 
 Result<Config> parse_config(const std::string &text, const std::string &file) {

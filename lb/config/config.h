@@ -15,13 +15,16 @@ namespace weir {
 
 enum class Hook { xdp, tc, automatic };
 enum class XdpMode { native, generic, offload };
-enum class Mode { dnat };
+enum class Mode { dnat, fullnat };
 enum class Scheduler { maglev };
+// Who answers ARP and neighbour solicitations for a VIP: nobody here, or this host.
+enum class Announce { none, address };
 
 std::string_view to_string(Hook hook);  // "xdp", "tc", "auto"
 std::string_view to_string(XdpMode mode);
 std::string_view to_string(Mode mode);
 std::string_view to_string(Scheduler scheduler);
+std::string_view to_string(Announce announce);
 
 // A place in the file, for messages that are found only later (an interface that is missing).
 struct Mark {
@@ -42,14 +45,53 @@ struct BackendConfig {
     Mark mark{};
 };
 
+// Clients that a service lets in or turns away: the longest prefix decides.
+struct SourceRange {
+    Prefix prefix;
+    bool allow = true;
+    Mark mark{};
+
+    std::string to_string() const;  // "198.51.100.0/24", "!198.51.100.0/24"
+};
+
+// 0: no limit.
+struct ServiceLimits {
+    std::uint32_t new_flows_per_second = 0;
+    std::uint32_t new_flows_per_second_per_source = 0;  // of one client address
+    std::uint32_t flows_per_backend = 0;
+
+    bool operator==(const ServiceLimits &) const = default;
+};
+
 struct ServiceConfig {
     std::string name;
     Endpoint vip;
     Protocol protocol = Protocol::tcp;
     Mode mode = Mode::dnat;
     Scheduler scheduler = Scheduler::maglev;
+    std::chrono::seconds session_affinity{0};  // 0: none
+    // Of the VIP's family. A client that none matches is let in only if none of them allows.
+    std::vector<SourceRange> source_ranges;
+    Announce announce = Announce::none;
+    ServiceLimits limits;
     std::vector<BackendConfig> backends;  // at least one
     Mark mark{};
+};
+
+// The entries of `source_ranges` over all services, with one more for each that has any: what is
+// true of clients that none of its ranges matches.
+inline constexpr std::size_t kMostSourceRanges = 65536;
+inline constexpr std::size_t kMostSnatAddresses = 64;  // per family
+
+struct SnatAddress {
+    Address address;
+    Mark mark{};
+};
+
+// What fullnat puts in place of the client's address and port.
+struct SnatConfig {
+    std::vector<SnatAddress> addresses;
+    PortRange ports{20000, 60999};
 };
 
 // Capacities of the tables; fixed for the life of the tables. Flows are counted per family: one of
@@ -78,6 +120,7 @@ struct Config {
     std::string instance = "default";  // names the pins: several instances may run on one host
     std::vector<InterfaceConfig> interfaces;
     std::vector<ServiceConfig> services;
+    SnatConfig snat;
     Limits limits;
     Timeouts timeouts;
     std::optional<Endpoint> metrics;  // metrics.listen; none: no exporter

@@ -31,15 +31,46 @@ void print_interfaces(Out out, const Config &config) {
                        to_string(interface.xdp_mode));
 }
 
+template <typename Items, typename Text>
+std::string list(const Items &items, Text text) {
+    std::string result;
+    for (const auto &item : items)
+        result += fmt::format("{}\"{}\"", result.empty() ? "" : ", ", text(item));
+    return "[" + result + "]";
+}
+
+// What a service has only where it was asked for.
+void print_policy(Out out, const ServiceConfig &service) {
+    if (service.session_affinity.count() != 0)
+        fmt::format_to(out, "    session_affinity: {{timeout: {}}}\n",
+                       print_duration(service.session_affinity));
+    if (!service.source_ranges.empty())
+        fmt::format_to(
+            out, "    source_ranges: {}\n",
+            list(service.source_ranges, [](const auto &one) { return one.to_string(); }));
+    std::string limits;
+    const auto add = [&](std::string_view key, std::uint32_t value) {
+        if (value != 0)
+            limits += fmt::format("{}{}: {}", limits.empty() ? "" : ", ", key, value);
+    };
+    add("new_flows_per_second", service.limits.new_flows_per_second);
+    add("new_flows_per_second_per_source", service.limits.new_flows_per_second_per_source);
+    add("flows_per_backend", service.limits.flows_per_backend);
+    if (!limits.empty())
+        fmt::format_to(out, "    limits: {{{}}}\n", limits);
+}
+
 void print_services(Out out, const Config &config) {
     fmt::format_to(out, "services:{}\n", config.services.empty() ? " []" : "");
     for (const ServiceConfig &service : config.services) {
         fmt::format_to(out,
                        "  - name: {}\n    vip: \"{}\"\n    port: {}\n    protocol: {}\n"
-                       "    mode: {}\n    scheduler: {}\n    backends:\n",
+                       "    mode: {}\n    scheduler: {}\n    announce: {}\n",
                        string(service.name), service.vip.address.to_string(), service.vip.port,
                        to_string(service.protocol), to_string(service.mode),
-                       to_string(service.scheduler));
+                       to_string(service.scheduler), to_string(service.announce));
+        print_policy(out, service);
+        fmt::format_to(out, "    backends:\n");
         for (const BackendConfig &backend : service.backends)
             fmt::format_to(out, "      - {{address: \"{}\", port: {}, weight: {}}}\n",
                            backend.endpoint.address.to_string(), backend.endpoint.port,
@@ -48,6 +79,10 @@ void print_services(Out out, const Config &config) {
 }
 
 void print_rest(Out out, const Config &config) {
+    fmt::format_to(
+        out, "snat: {{addresses: {}, ports: {}}}\n",
+        list(config.snat.addresses, [](const auto &one) { return one.address.to_string(); }),
+        config.snat.ports.to_string());
     const Limits &limits = config.limits;
     fmt::format_to(out, "limits: {{flows: {}, new_flows: {}, services: {}, backends: {}}}\n",
                    limits.flows, limits.new_flows, limits.services, limits.backends);

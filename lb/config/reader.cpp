@@ -154,6 +154,23 @@ std::vector<Value> Mapping::list(std::string_view key) {
     return items;
 }
 
+void Mapping::refuse_item(std::string_view key, const Value &item, std::string_view expected,
+                          std::string_view found) {
+    problems_.add(item.mark,
+                  fmt::format("{}{} must hold {}, not {}", prefix(), key, expected, found));
+}
+
+std::optional<std::string> Mapping::item_scalar(std::string_view key, const Value &item,
+                                                std::string_view expected) {
+    if (item.node.IsScalar())
+        return item.node.Scalar();
+    refuse_item(key, item, expected,
+                item.node.IsNull()  ? "nothing"
+                : item.node.IsMap() ? "a mapping"
+                                    : "a list");
+    return std::nullopt;
+}
+
 void Mapping::number(std::string_view key, std::uint32_t minimum, std::uint32_t maximum,
                      std::uint32_t &target) {
     const auto parse = [&](const std::string &text) -> std::optional<std::uint32_t> {

@@ -89,6 +89,21 @@ class Mapping {
             refuse(key, expected, *text);
     }
 
+    // A list of scalars, each of which `parse` turns into an optional<T>; `add` gets it with its
+    // place.
+    template <typename Parse, typename Add>
+    void items(std::string_view key, std::string_view expected, Parse parse, Add add) {
+        for (const Value &item : list(key)) {
+            const auto text = item_scalar(key, item, expected);
+            if (!text)
+                continue;
+            if (const auto result = parse(*text))
+                add(*result, item.mark);
+            else
+                refuse_item(key, item, expected, quoted(*text));
+        }
+    }
+
     // One of the values, by its to_string(); `unsupported` are values for a later version.
     template <typename Enum>
     void choice(std::string_view key, const std::vector<Enum> &values,
@@ -105,6 +120,10 @@ class Mapping {
     std::string prefix() const;
     void check_keys(const YAML::Node &node);
     void check_key(const Value &key, const Value &value);
+    std::optional<std::string> item_scalar(std::string_view key, const Value &item,
+                                           std::string_view expected);
+    void refuse_item(std::string_view key, const Value &item, std::string_view expected,
+                     std::string_view found);
     std::optional<std::size_t> choose(std::string_view key,
                                       const std::vector<std::string_view> &names,
                                       const std::vector<std::string_view> &unsupported);

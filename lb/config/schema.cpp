@@ -12,6 +12,9 @@ constexpr std::uint32_t kMostFlows = 64U << 20U;  // a slip of the hand, not a l
 constexpr std::uint32_t kMostServices = 1U << 20U;
 constexpr std::uint32_t kMostBackends = 1U << 20U;
 constexpr std::uint32_t kHighestWeight = 65535;
+// The data path keeps the time between two flows in whole nanoseconds.
+constexpr std::uint32_t kHighestRate = 1000000000;
+constexpr std::uint16_t kLowestSnatPort = 1024;
 constexpr std::size_t kLongestInterface = 15;  // IFNAMSIZ without the NUL
 constexpr std::size_t kLongestInstance = 31;
 constexpr std::size_t kLongestName = 63;  // as a DNS label; fits a metric label
@@ -80,13 +83,48 @@ void read_backend(Problems &problems, const Value &value, const std::string &ser
     mapping.number("weight", 0, kHighestWeight, backend.weight);
 }
 
+std::optional<SourceRange> parse_source_range(const std::string &text) {
+    const bool deny = !text.empty() && text.front() == '!';
+    const auto prefix = Prefix::parse(std::string_view(text).substr(deny ? 1 : 0));
+    return prefix ? std::optional(SourceRange{*prefix, !deny}) : std::nullopt;
+}
+
+// Who may open flows, how many, and for how long they stay together.
+void read_policy(Problems &problems, Mapping &service, const std::string &what,
+                 ServiceConfig &target) {
+    if (const Value *value = service.find("session_affinity"))
+        Mapping(problems, *value, {what + ", session_affinity", {"timeout"}, {}, {}})
+            .duration("timeout", target.session_affinity);
+    service.items("source_ranges",
+                  "address blocks without host bits, such as 198.51.100.0/24 or, to deny it, "
+                  "\"!198.51.100.0/24\"",
+                  parse_source_range, [&](SourceRange range, const Mark &mark) {
+                      range.mark = mark;
+                      target.source_ranges.push_back(range);
+                  });
+    const Value *value = service.find("limits");
+    if (value == nullptr)
+        return;
+    Mapping limits(
+        problems, *value,
+        {what + ", limits",
+         {},
+         {"new_flows_per_second", "new_flows_per_second_per_source", "flows_per_backend"},
+         {}});
+    limits.number("new_flows_per_second", 1, kHighestRate, target.limits.new_flows_per_second);
+    limits.number("new_flows_per_second_per_source", 1, kHighestRate,
+                  target.limits.new_flows_per_second_per_source);
+    limits.number("flows_per_backend", 1, kMostFlows, target.limits.flows_per_backend);
+}
+
 void read_service(Problems &problems, const Value &value, ServiceConfig &service) {
     const std::string what = describe("service", value);
-    Mapping mapping(problems, value,
-                    {what,
-                     {"name", "vip", "port", "protocol", "backends"},
-                     {"mode", "scheduler"},
-                     {"session_affinity", "source_ranges", "health_check"}});
+    Mapping mapping(
+        problems, value,
+        {what,
+         {"name", "vip", "port", "protocol", "backends"},
+         {"mode", "scheduler", "session_affinity", "source_ranges", "announce", "limits"},
+         {"health_check"}});
     service.mark = mapping.mark();
     mapping.parsed("name", fmt::format("1 to {} of A-Z a-z 0-9 _ . -", kLongestName),
                    text_if([](const auto &text) { return is_word(text, kLongestName, "_.-"); }),
@@ -94,13 +132,35 @@ void read_service(Problems &problems, const Value &value, ServiceConfig &service
     read_unicast(mapping, "vip", service.vip.address);
     mapping.port("port", service.vip.port);
     mapping.choice("protocol", {Protocol::tcp, Protocol::udp}, {}, service.protocol);
-    mapping.choice("mode", {Mode::dnat}, {"fullnat", "dsr-l2", "ipip", "gue"}, service.mode);
+    mapping.choice("mode", {Mode::dnat, Mode::fullnat}, {"dsr-l2", "ipip", "gue"}, service.mode);
     mapping.choice("scheduler", {Scheduler::maglev}, {"wrr", "least-conn", "random", "source-hash"},
                    service.scheduler);
+    mapping.choice("announce", {Announce::none, Announce::address}, {}, service.announce);
+    read_policy(problems, mapping, what, service);
     for (const Value &item : mapping.list("backends"))
         read_backend(problems, item, what, service.backends.emplace_back());
     if (mapping.find("backends") != nullptr && service.backends.empty())
         mapping.complain("backends", "must name at least one backend");
+}
+
+void read_snat(Problems &problems, const Value &value, SnatConfig &snat) {
+    Mapping mapping(problems, value, {"snat", {"addresses"}, {"ports"}, {}});
+    const auto parse = [](const std::string &text) -> std::optional<Address> {
+        const auto address = Address::parse(text);
+        return address && is_unicast(*address) ? address : std::nullopt;
+    };
+    mapping.items("addresses", "unicast IPv4 or IPv6 addresses", parse,
+                  [&](const Address &address, const Mark &mark) {
+                      snat.addresses.push_back({address, mark});
+                  });
+    const auto parse_ports = [](const std::string &text) -> std::optional<PortRange> {
+        const auto ports = PortRange::parse(text);
+        return ports && ports->first >= kLowestSnatPort ? ports : std::nullopt;
+    };
+    mapping.parsed(
+        "ports",
+        fmt::format("FIRST-LAST between {} and 65535, such as 20000-60999", kLowestSnatPort),
+        parse_ports, snat.ports);
 }
 
 void read_limits(Problems &problems, const Value &value, Limits &limits) {
@@ -154,15 +214,18 @@ void read_replay(Problems &problems, const Value &value, ReplayConfig &replay) {
 }  // namespace
 
 void read_config(Problems &problems, const Value &root, Config &config) {
-    Mapping mapping(problems, root,
-                    {"",
-                     {"services"},
-                     {"interfaces", "limits", "timeouts", "metrics", "api", "replay", "instance"},
-                     {"snat"}});
+    Mapping mapping(
+        problems, root,
+        {"",
+         {"services"},
+         {"interfaces", "snat", "limits", "timeouts", "metrics", "api", "replay", "instance"},
+         {}});
     for (const Value &item : mapping.list("interfaces"))
         read_interface(problems, item, config.interfaces.emplace_back());
     for (const Value &item : mapping.list("services"))
         read_service(problems, item, config.services.emplace_back());
+    if (const Value *value = mapping.find("snat"))
+        read_snat(problems, *value, config.snat);
     if (const Value *value = mapping.find("limits"))
         read_limits(problems, *value, config.limits);
     if (const Value *value = mapping.find("timeouts"))

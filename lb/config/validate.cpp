@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "lb/config/schema.h"
@@ -56,7 +56,8 @@ void check_backends(Problems &problems, const ServiceConfig &service, const Vips
         if (!is_new)
             problems.add(backend.mark, fmt::format("{}: duplicate backend (first at line {})", what,
                                                    first->second->mark.line));
-        if (backend.endpoint.address.is_v4() != service.vip.address.is_v4())
+        if (service.mode == Mode::dnat &&
+            backend.endpoint.address.is_v4() != service.vip.address.is_v4())
             problems.add(
                 backend.mark,
                 fmt::format("{}: mode {} needs a backend of the VIP's family, that of {}", what,
@@ -67,6 +68,80 @@ void check_backends(Problems &problems, const ServiceConfig &service, const Vips
                          fmt::format("{}: this is the VIP of service '{}' at line {}; its packets "
                                      "would go round in circles",
                                      what, vip->second->name, vip->second->mark.line));
+    }
+}
+
+// A backend sees the SNAT address as its client, so it needs one of its own family.
+void check_snat_families(Problems &problems, const Config &config) {
+    for (const ServiceConfig &service : config.services) {
+        if (service.mode != Mode::fullnat)
+            continue;
+        for (const BackendConfig &backend : service.backends) {
+            const Address &address = backend.endpoint.address;
+            const auto &pool = config.snat.addresses;
+            if (std::none_of(pool.begin(), pool.end(), [&](const SnatAddress &one) {
+                    return one.address.is_v4() == address.is_v4();
+                }))
+                problems.add(
+                    backend.mark,
+                    fmt::format("service '{}', backend {}: mode fullnat needs an {} "
+                                "address under snat.addresses",
+                                service.name, backend.endpoint.to_string(), address.family()));
+        }
+    }
+}
+
+void check_snat_addresses(Problems &problems, const Config &config) {
+    std::map<Address, const SnatAddress *> pool;
+    std::size_t of_v4 = 0;
+    for (const SnatAddress &one : config.snat.addresses) {
+        const auto [first, is_new] = pool.emplace(one.address, &one);
+        of_v4 += one.address.is_v4() ? 1U : 0U;
+        if (!is_new)
+            problems.add(one.mark, fmt::format("snat: duplicate address {} (first at line {})",
+                                               one.address.to_string(), first->second->mark.line));
+        if (of_v4 > kMostSnatAddresses || pool.size() - of_v4 > kMostSnatAddresses)
+            problems.add(one.mark, fmt::format("snat: more than {} {} addresses",
+                                               kMostSnatAddresses, one.address.family()));
+    }
+    const auto clash = [&](const Address &address, const std::string &what, const Mark &mark) {
+        const auto found = pool.find(address);
+        if (found != pool.end())
+            problems.add(found->second->mark,
+                         fmt::format("snat: address {} is the {} at line {}; the SNAT pool needs "
+                                     "addresses of its own",
+                                     address.to_string(), what, mark.line));
+    };
+    for (const ServiceConfig &service : config.services) {
+        clash(service.vip.address, fmt::format("VIP of service '{}'", service.name), service.mark);
+        for (const BackendConfig &backend : service.backends)
+            clash(backend.endpoint.address, fmt::format("backend of service '{}'", service.name),
+                  backend.mark);
+    }
+}
+
+void check_source_ranges(Problems &problems, const Config &config) {
+    std::size_t entries = 0;
+    for (const ServiceConfig &service : config.services) {
+        std::map<Prefix, const SourceRange *> prefixes;
+        entries += service.source_ranges.empty() ? 0 : service.source_ranges.size() + 1;
+        for (const SourceRange &range : service.source_ranges) {
+            const auto [first, is_new] = prefixes.emplace(range.prefix, &range);
+            const std::string what =
+                fmt::format("service '{}', source range {}", service.name, range.to_string());
+            if (!is_new)
+                problems.add(range.mark,
+                             fmt::format("{}: duplicate of {} at line {}", what,
+                                         first->second->to_string(), first->second->mark.line));
+            if (range.prefix.address.is_v4() != service.vip.address.is_v4())
+                problems.add(range.mark, fmt::format("{}: not of the VIP's family, that of {}",
+                                                     what, service.vip.address.to_string()));
+        }
+        if (entries > kMostSourceRanges)
+            problems.add(service.mark,
+                         fmt::format("service '{}': with its source_ranges and one more for each "
+                                     "service that has any, there are more than {}",
+                                     service.name, kMostSourceRanges));
     }
 }
 
@@ -95,6 +170,9 @@ void validate_config(Problems &problems, const Config &config) {
     const Vips vips = check_vips(problems, config);
     for (const ServiceConfig &service : config.services)
         check_backends(problems, service, vips);
+    check_source_ranges(problems, config);
+    check_snat_addresses(problems, config);
+    check_snat_families(problems, config);
     check_counts(problems, config);
 }
 

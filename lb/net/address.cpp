@@ -107,6 +107,21 @@ std::string Prefix::to_string() const {
     return fmt::format("{}/{}", address.to_string(), length);
 }
 
+std::optional<PortRange> PortRange::parse(std::string_view text) {
+    const auto dash = text.find('-');
+    if (dash == std::string_view::npos)
+        return std::nullopt;
+    const auto first = parse_number(text.substr(0, dash), 65535);
+    const auto last = parse_number(text.substr(dash + 1), 65535);
+    if (!first || !last || *first > *last)
+        return std::nullopt;
+    return PortRange{static_cast<std::uint16_t>(*first), static_cast<std::uint16_t>(*last)};
+}
+
+std::string PortRange::to_string() const {
+    return fmt::format("{}-{}", first, last);
+}
+
 std::optional<Endpoint> Endpoint::parse(std::string_view text) {
     const auto colon = text.rfind(':');
     if (colon == std::string_view::npos)

@@ -26,6 +26,7 @@ class Address {
     static std::optional<Address> parse(std::string_view text);
 
     bool is_v4() const;
+    std::string_view family() const { return is_v4() ? "IPv4" : "IPv6"; }
     // The last four bytes in network order: the IPv4 address if is_v4().
     std::uint32_t v4_network_order() const;
     const std::array<std::uint8_t, 16> &bytes() const { return bytes_; }
@@ -46,6 +47,18 @@ struct Prefix {
     bool contains(const Address &other) const;
     std::string to_string() const;
     auto operator<=>(const Prefix &) const = default;
+};
+
+// Ports from first to last, both included.
+struct PortRange {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0;
+
+    // "20000-60999"; first <= last.
+    static std::optional<PortRange> parse(std::string_view text);
+    bool contains(std::uint16_t port) const { return first <= port && port <= last; }
+    std::string to_string() const;
+    auto operator<=>(const PortRange &) const = default;
 };
 
 // Address and port; the port is in host order.

@@ -47,6 +47,17 @@ TEST(Prefix, ContainsItsOwnFamilyOnly) {
     EXPECT_TRUE(Prefix::parse("0.0.0.0/0")->contains(*Address::parse("192.0.2.128")));
 }
 
+TEST(PortRange, ReadsWhatItPrintsAndNothingElse) {
+    const auto range = PortRange::parse("1024-65535");
+    ASSERT_TRUE(range);
+    EXPECT_EQ(range->to_string(), "1024-65535");
+    EXPECT_TRUE(range->contains(1024) && range->contains(65535));
+    EXPECT_FALSE(range->contains(1023));
+    EXPECT_TRUE(PortRange::parse("7-7"));
+    for (const char *text : {"", "7", "7-", "-7", "8-7", "1-65536", "1 - 2", "1-2-3", "a-b"})
+        EXPECT_FALSE(PortRange::parse(text)) << text;
+}
+
 TEST(Endpoint, ParsesAndPrintsBothFamilies) {
     for (const char *text : {"192.0.2.1:80", "[2001:db8::1]:65535", "192.0.2.1:0"}) {
         const auto endpoint = Endpoint::parse(text);

@@ -62,13 +62,13 @@ TEST_P(ConfigValue, IsRefused) {
 
 const EditRow kKeys[] = {
     {"unknown_at_the_top", "instance: blue", "instanze: blue",
-     "f:25:1: unknown key 'instanze' (known keys: services, interfaces, limits, timeouts, metrics, "
-     "api, replay, instance)"},
+     "f:25:1: unknown key 'instanze' (known keys: services, interfaces, snat, limits, timeouts, "
+     "metrics, api, replay, instance)"},
     {"unknown_in_interface", "name: eth1", "name: eth1, hok: tc",
      "f:3:18: interface 'eth1': unknown key 'hok' (known keys: name, hook, xdp_mode)"},
     {"unknown_in_service", "protocol: tcp", "proto: tcp",
      "f:8:5: service 'web': unknown key 'proto' (known keys: name, vip, port, protocol, backends, "
-     "mode, scheduler)"},
+     "mode, scheduler, session_affinity, source_ranges, announce, limits)"},
     {"unknown_in_backend", "weight: 5", "wait: 5",
      "f:12:46: service 'web', backend: unknown key 'wait' (known keys: address, port, weight)"},
     {"unknown_in_limits", "new_flows", "newflows",
@@ -96,16 +96,11 @@ const EditRow kKeys[] = {
      "f:19:9: service 'dns', backend: missing key 'port'"},
     {"missing_in_metrics", "{listen: 127.0.0.1:9470}", "{}",
      "f:22:10: metrics: missing key 'listen'"},
-    {"unsupported_session_affinity", "mode: dnat", "session_affinity: {timeout: 10m}",
-     "f:9:5: service 'web': key 'session_affinity' is not supported by this version"},
-    {"unsupported_source_ranges", "mode: dnat", "source_ranges: [0.0.0.0/0]",
-     "f:9:5: service 'web': key 'source_ranges' is not supported by this version"},
     {"unsupported_health_check", "mode: dnat", "health_check: {type: http}",
      "f:9:5: service 'web': key 'health_check' is not supported by this version"},
-    {"unsupported_snat", "instance: blue", "snat: {ports: 20000-60999}",
-     "f:25:1: key 'snat' is not supported by this version"},
-    {"unsupported_mode", "mode: dnat", "mode: fullnat",
-     "f:9:11: service 'web': mode 'fullnat' is not supported by this version; it must be dnat"},
+    {"unsupported_mode", "mode: dnat", "mode: ipip",
+     "f:9:11: service 'web': mode 'ipip' is not supported by this version; it must be one of dnat, "
+     "fullnat"},
     {"unsupported_scheduler", "scheduler: maglev", "scheduler: least-conn",
      "f:10:16: service 'web': scheduler 'least-conn' is not supported by this version; it must be "
      "maglev"},
@@ -169,7 +164,8 @@ const EditRow kValues[] = {
      "f:7:11: service 'web': port must be a whole number from 1 to 65535, not a mapping"},
     {"protocol", "protocol: tcp", "protocol: sctp",
      "f:8:15: service 'web': protocol must be one of tcp, udp, not 'sctp'"},
-    {"mode", "mode: dnat", "mode: nat", "f:9:11: service 'web': mode must be dnat, not 'nat'"},
+    {"mode", "mode: dnat", "mode: nat",
+     "f:9:11: service 'web': mode must be one of dnat, fullnat, not 'nat'"},
     {"scheduler", "maglev", "rr", "f:10:16: service 'web': scheduler must be maglev, not 'rr'"},
     {"no_backends", "    backends:\n      - {address: 198.51.100.21, port: 53}", "    backends: []",
      "f:18:15: service 'dns': backends must name at least one backend"},

@@ -21,7 +21,8 @@ auto values(const BackendConfig &backend) {
     return std::tie(backend.endpoint, backend.weight);
 }
 auto values(const ServiceConfig &service) {
-    return std::tie(service.name, service.vip, service.protocol, service.mode, service.scheduler);
+    return std::tie(service.name, service.vip, service.protocol, service.mode, service.scheduler,
+                    service.session_affinity, service.announce, service.limits);
 }
 auto values(const Config &config) {
     const Limits &limits = config.limits;
@@ -29,11 +30,26 @@ auto values(const Config &config) {
     return std::tie(config.instance, limits.flows, limits.new_flows, limits.services,
                     limits.backends, timeouts.tcp_established, timeouts.tcp_transitory,
                     timeouts.tcp_new, timeouts.udp, config.metrics, config.api_socket,
-                    config.replay.mac);
+                    config.replay.mac, config.snat.ports);
+}
+
+std::vector<std::string> texts(const std::vector<SourceRange> &ranges) {
+    std::vector<std::string> result;
+    for (const SourceRange &range : ranges)
+        result.push_back(range.to_string());
+    return result;
+}
+
+std::vector<Address> addresses(const SnatConfig &snat) {
+    std::vector<Address> result;
+    for (const SnatAddress &one : snat.addresses)
+        result.push_back(one.address);
+    return result;
 }
 
 void expect_equal(const ServiceConfig &left, const ServiceConfig &right) {
     EXPECT_EQ(values(left), values(right));
+    EXPECT_EQ(texts(left.source_ranges), texts(right.source_ranges));
     ASSERT_EQ(left.backends.size(), right.backends.size());
     for (std::size_t i = 0; i < left.backends.size(); ++i)
         EXPECT_EQ(values(left.backends[i]), values(right.backends[i]));
@@ -41,6 +57,7 @@ void expect_equal(const ServiceConfig &left, const ServiceConfig &right) {
 
 void expect_equal(const Config &left, const Config &right) {
     EXPECT_EQ(values(left), values(right));
+    EXPECT_EQ(addresses(left.snat), addresses(right.snat));
     ASSERT_EQ(left.interfaces.size(), right.interfaces.size());
     for (std::size_t i = 0; i < left.interfaces.size(); ++i)
         EXPECT_EQ(values(left.interfaces[i]), values(right.interfaces[i]));
@@ -83,6 +100,10 @@ services:
     protocol: tcp
     mode: dnat            # dnat | fullnat
     scheduler: maglev
+    announce: address
+    session_affinity: {timeout: 10m}
+    source_ranges: [0.0.0.0/0, "!203.0.113.0/24"]
+    limits: {new_flows_per_second: 5000, new_flows_per_second_per_source: 50, flows_per_backend: 9}
     backends:
       - {address: 198.51.100.11, port: 8443, weight: 7}
       - {address: 198.51.100.12, port: 8443}
@@ -90,7 +111,11 @@ services:
     vip: 192.0.2.10
     port: 53
     protocol: udp
-    backends: [{address: 198.51.100.21, port: 53}]
+    mode: fullnat
+    backends: [{address: 198.51.100.21, port: 53}, {address: "2001:db8::21", port: 53}]
+snat:
+  addresses: [198.51.100.1, "2001:db8::1"]
+  ports: 1024-65535
 limits: {flows: 2097152, new_flows: 1000}
 timeouts: {tcp_established: 1d, tcp_transitory: 3m, tcp_new: 10s, udp: 90s}
 metrics: {listen: 127.0.0.1:9470}
@@ -106,18 +131,28 @@ TEST(Config, ReadsEveryValueOfTheSample) {
     EXPECT_EQ(config.interfaces[0].mark.line, 3);
     EXPECT_EQ(config.interfaces[0].mark.column, 5);
     ASSERT_EQ(config.services.size(), 2U);
-    EXPECT_EQ(values(config.services[0]), std::tuple("web", *Endpoint::parse("192.0.2.10:443"),
-                                                     Protocol::tcp, Mode::dnat, Scheduler::maglev));
+    using std::chrono::seconds;
+    EXPECT_EQ(
+        values(config.services[0]),
+        std::tuple("web", *Endpoint::parse("192.0.2.10:443"), Protocol::tcp, Mode::dnat,
+                   Scheduler::maglev, seconds(600), Announce::address, ServiceLimits{5000, 50, 9}));
+    EXPECT_THAT(texts(config.services[0].source_ranges),
+                testing::ElementsAre("0.0.0.0/0", "!203.0.113.0/24"));
     ASSERT_EQ(config.services[0].backends.size(), 2U);
     EXPECT_EQ(values(config.services[0].backends[0]),
               std::tuple(*Endpoint::parse("198.51.100.11:8443"), 7U));
     EXPECT_EQ(config.services[0].backends[1].weight, 100U);
-    EXPECT_EQ(config.services[1].protocol, Protocol::udp);
-    using std::chrono::seconds;
+    EXPECT_EQ(values(config.services[1]),
+              std::tuple("dns", *Endpoint::parse("192.0.2.10:53"), Protocol::udp, Mode::fullnat,
+                         Scheduler::maglev, seconds(0), Announce::none, ServiceLimits{}));
+    EXPECT_THAT(config.services[1].source_ranges, testing::IsEmpty());
+    EXPECT_THAT(addresses(config.snat), testing::ElementsAre(*Address::parse("198.51.100.1"),
+                                                             *Address::parse("2001:db8::1")));
     EXPECT_EQ(values(config),
               std::tuple("blue-1", 2097152U, 1000U, 4096U, 16384U, seconds(86400), seconds(180),
                          seconds(10), seconds(90), Endpoint::parse("127.0.0.1:9470"),
-                         "/run/weir/other.sock", *MacAddress::parse("02:00:00:00:00:aa")));
+                         "/run/weir/other.sock", *MacAddress::parse("02:00:00:00:00:aa"),
+                         PortRange{1024, 65535}));
 }
 
 TEST(Config, FillsDefaultsInAndNeedsNoInterface) {
@@ -203,12 +238,43 @@ TEST(Config, TheReferenceFileLoadsAndShowsTheDefaults) {
 
 TEST(Config, TheReferenceFileNamesEveryKeyThatIsPrinted) {
     const std::string reference = test::read_file(kReference);
-    for (const char *key :
-         {"interfaces:",     "name:",     "hook:",  "xdp_mode:",  "services:", "vip:",
-          "port:",           "protocol:", "mode:",  "scheduler:", "backends:", "address:",
-          "weight:",         "limits:",   "flows:", "new_flows:", "timeouts:", "tcp_established:",
-          "tcp_transitory:", "tcp_new:",  "udp:",   "metrics:",   "listen:",   "api:",
-          "socket:",         "replay:",   "mac:",   "instance:"})
+    for (const char *key : {"interfaces:",
+                            "name:",
+                            "hook:",
+                            "xdp_mode:",
+                            "services:",
+                            "vip:",
+                            "port:",
+                            "protocol:",
+                            "mode:",
+                            "scheduler:",
+                            "backends:",
+                            "address:",
+                            "weight:",
+                            "limits:",
+                            "flows:",
+                            "new_flows:",
+                            "timeouts:",
+                            "tcp_established:",
+                            "tcp_transitory:",
+                            "tcp_new:",
+                            "udp:",
+                            "metrics:",
+                            "listen:",
+                            "api:",
+                            "socket:",
+                            "replay:",
+                            "mac:",
+                            "instance:",
+                            "snat:",
+                            "addresses:",
+                            "ports:",
+                            "announce:",
+                            "session_affinity:",
+                            "source_ranges:",
+                            "new_flows_per_second:",
+                            "new_flows_per_second_per_source:",
+                            "flows_per_backend:"})
         EXPECT_THAT(reference, testing::HasSubstr(key));
 }
 
