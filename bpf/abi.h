@@ -171,12 +171,15 @@ enum weir_flow_state {
     WEIR_FLOW_NEW = 0,         /* only the client has spoken */
     WEIR_FLOW_REPLIED = 1,     /* TCP: the backend sent its SYN-ACK */
     WEIR_FLOW_ESTABLISHED = 2, /* handshake complete, or the backend has answered */
-    WEIR_FLOW_CLOSING = 3,     /* a FIN or an RST was seen */
+    WEIR_FLOW_CLOSING = 3,     /* one end has sent its FIN */
+    WEIR_FLOW_CLOSED = 4,      /* both have, or one an RST */
 };
 
-/* Where a translated packet goes: an interface and a neighbour, or one of these in ifindex's place.
+/*
+ * Where a translated packet goes: an interface and a neighbour (one whose MAC address is all zeros
+ * is for the kernel to resolve), or one of these in ifindex's place.
  */
-#define WEIR_HOP_STACK       0U /* up this host's stack: local, or for the kernel to resolve */
+#define WEIR_HOP_STACK       0U /* up this host's stack: local, or the FIB has no answer for programs */
 #define WEIR_HOP_UNREACHABLE 0xfffffffeU /* the route says blackhole, unreachable or prohibit */
 #define WEIR_HOP_UNKNOWN     0xffffffffU /* to be looked up by the first packet that needs it */
 
@@ -189,6 +192,7 @@ WEIR_ASSERT(sizeof(struct weir_next_hop) == 16);
 
 enum weir_flow_flags {
     WEIR_FLOW_LOCAL = 1, /* the client is a program on this host: replies go up its stack */
+    WEIR_FLOW_FIN = 4,   /* a FIN was seen in this direction */
     WEIR_FLOW_XDP = 2,   /* XDP may send to next_hop from any interface that carries it natively */
 };
 
@@ -296,8 +300,20 @@ struct weir_settings {
     __u32
         replay_length; /* replay only: the frame on the wire, of which the capture may hold less */
     __u64 replay_now;  /* replay only: the time of the frame, ns */
+    /* when the daemon last counted the flows of each backend, ns: limits hold for as long as the
+     * count is younger than WEIR_COUNT_VALID_NS */
+    __u64 counted_at;
+    __u16 snat_port_first; /* SNAT port range, host order */
+    __u16 snat_ports;      /* how many */
+    __u16 snat_v4;         /* addresses in `snat_addresses`, from index 0 */
+    __u16 snat_v6;         /* from index WEIR_MAX_SNAT */
 };
-WEIR_ASSERT(sizeof(struct weir_settings) == 32);
+WEIR_ASSERT(sizeof(struct weir_settings) == 48);
+
+/* Addresses of one family in the SNAT pool. */
+enum { WEIR_MAX_SNAT = 64 };
+
+#define WEIR_COUNT_VALID_NS 30000000000ULL
 
 /* -- interfaces that carry the XDP program -------------------------------------------------- */
 

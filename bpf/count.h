@@ -27,20 +27,24 @@ static __always_inline void count_trace(__u32 service, __u32 backend, __u8 flow,
         bpf_map_update_elem(&trace, &zero, &seen, BPF_ANY);
 }
 
+static __always_inline void count_opened(__u32 service, __u32 backend) {
+    struct weir_stats *of_service = bpf_map_lookup_elem(&service_stats, &service);
+    struct weir_stats *of_backend = bpf_map_lookup_elem(&backend_stats, &backend);
+
+    if (of_service)
+        of_service->new_flows++;
+    if (of_backend)
+        of_backend->new_flows++;
+}
+
 /* A packet that was translated and goes on. */
 static __always_inline void count_translated(const struct weir_flow *flow, __u8 opened,
                                              __u32 packets, __u32 bytes) {
     __u32 service = flow->service;
     __u32 backend = flow->backend;
-    struct weir_stats *of_service = bpf_map_lookup_elem(&service_stats, &service);
-    struct weir_stats *of_backend = bpf_map_lookup_elem(&backend_stats, &backend);
 
-    count_one(of_service, flow->direction, packets, bytes);
-    count_one(of_backend, flow->direction, packets, bytes);
-    if (opened && of_service)
-        of_service->new_flows++;
-    if (opened && of_backend)
-        of_backend->new_flows++;
+    count_one(bpf_map_lookup_elem(&service_stats, &service), flow->direction, packets, bytes);
+    count_one(bpf_map_lookup_elem(&backend_stats, &backend), flow->direction, packets, bytes);
     count_trace(service, backend,
                 opened                          ? WEIR_TRACE_NEW
                 : flow->direction == WEIR_REPLY ? WEIR_TRACE_REPLY
@@ -55,4 +59,12 @@ static __always_inline void count_drop(__u8 reason, __u32 service, __u32 backend
     if (drops)
         (*drops)++;
     count_trace(service, backend, WEIR_TRACE_NONE, reason);
+}
+
+static __always_inline void count_icmp(enum weir_icmp_event event) {
+    __u32 index = event;
+    __u64 *times = bpf_map_lookup_elem(&icmp_stats, &index);
+
+    if (times)
+        (*times)++;
 }

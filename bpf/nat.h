@@ -8,6 +8,8 @@
 #include "bpf/csum.h"
 #include "bpf/parse.h"
 
+/* What replacing one address by another adds to a ones' complement sum: mapped IPv4 counts as IPv4,
+ * for its 0xffff is zero there. */
 static __always_inline __u16 nat_address_delta(const struct weir_address *from,
                                                const struct weir_address *to) {
     __u16 delta = 0;
@@ -17,42 +19,63 @@ static __always_inline __u16 nat_address_delta(const struct weir_address *from,
     return delta;
 }
 
-/* DNAT: the destination becomes the backend. */
-static __always_inline void nat_to_backend(enum weir_family family,
-                                           const union weir_any_tuple *tuple,
-                                           const struct weir_backend *backend,
-                                           union weir_any_flow *entry) {
-    struct weir_flow *flow = &entry->flow;
-
-    flow->direction = WEIR_FORWARD;
-    flow->sport = tuple->head.sport;
-    flow->dport = backend->port;
-    flow->port_delta = csum_delta16(tuple->head.dport, backend->port);
-    if (family == WEIR_V4) {
-        entry->v4.saddr = tuple->v4.saddr;
-        entry->v4.daddr = backend->address.words[3];
-        flow->address_delta = csum_delta32(tuple->v4.daddr, entry->v4.daddr);
-    } else {
-        entry->v6.saddr = tuple->v6.saddr;
-        entry->v6.daddr = backend->address;
-        flow->address_delta = nat_address_delta(&tuple->v6.daddr, &backend->address);
-    }
+static __always_inline void nat_map_v4(struct weir_address *address, __be32 v4) {
+    address->words[0] = 0;
+    address->words[1] = 0;
+    address->words[2] = bpf_htonl(0xffff);
+    address->words[3] = v4;
 }
 
-/* The tuple that answers a packet translated by `entry`: the key of the other direction. */
-static __always_inline void nat_answer_tuple(enum weir_family family,
-                                             const union weir_any_flow *entry, __u8 protocol,
+static __always_inline void nat_source(int family, const union weir_any_tuple *tuple,
+                                       struct weir_address *address) {
+    if (family == WEIR_V4)
+        nat_map_v4(address, tuple->v4.saddr);
+    else
+        *address = tuple->v6.saddr;
+}
+
+static __always_inline void nat_destination(int family, const union weir_any_tuple *tuple,
+                                            struct weir_address *address) {
+    if (family == WEIR_V4)
+        nat_map_v4(address, tuple->v4.daddr);
+    else
+        *address = tuple->v6.daddr;
+}
+
+static __always_inline __u8 nat_family_of(const struct weir_address *address) {
+    int mapped = !address->words[0] && !address->words[1] && address->words[2] == bpf_htonl(0xffff);
+
+    return mapped ? WEIR_V4 : WEIR_V6;
+}
+
+/* Works out the deltas, once addresses and ports are set. */
+static __always_inline void nat_measure(int family, const union weir_any_tuple *tuple,
+                                        struct weir_flow *flow) {
+    struct weir_address from;
+    __u16 delta;
+
+    nat_source(family, tuple, &from);
+    delta = nat_address_delta(&from, &flow->saddr);
+    nat_destination(family, tuple, &from);
+    flow->address_delta = csum_add(delta, nat_address_delta(&from, &flow->daddr));
+    flow->port_delta = csum_add(csum_delta16(tuple->head.sport, flow->sport),
+                                csum_delta16(tuple->head.dport, flow->dport));
+}
+
+/* The tuple that answers a packet translated by `flow`, of flow->family: the key of the other
+ * direction. */
+static __always_inline void nat_answer_tuple(const struct weir_flow *flow, __u8 protocol,
                                              union weir_any_tuple *answer) {
     __builtin_memset(answer, 0, sizeof(*answer));
-    answer->head.sport = entry->flow.dport;
-    answer->head.dport = entry->flow.sport;
+    answer->head.sport = flow->dport;
+    answer->head.dport = flow->sport;
     answer->head.protocol = protocol;
-    if (family == WEIR_V4) {
-        answer->v4.saddr = entry->v4.daddr;
-        answer->v4.daddr = entry->v4.saddr;
+    if (flow->family == WEIR_V4) {
+        answer->v4.saddr = flow->daddr.words[3];
+        answer->v4.daddr = flow->saddr.words[3];
     } else {
-        answer->v6.saddr = entry->v6.daddr;
-        answer->v6.daddr = entry->v6.saddr;
+        answer->v6.saddr = flow->daddr;
+        answer->v6.daddr = flow->saddr;
     }
 }
 
@@ -60,35 +83,29 @@ static __always_inline void nat_answer_tuple(enum weir_family family,
  * Turns the entry under which packets with `tuple` are translated into that of the other direction.
  * Its next hop is for its own packets to find.
  */
-static __always_inline void nat_turn(enum weir_family family, const union weir_any_tuple *tuple,
-                                     union weir_any_flow *entry) {
-    struct weir_flow *flow = &entry->flow;
-
+static __always_inline void nat_turn(int family, const union weir_any_tuple *tuple,
+                                     struct weir_flow *flow) {
     flow->sport = tuple->head.dport;
     flow->dport = tuple->head.sport;
+    nat_destination(family, tuple, &flow->saddr);
+    nat_source(family, tuple, &flow->daddr);
+    flow->family = (__u8)family;
     flow->address_delta = csum_negate(flow->address_delta);
     flow->port_delta = csum_negate(flow->port_delta);
     flow->next_hop.ifindex = WEIR_HOP_UNKNOWN;
     flow->direction = flow->direction == WEIR_FORWARD ? WEIR_REPLY : WEIR_FORWARD;
-    if (family == WEIR_V4) {
-        entry->v4.saddr = tuple->v4.daddr;
-        entry->v4.daddr = tuple->v4.saddr;
-    } else {
-        entry->v6.saddr = tuple->v6.daddr;
-        entry->v6.daddr = tuple->v6.saddr;
-    }
+    flow->flags &= WEIR_FLOW_LOCAL;
 }
 
 /*
  * Writes the translation into the headers. False, with nothing written, when they do not lie within
  * [data, end): every bound is checked before the first write (I5).
  */
-static __always_inline int nat_rewrite(enum weir_family family, void *data, const void *end,
+static __always_inline int nat_rewrite(int family, void *data, const void *end,
                                        const struct weir_packet *packet,
-                                       const union weir_any_flow *entry) {
+                                       const struct weir_flow *flow) {
     __u8 *l3 = (__u8 *)data + (packet->l3_offset & WEIR_OFFSET_MASK);
     __u8 *l4 = (__u8 *)data + (packet->l4_offset & WEIR_OFFSET_MASK);
-    const struct weir_flow *flow = &entry->flow;
     __u16 delta = csum_add(flow->address_delta, flow->port_delta);
     int tcp = packet->tuple.head.protocol == IPPROTO_TCP;
     __u16 *check =
@@ -101,12 +118,12 @@ static __always_inline int nat_rewrite(enum weir_family family, void *data, cons
         (const void *)(l3 + (family == WEIR_V4 ? sizeof(*ip) : sizeof(*ip6))) > end)
         return 0;
     if (family == WEIR_V4) {
-        ip->saddr = entry->v4.saddr;
-        ip->daddr = entry->v4.daddr;
+        ip->saddr = flow->saddr.words[3];
+        ip->daddr = flow->daddr.words[3];
         ip->check = csum_apply(ip->check, flow->address_delta);
     } else {
-        __builtin_memcpy(&ip6->saddr, &entry->v6.saddr, sizeof(ip6->saddr));
-        __builtin_memcpy(&ip6->daddr, &entry->v6.daddr, sizeof(ip6->daddr));
+        __builtin_memcpy(&ip6->saddr, &flow->saddr, sizeof(ip6->saddr));
+        __builtin_memcpy(&ip6->daddr, &flow->daddr, sizeof(ip6->daddr));
     }
     ports[0] = flow->sport;
     ports[1] = flow->dport;
@@ -118,7 +135,7 @@ static __always_inline int nat_rewrite(enum weir_family family, void *data, cons
  * One hop less to live, as a router does (RFC 1812, 5.3.1; RFC 8200, 3). The caller saw that it is
  * above 1. False, with nothing written, when the header does not lie within [data, end).
  */
-static __always_inline int nat_decrement_ttl(enum weir_family family, void *l3, const void *end) {
+static __always_inline int nat_decrement_ttl(int family, void *l3, const void *end) {
     struct iphdr *ip = (struct iphdr *)l3;
     struct ipv6hdr *ip6 = (struct ipv6hdr *)l3;
     __u16 delta;

@@ -26,17 +26,11 @@ enum weir_family {
     WEIR_V6 = 10,
 };
 
-/* Room for either family; `head` and `flow` are the part that both share. */
+/* Room for either family; `head` is the part that both share. */
 union weir_any_tuple {
     struct weir_tuple head;
     struct weir_tuple_v4 v4;
     struct weir_tuple_v6 v6;
-};
-
-union weir_any_flow {
-    struct weir_flow flow;
-    struct weir_flow_v4 v4;
-    struct weir_flow_v6 v6;
 };
 
 enum {
@@ -46,9 +40,12 @@ enum {
     WEIR_TCP_ACK = 0x10,
 };
 
-#define WEIR_IP_FRAGMENT    0x3fff /* more fragments, or an offset (RFC 791) */
-#define WEIR_IP6_FRAGMENT   0xfff9 /* the same in a fragment header (RFC 8200, 4.5) */
-#define WEIR_MAX_EXTENSIONS 6      /* IPv6 extension headers that are walked over */
+#define WEIR_IP_DONT_FRAGMENT 0x4000 /* RFC 791 */
+#define WEIR_IP_MORE          0x2000
+#define WEIR_IP_OFFSET        0x1fff
+#define WEIR_IP6_MORE         0x0001 /* RFC 8200, 4.5 */
+#define WEIR_IP6_OFFSET       0xfff8
+#define WEIR_MAX_EXTENSIONS   6 /* IPv6 extension headers that are walked over */
 
 /*
  * An offset read back from memory is masked with this before it is added to a packet pointer. The
@@ -56,6 +53,21 @@ enum {
  * outside of the packet". A packet whose L4 header starts later than this is not parsed.
  */
 #define WEIR_OFFSET_MASK 0x1ff
+
+enum weir_fragment_kind {
+    WEIR_WHOLE = 0,
+    WEIR_FIRST_FRAGMENT = 1,
+    WEIR_LATER_FRAGMENT = 2, /* no L4 header: the ports are 0 */
+};
+
+/*
+ * How much of what there is a hook deals with. XDP takes the plain case, a whole TCP segment or UDP
+ * datagram in an untagged frame, and leaves all others to TC.
+ */
+enum weir_parse_scope {
+    WEIR_PARSE_PLAIN = 0,
+    WEIR_PARSE_ALL = 1, /* VLAN tags, fragments, ICMP and ICMPv6 as well */
+};
 
 /* A packet, as parsing found it. Offsets count from the start of the frame. */
 struct weir_packet {
@@ -65,13 +77,30 @@ struct weir_packet {
     __u32 seq;       /* TCP, host order */
     __u32 ack_seq;   /* TCP, host order */
     __u32 ip_length; /* header and payload, as the IP header gives them */
+    __be32 fragment_id;
     __u16 l3_offset;
     __u16 l4_offset;
-    __u16 l4_header; /* bytes of the TCP or UDP header */
-    __u8 tcp_flags;  /* WEIR_TCP_*; 0 for UDP */
-    __u8 ttl;        /* or hop limit */
-    __u8 tos;        /* IPv4 */
+    __u16 l4_header;   /* bytes of the L4 header */
+    __u8 tcp_flags;    /* WEIR_TCP_*; 0 for others */
+    __u8 ttl;          /* or hop limit */
+    __u8 tos;          /* or traffic class */
+    __u8 fragment;     /* enum weir_fragment_kind */
+    __u8 may_fragment; /* IPv4 without DF */
+    __u8 icmp_type;
+    __u8 icmp_code;
     __u8 zero[3];
+};
+
+struct weir_vlan_tag {
+    __be16 tci;
+    __be16 type; /* of what follows */
+};
+
+struct weir_icmp {
+    __u8 type;
+    __u8 code;
+    __sum16 check;
+    __be32 rest;
 };
 
 struct weir_extension {
@@ -79,7 +108,7 @@ struct weir_extension {
     __u8 length; /* in units of 8 bytes, the first not counted */
     __u8 third;  /* routing header: type; fragment header: with the fourth, offset and flags */
     __u8 fourth; /* routing header: segments left */
-    __u8 rest[4];
+    __be32 id;   /* fragment header: identification */
 };
 
 static __always_inline int parse_tcp(const struct tcphdr *tcp, const void *end,
@@ -105,52 +134,92 @@ static __always_inline int parse_udp(const struct udphdr *udp, const void *end,
     return 1;
 }
 
+static __always_inline int parse_icmp(const struct weir_icmp *icmp, const void *end,
+                                      struct weir_packet *packet) {
+    if ((const void *)(icmp + 1) > end)
+        return 0;
+    packet->icmp_type = icmp->type;
+    packet->icmp_code = icmp->code;
+    packet->l4_header = sizeof(*icmp);
+    return 1;
+}
+
 static __always_inline int parse_l4(const void *l4, const void *end, __u8 protocol,
-                                    struct weir_packet *packet) {
+                                    enum weir_parse_scope scope, struct weir_packet *packet) {
     packet->tuple.head.protocol = protocol;
+    if (packet->fragment == WEIR_LATER_FRAGMENT)
+        return 1;
     if (protocol == IPPROTO_TCP)
         return parse_tcp((const struct tcphdr *)l4, end, packet);
     if (protocol == IPPROTO_UDP)
         return parse_udp((const struct udphdr *)l4, end, packet);
+    if (scope == WEIR_PARSE_ALL && packet->fragment == WEIR_WHOLE &&
+        (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6))
+        return parse_icmp((const struct weir_icmp *)l4, end, packet);
     return 0;
 }
 
-static __always_inline int parse_v4(const void *data, const void *end, struct weir_packet *packet) {
-    const struct iphdr *ip = (const struct iphdr *)((const __u8 *)data + ETH_HLEN);
+static __always_inline int parse_v4(const void *data, const void *end, __u32 l3,
+                                    enum weir_parse_scope scope, struct weir_packet *packet) {
+    const struct iphdr *ip = (const struct iphdr *)((const __u8 *)data + l3);
     __u32 header;
+    __u16 fragment;
 
     if ((const void *)(ip + 1) > end)
         return 0;
     header = ip->ihl * 4U;
-    if (ip->version != 4 || header < sizeof(*ip) || ip->frag_off & bpf_htons(WEIR_IP_FRAGMENT))
+    fragment = bpf_ntohs(ip->frag_off);
+    if (ip->version != 4 || header < sizeof(*ip))
         return 0;
+    if (fragment & (WEIR_IP_MORE | WEIR_IP_OFFSET)) {
+        if (scope == WEIR_PARSE_PLAIN)
+            return 0;
+        packet->fragment = fragment & WEIR_IP_OFFSET ? WEIR_LATER_FRAGMENT : WEIR_FIRST_FRAGMENT;
+        packet->fragment_id = ip->id;
+    }
     packet->tuple.v4.saddr = ip->saddr;
     packet->tuple.v4.daddr = ip->daddr;
-    packet->l4_offset = (__u16)(ETH_HLEN + header);
+    packet->l4_offset = (__u16)(l3 + header);
     packet->ip_length = bpf_ntohs(ip->tot_len);
     packet->ttl = ip->ttl;
     packet->tos = ip->tos;
-    return parse_l4((const __u8 *)ip + header, end, ip->protocol, packet);
+    packet->may_fragment = !(fragment & WEIR_IP_DONT_FRAGMENT);
+    return parse_l4((const __u8 *)ip + header, end, ip->protocol, scope, packet);
 }
 
-/* The length of an extension header that may be walked over; 0 when it may not. */
-static __always_inline __u32 parse_extension(const struct weir_extension *extension, __u8 kind) {
+/*
+ * The length of an extension header that may be walked over; 0 when it may not, and for a later
+ * fragment, behind whose header no other is to be found.
+ */
+static __always_inline __u32 parse_extension(const struct weir_extension *extension, __u8 kind,
+                                             enum weir_parse_scope scope,
+                                             struct weir_packet *packet) {
+    __u16 fragment = (__u16)(extension->third << 8 | extension->fourth);
+
     switch (kind) {
         case IPPROTO_HOPOPTS:
         case IPPROTO_DSTOPTS:
             return 8U + extension->length * 8U;
         case IPPROTO_ROUTING: /* with segments left the destination is not the last one */
             return extension->fourth ? 0 : 8U + extension->length * 8U;
-        case IPPROTO_FRAGMENT: /* only the atomic kind (RFC 6946) */
-            return (extension->third << 8 | extension->fourth) & WEIR_IP6_FRAGMENT ? 0 : 8U;
+        case IPPROTO_FRAGMENT:
+            if (!(fragment & (WEIR_IP6_MORE | WEIR_IP6_OFFSET)))
+                return 8U; /* the atomic kind (RFC 6946) */
+            if (scope == WEIR_PARSE_PLAIN)
+                return 0;
+            packet->fragment_id = extension->id;
+            packet->fragment =
+                fragment & WEIR_IP6_OFFSET ? WEIR_LATER_FRAGMENT : WEIR_FIRST_FRAGMENT;
+            return 8U;
         default:
             return 0;
     }
 }
 
-static __always_inline int parse_v6(const void *data, const void *end, struct weir_packet *packet) {
-    const struct ipv6hdr *ip = (const struct ipv6hdr *)((const __u8 *)data + ETH_HLEN);
-    __u32 at = ETH_HLEN + sizeof(*ip);
+static __always_inline int parse_v6(const void *data, const void *end, __u32 l3,
+                                    enum weir_parse_scope scope, struct weir_packet *packet) {
+    const struct ipv6hdr *ip = (const struct ipv6hdr *)((const __u8 *)data + l3);
+    __u32 at = l3 + sizeof(*ip);
     __u8 next;
 
     if ((const void *)(ip + 1) > end || ip->version != 6)
@@ -159,19 +228,21 @@ static __always_inline int parse_v6(const void *data, const void *end, struct we
     __builtin_memcpy(&packet->tuple.v6.daddr, &ip->daddr, sizeof(ip->daddr));
     packet->ip_length = (__u32)sizeof(*ip) + bpf_ntohs(ip->payload_len);
     packet->ttl = ip->hop_limit;
+    packet->tos = (__u8)(ip->priority << 4 | ip->flow_lbl[0] >> 4);
     next = ip->nexthdr;
     for (int i = 0; i <= WEIR_MAX_EXTENSIONS; i++) {
         const struct weir_extension *extension =
             (const struct weir_extension *)((const __u8 *)data + at);
         __u32 length;
 
-        if (next == IPPROTO_TCP || next == IPPROTO_UDP) {
+        if (next == IPPROTO_TCP || next == IPPROTO_UDP || next == IPPROTO_ICMPV6 ||
+            packet->fragment == WEIR_LATER_FRAGMENT) {
             packet->l4_offset = (__u16)at;
-            return parse_l4(extension, end, next, packet);
+            return parse_l4(extension, end, next, scope, packet);
         }
         if ((const void *)(extension + 1) > end)
             return 0;
-        length = parse_extension(extension, next);
+        length = parse_extension(extension, next, scope, packet);
         next = extension->next;
         at += length;
         if (length == 0 || at > WEIR_OFFSET_MASK)
@@ -180,28 +251,50 @@ static __always_inline int parse_v6(const void *data, const void *end, struct we
     return 0;
 }
 
+/* The EtherType behind the tags that stand in the frame, of which XDP takes none and TC two. */
+static __always_inline __be16 parse_l2(const void *data, const void *end,
+                                       enum weir_parse_scope scope, __u32 *l3) {
+    const struct ethhdr *eth = (const struct ethhdr *)data;
+    __be16 type = eth->h_proto;
+
+    *l3 = sizeof(*eth);
+    for (int i = 0; scope == WEIR_PARSE_ALL && i < 2; i++) {
+        const struct weir_vlan_tag *tag = (const struct weir_vlan_tag *)((const __u8 *)data + *l3);
+
+        if (type != bpf_htons(ETH_P_8021Q) && type != bpf_htons(ETH_P_8021AD))
+            break;
+        if ((const void *)(tag + 1) > end)
+            return 0;
+        type = tag->type;
+        *l3 += sizeof(*tag);
+    }
+    return type;
+}
+
 /*
- * The family of the frame's TCP segment or UDP datagram, whose headers then lie within [data, end)
- * and are described by `packet`; 0 when there is none. `length` is that of the whole frame, of
- * which [data, end) may be the beginning. Frames to a group of hosts are nobody's connection, and
- * frames with a VLAN tag belong to the interface of that VLAN.
+ * The family of the frame's packet, which `packet` then describes: its headers lie within [data,
+ * end); 0 when it is none of Weir's. `length` is that of the whole frame, of which [data, end) may
+ * be only the beginning. Frames to a group of hosts are nobody's connection.
  */
 static __always_inline int parse_packet(const void *data, const void *end, __u32 length,
-                                        struct weir_packet *packet) {
+                                        enum weir_parse_scope scope, struct weir_packet *packet) {
     const struct ethhdr *eth = (const struct ethhdr *)data;
     int family = 0;
+    __be16 type;
+    __u32 l3;
 
     if ((const void *)(eth + 1) > end || eth->h_dest[0] & 1)
         return 0;
     __builtin_memset(packet, 0, sizeof(*packet));
-    packet->l3_offset = sizeof(*eth);
-    if (eth->h_proto == bpf_htons(ETH_P_IP) && parse_v4(data, end, packet))
+    type = parse_l2(data, end, scope, &l3);
+    packet->l3_offset = (__u16)l3;
+    if (type == bpf_htons(ETH_P_IP) && parse_v4(data, end, l3, scope, packet))
         family = WEIR_V4;
-    else if (eth->h_proto == bpf_htons(ETH_P_IPV6) && parse_v6(data, end, packet))
+    else if (type == bpf_htons(ETH_P_IPV6) && parse_v6(data, end, l3, scope, packet))
         family = WEIR_V6;
     /* what the IP header says must hold the L4 header, and be there */
-    if (packet->ip_length + sizeof(*eth) < (__u32)packet->l4_offset + packet->l4_header ||
-        packet->ip_length + sizeof(*eth) > length)
+    if (packet->ip_length + l3 < (__u32)packet->l4_offset + packet->l4_header ||
+        packet->ip_length + l3 > length)
         return 0;
     return family;
 }

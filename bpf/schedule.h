@@ -27,8 +27,7 @@ static __always_inline __u32 schedule_mix_address(__u32 h, const struct weir_add
     return h;
 }
 
-static __always_inline __u32 schedule_hash(enum weir_family family,
-                                           const union weir_any_tuple *tuple) {
+static __always_inline __u32 schedule_hash(int family, const union weir_any_tuple *tuple) {
     __u32 h = schedule_mix(((__u32)tuple->head.sport << 16 | tuple->head.dport) ^ 0x9e3779b9U);
 
     h = schedule_mix(h ^ tuple->head.protocol);

@@ -2,131 +2,286 @@
 /* Service: does the packet open a flow to one, which backend gets it, and how it is entered. */
 #pragma once
 
+#include "bpf/admit.h"
 #include "bpf/flow.h"
 #include "bpf/schedule.h"
 
 /* Backends tried for a new flow before its tuple counts as taken. */
 enum { WEIR_OPEN_TRIES = 4 };
 
+/* SNAT ports tried towards one backend. Below a load of 90 % of the pool one in a million flows
+ * finds none. */
+enum { WEIR_SNAT_TRIES = 128 };
+
 /* <errno.h> is none of BPF's headers */
 enum { WEIR_EEXIST = 17 };
 
-static __always_inline struct weir_service *service_find(enum weir_family family,
+/*
+ * A flow that is being opened: too much for the stack of 512 bytes, which the verifier sums up over
+ * all callers. One per CPU, for a packet is dealt with to its end before the next one.
+ */
+struct weir_opening {
+    union weir_any_tuple tuple; /* of the packet */
+    union weir_any_tuple answer;
+    struct weir_flow flow; /* the forward direction, then the reply's, then the forward one again */
+    struct weir_service service;
+    struct weir_client client;
+    struct weir_address source; /* SNAT address of a hairpin */
+    __u64 now;
+    __u32 backend;
+    __u32 hash;
+    __u32 first; /* SNAT: where the search begins */
+    __u8 family; /* of the packet */
+    __u8 snat;   /* enum weir_snat */
+    __u8 flags;  /* of the flow */
+    __u8 reason; /* enum weir_drop_reason */
+};
+
+enum weir_snat {
+    WEIR_SNAT_NONE = 0,
+    WEIR_SNAT_POOL = 1,
+    WEIR_SNAT_HAIRPIN = 2, /* a backend as a client: from the VIP, so that replies come back here */
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct weir_opening);
+} opening SEC(".maps");
+
+static __always_inline struct weir_opening *service_opening(void) {
+    __u32 zero = 0;
+
+    return bpf_map_lookup_elem(&opening, &zero);
+}
+
+static __always_inline struct weir_service *service_find(int family,
                                                          const union weir_any_tuple *tuple) {
     struct weir_service_key key = {.port = tuple->head.dport, .protocol = tuple->head.protocol};
 
-    if (family == WEIR_V4) {
-        key.vip.words[2] = bpf_htonl(0xffff);
-        key.vip.words[3] = tuple->v4.daddr;
-    } else {
-        key.vip = tuple->v6.daddr;
-    }
+    nat_destination(family, tuple, &key.vip);
     return bpf_map_lookup_elem(&services, &key);
 }
 
-/* The backend in the ring's slot for `hash`; NULL when the ring is empty or names none. */
-static __always_inline struct weir_backend *service_pick(__u32 service, __u32 hash, __u32 *id) {
+/* The backend in the ring's slot for `hash`; WEIR_NO_BACKEND when the ring is empty. */
+static __always_inline __u32 service_pick(__u32 service, __u32 hash) {
     void *ring = bpf_map_lookup_elem(&rings, &service);
     __u32 slot = 0;
     __u32 *value;
 
     if (!ring)
-        return NULL;
+        return WEIR_NO_BACKEND;
     value = bpf_map_lookup_elem(ring, &slot);
     if (!value || *value == 0)
-        return NULL;
+        return WEIR_NO_BACKEND;
     slot = schedule_slot(hash, *value);
     value = bpf_map_lookup_elem(ring, &slot);
-    if (!value)
-        return NULL;
-    *id = *value;
-    return bpf_map_lookup_elem(&backends, id);
+    return value ? *value : WEIR_NO_BACKEND;
 }
 
 /*
  * Claims the reply tuple for this flow alone (I4). An entry that is this flow's own (its forward
  * half was evicted) or has expired gives way; a live one does not.
  */
-static __always_inline enum weir_drop_reason service_claim(enum weir_family family,
-                                                           const union weir_any_tuple *answer,
-                                                           const union weir_any_flow *reply,
-                                                           __u64 now) {
-    const union weir_any_flow *owner = flow_find(family, answer);
+static __noinline enum weir_drop_reason service_claim(const struct weir_opening *o, int family) {
+    const struct weir_flow *owner = flow_find(family, &o->answer);
     long error;
 
     if (owner) {
-        if (!flow_same_target(family, owner, reply) &&
-            !flow_expired(&owner->flow, answer->head.protocol, now))
+        if (!flow_same_target(owner, &o->flow) &&
+            !flow_expired(owner, o->answer.head.protocol, o->now))
             return WEIR_DROP_TUPLE_IN_USE;
-        flow_delete(family, answer);
+        flow_delete(family, &o->answer);
     }
-    error = bpf_map_update_elem(flow_new_table(family), answer, reply, BPF_NOEXIST);
+    error = bpf_map_update_elem(flow_new_table(family), &o->answer, &o->flow, BPF_NOEXIST);
     if (!error)
         return WEIR_DROP_NONE;
     if (error != -WEIR_EEXIST)
         return WEIR_DROP_FLOW_TABLE_FULL;
     /* another CPU was faster: with another packet of this very flow, or with another flow */
-    owner = flow_find(family, answer);
-    return owner && flow_same_target(family, owner, reply) ? WEIR_DROP_NONE
-                                                           : WEIR_DROP_TUPLE_IN_USE;
+    owner = flow_find(family, &o->answer);
+    return owner && flow_same_target(owner, &o->flow) ? WEIR_DROP_NONE : WEIR_DROP_TUPLE_IN_USE;
 }
 
-/*
- * Enters both directions of a flow to `backend`, the reply first. One entry on the stack serves for
- * both: with two, IPv6 runs into "combined stack size of 3 calls is 560. Too large".
- */
-static __always_inline enum weir_drop_reason service_enter(enum weir_family family,
-                                                           const union weir_any_tuple *tuple,
-                                                           const struct weir_backend *backend,
-                                                           __u32 id, __u64 now) {
-    union weir_any_flow entry = {};
-    union weir_any_tuple answer;
+/* Enters both directions of the flow as o->flow has it, the reply first. */
+static __always_inline enum weir_drop_reason service_enter(struct weir_opening *o) {
     enum weir_drop_reason reason;
+    struct weir_flow *flow = &o->flow;
+    struct weir_address saddr = flow->saddr;
+    struct weir_address daddr = flow->daddr;
+    __be16 sport = flow->sport;
+    __be16 dport = flow->dport;
+    __u8 family = flow->family;
 
-    entry.flow.seen = now;
-    entry.flow.service = backend->service;
-    entry.flow.backend = id;
-    nat_to_backend(family, tuple, backend, &entry);
-    nat_answer_tuple(family, &entry, tuple->head.protocol, &answer);
-    nat_turn(family, tuple, &entry);
-    reason = service_claim(family, &answer, &entry, now);
+    nat_measure(o->family, &o->tuple, flow);
+    nat_answer_tuple(flow, o->tuple.head.protocol, &o->answer);
+    nat_turn(o->family, &o->tuple, flow);
+    reason = service_claim(o, family);
+    flow->saddr = saddr;
+    flow->daddr = daddr;
+    flow->sport = sport;
+    flow->dport = dport;
+    flow->family = family;
+    flow->direction = WEIR_FORWARD;
     if (reason != WEIR_DROP_NONE)
         return reason;
-    nat_to_backend(family, tuple, backend, &entry);
-    return bpf_map_update_elem(flow_new_table(family), tuple, &entry, BPF_ANY)
+    nat_measure(o->family, &o->tuple, flow);
+    return bpf_map_update_elem(flow_new_table(o->family), &o->tuple, flow, BPF_ANY)
                ? WEIR_DROP_FLOW_TABLE_FULL
                : WEIR_DROP_NONE;
+}
+
+/* One address and port of the pool, counted from o->first; an index past the addresses of the
+ * family comes round. */
+static __always_inline int snat_choose(struct weir_opening *o, const struct weir_settings *set,
+                                       __u32 index) {
+    __u32 base = o->flow.family == WEIR_V4 ? 0 : WEIR_MAX_SNAT;
+    __u32 addresses = o->flow.family == WEIR_V4 ? set->snat_v4 : set->snat_v6;
+    const struct weir_address *address;
+    __u32 place;
+
+    if (o->snat == WEIR_SNAT_HAIRPIN)
+        addresses = 1;
+    if (addresses == 0 || set->snat_ports == 0 || index >= addresses * set->snat_ports)
+        return 0;
+    place = (o->first + index) % (addresses * set->snat_ports);
+    base += place / set->snat_ports;
+    o->flow.sport = bpf_htons((__u16)(set->snat_port_first + place % set->snat_ports));
+    if (o->snat == WEIR_SNAT_HAIRPIN) {
+        o->flow.saddr = o->source;
+        return 1;
+    }
+    address = bpf_map_lookup_elem(&snat_addresses, &base);
+    if (address)
+        o->flow.saddr = *address;
+    return address != NULL;
+}
+
+/* For bpf_loop(): 0 goes on. */
+static long snat_try(__u32 index, void *unused) {
+    const struct weir_settings *set = settings_get();
+    struct weir_opening *o = service_opening();
+
+    (void)unused;
+    if (!o || !set)
+        return 1;
+    o->reason = WEIR_DROP_SNAT_EXHAUSTED;
+    if (!snat_choose(o, set, index))
+        return 1;
+    o->reason = (__u8)service_enter(o);
+    if (o->reason != WEIR_DROP_TUPLE_IN_USE)
+        return 1;
+    o->reason = WEIR_DROP_SNAT_EXHAUSTED;
+    return 0;
+}
+
+/* To the backend o->backend. */
+static __noinline enum weir_drop_reason service_open_to(struct weir_opening *o,
+                                                        const struct weir_backend *backend) {
+    struct weir_flow *flow = &o->flow;
+
+    __builtin_memset(flow, 0, sizeof(*flow));
+    flow->seen = o->now;
+    flow->service = backend->service;
+    flow->backend = o->backend;
+    flow->next_hop.ifindex = WEIR_HOP_UNKNOWN;
+    flow->flags = o->flags;
+    flow->daddr = backend->address;
+    flow->dport = backend->port;
+    flow->family = nat_family_of(&backend->address);
+    if (o->snat == WEIR_SNAT_NONE) {
+        flow->saddr = o->client.address;
+        flow->sport = o->tuple.head.sport;
+        return service_enter(o);
+    }
+    bpf_loop(WEIR_SNAT_TRIES, snat_try, NULL, 0);
+    return (enum weir_drop_reason)o->reason;
+}
+
+/* Whose address the backend sees. */
+static __always_inline void service_choose_snat(struct weir_opening *o) {
+    const __u32 *is_backend = bpf_map_lookup_elem(&backend_addresses, &o->client.address);
+
+    o->snat = o->service.mode == WEIR_MODE_FULLNAT ? WEIR_SNAT_POOL
+              : is_backend                         ? WEIR_SNAT_HAIRPIN
+                                                   : WEIR_SNAT_NONE;
+    if (o->snat == WEIR_SNAT_NONE)
+        return;
+    /* a replay is to be the same every time */
+    o->first = options.replay ? o->hash : bpf_get_prandom_u32();
+    o->first &= 0x7fffffff; /* so that adding to it does not overflow */
+}
+
+/* One try: with the backend of the client's affinity, or that of the hash. */
+static __always_inline enum weir_drop_reason service_attempt(struct weir_opening *o) {
+    const struct weir_backend *backend;
+    enum weir_drop_reason reason;
+
+    backend = bpf_map_lookup_elem(&backends, &o->backend);
+    if (!backend || backend->service != o->service.id)
+        return WEIR_DROP_NO_BACKEND;
+    if (o->service.flows_per_backend &&
+        admit_backend_full(o->backend, o->service.flows_per_backend, o->now))
+        return WEIR_DROP_BACKEND_FULL;
+    reason = service_open_to(o, backend);
+    if (reason != WEIR_DROP_NONE)
+        return reason;
+    admit_count(o->backend);
+    if (o->service.affinity_s)
+        admit_remember(&o->client, o->backend, o->now);
+    return WEIR_DROP_NONE;
+}
+
+static __always_inline enum weir_drop_reason service_schedule(struct weir_opening *o) {
+    enum weir_drop_reason reason = WEIR_DROP_NO_BACKEND;
+
+    if (o->service.affinity_s) {
+        o->backend = admit_affinity(&o->client, o->service.affinity_s, o->now);
+        if (o->backend != WEIR_NO_BACKEND && service_attempt(o) == WEIR_DROP_NONE)
+            return WEIR_DROP_NONE;
+    }
+    for (int attempt = 0; attempt < WEIR_OPEN_TRIES; attempt++) {
+        o->backend = service_pick(o->service.id, o->hash);
+        if (o->backend == WEIR_NO_BACKEND)
+            return WEIR_DROP_NO_BACKEND;
+        reason = service_attempt(o);
+        if (reason != WEIR_DROP_TUPLE_IN_USE && reason != WEIR_DROP_BACKEND_FULL &&
+            reason != WEIR_DROP_SNAT_EXHAUSTED)
+            return reason;
+        o->hash = schedule_mix(o->hash + 1);
+    }
+    return reason;
 }
 
 /*
  * Opens a flow. On WEIR_DROP_NONE both directions are in the table of new flows. `chosen` is the
  * last backend that was considered, for the count.
  */
-static __always_inline enum weir_drop_reason service_open(enum weir_family family,
-                                                          const union weir_any_tuple *tuple,
-                                                          __u32 service, __u64 now, __u32 *chosen) {
-    __u32 hash = schedule_hash(family, tuple);
-    enum weir_drop_reason reason = WEIR_DROP_NO_BACKEND;
+static __noinline enum weir_drop_reason service_open(int family, const struct weir_packet *packet,
+                                                     const struct weir_service *service, __u8 flags,
+                                                     __u32 *chosen) {
+    struct weir_opening *o = service_opening();
+    enum weir_drop_reason reason;
 
-    for (int attempt = 0; attempt < WEIR_OPEN_TRIES; attempt++) {
-        const struct weir_backend *backend = service_pick(service, hash, chosen);
-
-        if (!backend)
-            return WEIR_DROP_NO_BACKEND;
-        reason = service_enter(family, tuple, backend, *chosen, now);
-        if (reason != WEIR_DROP_TUPLE_IN_USE)
-            return reason;
-        hash = schedule_mix(hash + 1);
-    }
+    if (!o)
+        return WEIR_DROP_FLOW_TABLE_FULL;
+    o->tuple = packet->tuple;
+    o->service = *service;
+    o->family = (__u8)family;
+    o->flags = flags;
+    o->now = packet->now;
+    o->backend = WEIR_NO_BACKEND;
+    o->client.service = service->id;
+    nat_source(family, &packet->tuple, &o->client.address);
+    nat_destination(family, &packet->tuple, &o->source);
+    reason = admit_flow(service, &o->client.address, packet->now);
+    if (reason != WEIR_DROP_NONE)
+        return reason;
+    o->hash = family == WEIR_V4 ? schedule_hash(WEIR_V4, &packet->tuple)
+                                : schedule_hash(WEIR_V6, &packet->tuple);
+    service_choose_snat(o);
+    reason = service_schedule(o);
+    *chosen = o->backend;
     return reason;
-}
-
-static __noinline enum weir_drop_reason service_open_v4(const union weir_any_tuple *tuple,
-                                                        __u32 service, __u64 now, __u32 *chosen) {
-    return service_open(WEIR_V4, tuple, service, now, chosen);
-}
-
-static __noinline enum weir_drop_reason service_open_v6(const union weir_any_tuple *tuple,
-                                                        __u32 service, __u64 now, __u32 *chosen) {
-    return service_open(WEIR_V6, tuple, service, now, chosen);
 }

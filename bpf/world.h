@@ -36,26 +36,29 @@ static __always_inline __u32 world_length(__u32 length) {
     return length;
 }
 
-/*
- * Whether this hook can send a frame that came in on `from` out of `to`. Each entry file has its
- * own answer.
- */
-static int hook_can_send(__u32 from, __u32 to);
+/* The neighbour's address is known. */
+static __always_inline int world_is_resolved(const struct weir_next_hop *hop) {
+    return hop->dmac[0] || hop->dmac[1] || hop->dmac[2] || hop->dmac[3] || hop->dmac[4] ||
+           hop->dmac[5];
+}
+
+/* XDP sends out of interfaces that carry it natively: their drivers take frames from it. */
+static __always_inline int world_xdp_can_send(__u32 ifindex) {
+    const __u32 *mode = bpf_map_lookup_elem(&xdp_devices, &ifindex);
+
+    return mode && *mode == WEIR_XDP_NATIVE;
+}
 
 /*
  * Next hops of a replay, reached through the interface of arrival: a.b.c.d is at 02:00:a:b:c:d, an
  * IPv6 address at 02:01 and its last four bytes.
  */
-static __always_inline __u16 world_replay_route(enum weir_family family, __u32 ifindex,
-                                                const union weir_any_flow *entry,
+static __always_inline __u16 world_replay_route(__u32 ifindex, const struct weir_flow *entry,
                                                 struct weir_next_hop *hop) {
     hop->ifindex = ifindex;
     hop->dmac[0] = 0x02;
-    hop->dmac[1] = family == WEIR_V4 ? 0x00 : 0x01;
-    if (family == WEIR_V4)
-        __builtin_memcpy(hop->dmac + 2, &entry->v4.daddr, 4);
-    else
-        __builtin_memcpy(hop->dmac + 2, &entry->v6.daddr.words[3], 4);
+    hop->dmac[1] = entry->family == WEIR_V4 ? 0x00 : 0x01;
+    __builtin_memcpy(hop->dmac + 2, &entry->daddr.words[3], 4);
     for (int i = 0; i < ETH_ALEN; i++)
         hop->smac[i] = options.replay_mac[i];
     return 0xffff;
@@ -65,41 +68,41 @@ static __always_inline __u16 world_replay_route(enum weir_family family, __u32 i
  * Finds the next hop of a packet, as it is after translation by `entry`.
  * Returns the route's MTU.
  */
-static __always_inline __u16 world_route(enum weir_family family, void *ctx,
-                                         const struct weir_packet *packet,
-                                         const union weir_any_flow *entry,
-                                         struct weir_next_hop *hop) {
+static __always_inline __u16 world_route(void *ctx, const struct weir_packet *packet,
+                                         const struct weir_flow *entry, struct weir_next_hop *hop) {
     struct bpf_fib_lookup fib = {};
     long result;
 
     if (options.replay)
-        return world_replay_route(family, packet->ifindex, entry, hop);
+        return world_replay_route(packet->ifindex, entry, hop);
 
-    /* tot_len stays 0: the MTU is reported and compared with every packet, not only with this one
-     */
-    fib.family = (__u8)family;
+    fib.family = entry->family;
     fib.l4_protocol = packet->tuple.head.protocol;
-    fib.sport = entry->flow.sport;
-    fib.dport = entry->flow.dport;
+    fib.sport = entry->sport;
+    fib.dport = entry->dport;
     fib.ifindex = packet->ifindex;
-    if (family == WEIR_V4) {
+    fib.tot_len = 1; /* the route's MTU is reported, and compared with every packet later */
+    if (entry->family == WEIR_V4) {
         fib.tos = packet->tos;
-        fib.ipv4_src = entry->v4.saddr;
-        fib.ipv4_dst = entry->v4.daddr;
+        fib.ipv4_src = entry->saddr.words[3];
+        fib.ipv4_dst = entry->daddr.words[3];
     } else {
-        __builtin_memcpy(fib.ipv6_src, &entry->v6.saddr, sizeof(fib.ipv6_src));
-        __builtin_memcpy(fib.ipv6_dst, &entry->v6.daddr, sizeof(fib.ipv6_dst));
+        __builtin_memcpy(fib.ipv6_src, &entry->saddr, sizeof(fib.ipv6_src));
+        __builtin_memcpy(fib.ipv6_dst, &entry->daddr, sizeof(fib.ipv6_dst));
     }
     result = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
 
-    hop->ifindex = WEIR_HOP_STACK;
+    __builtin_memset(hop, 0, sizeof(*hop));
     if (result == BPF_FIB_LKUP_RET_BLACKHOLE || result == BPF_FIB_LKUP_RET_UNREACHABLE ||
-        result == BPF_FIB_LKUP_RET_PROHIBIT)
+        result == BPF_FIB_LKUP_RET_PROHIBIT) {
         hop->ifindex = WEIR_HOP_UNREACHABLE;
-    if (result != BPF_FIB_LKUP_RET_SUCCESS || !hook_can_send(packet->ifindex, fib.ifindex))
-        return 0xffff;
-    hop->ifindex = fib.ifindex;
-    __builtin_memcpy(hop->dmac, fib.dmac, ETH_ALEN);
-    __builtin_memcpy(hop->smac, fib.smac, ETH_ALEN);
-    return fib.mtu_result;
+    } else if (result == BPF_FIB_LKUP_RET_SUCCESS || result == BPF_FIB_LKUP_RET_NO_NEIGH) {
+        hop->ifindex = fib.ifindex;
+        if (result == BPF_FIB_LKUP_RET_SUCCESS) {
+            __builtin_memcpy(hop->dmac, fib.dmac, ETH_ALEN);
+            __builtin_memcpy(hop->smac, fib.smac, ETH_ALEN);
+            return fib.mtu_result;
+        }
+    }
+    return 0xffff;
 }

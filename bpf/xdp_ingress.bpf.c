@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/* XDP ingress: client -> backend, and backend -> client where the reply can be forwarded from here.
+/*
+ * XDP ingress, the fast path: client -> backend and backend -> client, where the next hop is known
+ * and can be sent to from here. It forwards, drops, or leaves the frame as it came; whatever else
+ * there is to do (local backends, neighbours to resolve, fragments, VLAN tags, ICMP, IPv4 <-> IPv6)
+ * is done at TC ingress, which every interface carries as well.
  */
 #include <linux/bpf.h>
 
@@ -10,28 +14,45 @@
 /*
  * XDP sends out of an interface whose driver takes frames from it: for certain only the one they
  * came from, and those that carry this program natively. Generic XDP sends out of any. What cannot
- * be sent from here goes through the stack: the kernel would drop it without a word.
+ * be sent from here the kernel would drop without a word.
  */
-static __always_inline int hook_can_send(__u32 from, __u32 to) {
-    __u32 *mode = bpf_map_lookup_elem(&xdp_devices, &from);
+static __always_inline int xdp_can_send(const struct weir_decision *decision, __u32 from) {
+    const __u32 *mode;
 
-    if (from == to || (mode && *mode == WEIR_XDP_GENERIC))
+    if (decision->hop.ifindex == from || decision->entry->flags & WEIR_FLOW_XDP)
         return 1;
-    mode = bpf_map_lookup_elem(&xdp_devices, &to);
-    return mode && *mode == WEIR_XDP_NATIVE;
+    mode = bpf_map_lookup_elem(&xdp_devices, &from);
+    return mode && *mode == WEIR_XDP_GENERIC;
+}
+
+/* Whether the packet is a plain case. */
+static __always_inline int xdp_can_take(int family, const struct weir_packet *packet,
+                                        const struct weir_decision *decision) {
+    const struct weir_flow *entry = decision->entry;
+
+    return entry->family == family && packet->ttl > 1 && packet->ip_length <= entry->mtu &&
+           decision->hop.ifindex != WEIR_HOP_STACK &&
+           decision->hop.ifindex != WEIR_HOP_UNREACHABLE && world_is_resolved(&decision->hop) &&
+           !(entry->flags & WEIR_FLOW_LOCAL) && xdp_can_send(decision, packet->ifindex);
+}
+
+/* Drops that are answered with ICMP are made where it can be sent, at TC ingress. */
+static __always_inline int xdp_drop(const struct weir_decision *decision) {
+    if (decision->reason == WEIR_DROP_NO_BACKEND || decision->reason == WEIR_DROP_SNAT_EXHAUSTED)
+        return XDP_PASS;
+    count_drop(decision->reason, decision->service, decision->backend);
+    return XDP_DROP;
 }
 
 /* Sends the frame to its next hop. The packet was rewritten, so its headers are known to be there.
  */
-static __always_inline int xdp_forward(enum weir_family family, struct xdp_md *ctx,
+static __always_inline int xdp_forward(int family, struct xdp_md *ctx,
                                        const struct weir_packet *packet,
                                        const struct weir_next_hop *hop) {
     void *data = (void *)(long)ctx->data;
     void *end = (void *)(long)ctx->data_end;
     struct ethhdr *eth = data;
 
-    if (hop->ifindex == WEIR_HOP_STACK)
-        return XDP_PASS;
     if ((void *)(eth + 1) > end ||
         !nat_decrement_ttl(family, data + (packet->l3_offset & WEIR_OFFSET_MASK), end))
         return XDP_ABORTED; /* cannot be: the verifier does not see what nat_rewrite() checked */
@@ -42,26 +63,23 @@ static __always_inline int xdp_forward(enum weir_family family, struct xdp_md *c
     return (int)bpf_redirect(hop->ifindex, 0);
 }
 
-static __always_inline int xdp_ingress(enum weir_family family, struct xdp_md *ctx,
+static __always_inline int xdp_ingress(int family, struct xdp_md *ctx,
                                        const struct weir_packet *packet, __u32 length) {
     void *data = (void *)(long)ctx->data;
     void *end = (void *)(long)ctx->data_end;
     struct weir_decision decision;
 
     ingress_classify(family, packet, &decision);
-    if (decision.entry)
-        ingress_decide(family, ctx, packet, &decision);
-    if (decision.entry && decision.reason == WEIR_DROP_NONE && !decision.untouched &&
+    if (decision.way == WEIR_WAY_DROP)
+        return xdp_drop(&decision);
+    if (!decision.entry)
+        return XDP_PASS;
+    flow_route(ctx, family, packet, decision.entry, &decision.hop);
+    if (!xdp_can_take(family, packet, &decision) ||
         !nat_rewrite(family, data, end, packet, decision.entry))
-        decision.reason = WEIR_DROP_REWRITE_FAILED;
-    if (decision.reason != WEIR_DROP_NONE) {
-        count_drop(decision.reason, decision.service, decision.backend);
-        return XDP_DROP;
-    }
-    if (!decision.entry || decision.untouched)
         return XDP_PASS;
 
-    count_translated(&decision.entry->flow, decision.opened, 1, length);
+    count_translated(decision.entry, decision.opened, 1, length);
     flow_track(family, packet, decision.entry);
     return xdp_forward(family, ctx, packet, &decision.hop);
 }
@@ -70,8 +88,8 @@ SEC("xdp.frags")
 int weir_xdp_ingress(struct xdp_md *ctx) {
     __u32 length = world_length((__u32)bpf_xdp_get_buff_len(ctx));
     struct weir_packet packet;
-    int family =
-        parse_packet((void *)(long)ctx->data, (void *)(long)ctx->data_end, length, &packet);
+    int family = parse_packet((void *)(long)ctx->data, (void *)(long)ctx->data_end, length,
+                              WEIR_PARSE_PLAIN, &packet);
 
     if (!family)
         return XDP_PASS;
