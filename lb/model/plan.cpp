@@ -44,6 +44,54 @@ bool same_backends(const ServiceRow &a, const ServiceRow &b) {
 
 using ServiceKey = std::tuple<Endpoint, Protocol>;
 
+PolicyRow policy_of(const ServiceConfig &service) {
+    return {service.mode, !service.source_ranges.empty(),
+            static_cast<std::uint32_t>(service.session_affinity.count()), service.limits};
+}
+
+Ranges ranges_of(const ServiceConfig &service) {
+    Ranges ranges;
+    if (service.source_ranges.empty())
+        return ranges;
+    bool others = true;
+    for (const SourceRange &range : service.source_ranges) {
+        const Address &address = range.prefix.address;
+        const unsigned family_bits = address.is_v4() ? 96 : 0;
+        ranges[{static_cast<std::uint8_t>(range.prefix.length + family_bits), address}] =
+            range.allow;
+        others = others && !range.allow;
+    }
+    ranges.emplace(RangeKey{}, others);  // ::/0 may be there already
+    return ranges;
+}
+
+AddressCounts count_vips(const std::vector<ServiceRow> &services) {
+    AddressCounts counts;
+    for (const ServiceRow &service : services)
+        ++counts[service.vip.address];
+    return counts;
+}
+
+AddressCounts count_backend_addresses(const std::vector<ServiceRow> &services) {
+    AddressCounts counts;
+    for (const ServiceRow &service : services)
+        for (const BackendRow &backend : service.backends)
+            ++counts[backend.endpoint.address];
+    return counts;
+}
+
+void plan_addresses(const AddressCounts &before, const AddressCounts &after,
+                    std::vector<AddressWrite> &set, std::vector<Address> &remove) {
+    for (const auto &[address, count] : after) {
+        const auto found = before.find(address);
+        if (found == before.end() || found->second != count)
+            set.push_back({address, count});
+    }
+    for (const auto &[address, count] : before)
+        if (after.count(address) == 0)
+            remove.push_back(address);
+}
+
 class Planner {
   public:
     Planner(const TableState &current, const Config &desired, RingScope scope)
@@ -67,6 +115,12 @@ class Planner {
             if (auto added = add_service(service); !added)
                 return tl::make_unexpected(added.error());
         remove_the_rest();
+        plan_.result.vips = count_vips(plan_.result.services);
+        plan_addresses(current_.vips, plan_.result.vips, plan_.set_vips, plan_.remove_vips);
+        plan_.result.backend_addresses = count_backend_addresses(plan_.result.services);
+        plan_addresses(current_.backend_addresses, plan_.result.backend_addresses,
+                       plan_.set_backend_addresses, plan_.remove_backend_addresses);
+        order_ranges();
         return std::move(plan_);
     }
 
@@ -74,7 +128,7 @@ class Planner {
     Result<void> add_service(const ServiceConfig &wanted) {
         const auto found = before_.find({wanted.vip, wanted.protocol});
         const ServiceRow *before = found == before_.end() ? nullptr : found->second;
-        ServiceRow row{0, wanted.vip, wanted.protocol, {}};
+        ServiceRow row{0, wanted.vip, wanted.protocol, {}, policy_of(wanted), ranges_of(wanted)};
         if (before != nullptr) {
             row.id = before->id;
             before_.erase(found);
@@ -90,7 +144,8 @@ class Planner {
         const bool ring_changed = before == nullptr || !same_backends(*before, row);
         if (ring_changed || scope_ == RingScope::all)
             plan_.set_rings.push_back({row.id, build_maglev_ring(row.backends)});
-        if (before == nullptr)
+        add_ranges(row, before);
+        if (before == nullptr || before->policy != row.policy)
             plan_.set_services.push_back(row);
         plan_.result.services.push_back(std::move(row));
         return {};
@@ -122,13 +177,38 @@ class Planner {
         return {};
     }
 
+    void add_ranges(const ServiceRow &row, const ServiceRow *before) {
+        const Ranges none;
+        const Ranges &known = before == nullptr ? none : before->ranges;
+        for (const auto &[key, allow] : row.ranges) {
+            const auto found = known.find(key);
+            if (found == known.end() || found->second != allow)
+                plan_.set_ranges.push_back({row.id, key, allow});
+        }
+        for (const auto &[key, allow] : known)
+            if (row.ranges.count(key) == 0)
+                plan_.remove_ranges.push_back({row.id, key, allow});
+    }
+
+    void order_ranges() {
+        const auto by_bits = [](const RangeWrite &a, const RangeWrite &b) {
+            return a.key.bits < b.key.bits;
+        };
+        std::stable_sort(plan_.set_ranges.rbegin(), plan_.set_ranges.rend(), by_bits);
+        std::stable_sort(plan_.remove_ranges.begin(), plan_.remove_ranges.end(), by_bits);
+    }
+
     void remove_the_rest() {
         for (const auto &[key, service] : before_) {
             plan_.remove_services.push_back(*service);
             plan_.remove_rings.push_back(service->id);
             for (const BackendRow &backend : service->backends)
                 plan_.remove_backends.push_back(backend.id);
+            for (const auto &[range, allow] : service->ranges)
+                plan_.remove_ranges.push_back({service->id, range, allow});
         }
+        for (const auto &[service, range] : current_.orphan_ranges)
+            plan_.remove_orphan_ranges.push_back({service, range, false});
         for (const std::uint32_t orphan : current_.orphans)
             plan_.remove_backends.push_back(orphan);
     }
@@ -152,8 +232,10 @@ class Planner {
 }  // namespace
 
 bool Plan::empty() const {
-    return set_backends.empty() && set_rings.empty() && set_services.empty() &&
-           remove_services.empty() && remove_rings.empty() && remove_backends.empty();
+    return remove_orphan_ranges.empty() && set_backends.empty() && set_backend_addresses.empty() &&
+           set_rings.empty() && set_ranges.empty() && set_vips.empty() && set_services.empty() &&
+           remove_services.empty() && remove_vips.empty() && remove_ranges.empty() &&
+           remove_rings.empty() && remove_backends.empty() && remove_backend_addresses.empty();
 }
 
 Result<Plan> make_plan(const TableState &current, const Config &desired, RingScope scope) {

@@ -21,14 +21,34 @@ struct RingWrite {
     std::vector<std::uint32_t> slots;  // backend ids; empty: the service takes no new flows
 };
 
+struct RangeWrite {
+    std::uint32_t service = 0;  // id
+    RangeKey key;
+    bool allow = false;  // of no meaning where it is removed
+};
+
+struct AddressWrite {
+    Address address;
+    std::uint32_t count = 0;
+};
+
 // Applied from top to bottom.
 struct Plan {
+    // Left by a crash, under ids that this plan may give away again.
+    std::vector<RangeWrite> remove_orphan_ranges;
     std::vector<BackendWrite> set_backends;
+    std::vector<AddressWrite> set_backend_addresses;
     std::vector<RingWrite> set_rings;
-    std::vector<ServiceRow> set_services;  // key and id only
+    // The longest prefixes first: exceptions are there before what they are exceptions to.
+    std::vector<RangeWrite> set_ranges;
+    std::vector<AddressWrite> set_vips;
+    std::vector<ServiceRow> set_services;  // all but its backends and ranges
     std::vector<ServiceRow> remove_services;
+    std::vector<Address> remove_vips;
+    std::vector<RangeWrite> remove_ranges;    // the shortest prefixes first
     std::vector<std::uint32_t> remove_rings;  // service ids
     std::vector<std::uint32_t> remove_backends;
+    std::vector<Address> remove_backend_addresses;
     // Ids that come into use with this plan: their counters start at zero.
     std::vector<std::uint32_t> fresh_services;
     std::vector<std::uint32_t> fresh_backends;
