@@ -42,7 +42,7 @@ static __always_inline int ingress_starts_over(const struct weir_packet *packet,
            (packet->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN;
 }
 
-/* A packet of no flow: it may open one. `flags` are the flow's. */
+/* A packet of no flow: it may open one. */
 static __always_inline void ingress_open(int family, const struct weir_packet *packet, __u8 flags,
                                          struct weir_decision *decision) {
     const struct weir_service *service = service_find(family, &packet->tuple);
@@ -64,9 +64,10 @@ static __always_inline void ingress_open(int family, const struct weir_packet *p
     decide_drop(decision, reason);
 }
 
-/* Flow, or service and new flow, or neither. Leaves an entry, a drop, or nothing. */
+/* Flow, or service and new flow, or neither. Leaves an entry, a drop, or nothing. `flags` are those
+ * of a flow that it opens. */
 static __always_inline void ingress_classify(int family, const struct weir_packet *packet,
-                                             struct weir_decision *decision) {
+                                             __u8 flags, struct weir_decision *decision) {
     struct weir_flow *entry = flow_find(family, &packet->tuple);
 
     __builtin_memset(decision, 0, sizeof(*decision));
@@ -79,5 +80,5 @@ static __always_inline void ingress_classify(int family, const struct weir_packe
     }
     decision->entry = entry;
     if (!entry && packet->fragment != WEIR_LATER_FRAGMENT)
-        ingress_open(family, packet, 0, decision);
+        ingress_open(family, packet, flags, decision);
 }

@@ -86,8 +86,8 @@ struct weir_packet {
     __u8 tos;          /* or traffic class */
     __u8 fragment;     /* enum weir_fragment_kind */
     __u8 may_fragment; /* IPv4 without DF */
+    __u8 is_icmp;
     __u8 icmp_type;
-    __u8 icmp_code;
     __u8 zero[3];
 };
 
@@ -138,8 +138,8 @@ static __always_inline int parse_icmp(const struct weir_icmp *icmp, const void *
                                       struct weir_packet *packet) {
     if ((const void *)(icmp + 1) > end)
         return 0;
+    packet->is_icmp = 1;
     packet->icmp_type = icmp->type;
-    packet->icmp_code = icmp->code;
     packet->l4_header = sizeof(*icmp);
     return 1;
 }
@@ -148,7 +148,7 @@ static __always_inline int parse_l4(const void *l4, const void *end, __u8 protoc
                                     enum weir_parse_scope scope, struct weir_packet *packet) {
     packet->tuple.head.protocol = protocol;
     if (packet->fragment == WEIR_LATER_FRAGMENT)
-        return 1;
+        return protocol != IPPROTO_ICMP && protocol != IPPROTO_ICMPV6;
     if (protocol == IPPROTO_TCP)
         return parse_tcp((const struct tcphdr *)l4, end, packet);
     if (protocol == IPPROTO_UDP)

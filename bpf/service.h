@@ -23,7 +23,8 @@ enum { WEIR_EEXIST = 17 };
 struct weir_opening {
     union weir_any_tuple tuple; /* of the packet */
     union weir_any_tuple answer;
-    struct weir_flow flow; /* the forward direction, then the reply's, then the forward one again */
+    struct weir_flow flow; /* forward */
+    struct weir_flow reply;
     struct weir_service service;
     struct weir_client client;
     struct weir_address source; /* SNAT address of a hairpin */
@@ -89,44 +90,33 @@ static __noinline enum weir_drop_reason service_claim(const struct weir_opening 
     long error;
 
     if (owner) {
-        if (!flow_same_target(owner, &o->flow) &&
+        if (!flow_same_target(owner, &o->reply) &&
             !flow_expired(owner, o->answer.head.protocol, o->now))
             return WEIR_DROP_TUPLE_IN_USE;
         flow_delete(family, &o->answer);
     }
-    error = bpf_map_update_elem(flow_new_table(family), &o->answer, &o->flow, BPF_NOEXIST);
+    error = bpf_map_update_elem(flow_new_table(family), &o->answer, &o->reply, BPF_NOEXIST);
     if (!error)
         return WEIR_DROP_NONE;
     if (error != -WEIR_EEXIST)
         return WEIR_DROP_FLOW_TABLE_FULL;
     /* another CPU was faster: with another packet of this very flow, or with another flow */
     owner = flow_find(family, &o->answer);
-    return owner && flow_same_target(owner, &o->flow) ? WEIR_DROP_NONE : WEIR_DROP_TUPLE_IN_USE;
+    return owner && flow_same_target(owner, &o->reply) ? WEIR_DROP_NONE : WEIR_DROP_TUPLE_IN_USE;
 }
 
-/* Enters both directions of the flow as o->flow has it, the reply first. */
-static __always_inline enum weir_drop_reason service_enter(struct weir_opening *o) {
-    enum weir_drop_reason reason;
+/* Enters both directions of the flow that o->flow describes, the reply first. */
+static __noinline enum weir_drop_reason service_enter(struct weir_opening *o) {
     struct weir_flow *flow = &o->flow;
-    struct weir_address saddr = flow->saddr;
-    struct weir_address daddr = flow->daddr;
-    __be16 sport = flow->sport;
-    __be16 dport = flow->dport;
-    __u8 family = flow->family;
+    enum weir_drop_reason reason;
 
     nat_measure(o->family, &o->tuple, flow);
     nat_answer_tuple(flow, o->tuple.head.protocol, &o->answer);
-    nat_turn(o->family, &o->tuple, flow);
-    reason = service_claim(o, family);
-    flow->saddr = saddr;
-    flow->daddr = daddr;
-    flow->sport = sport;
-    flow->dport = dport;
-    flow->family = family;
-    flow->direction = WEIR_FORWARD;
+    o->reply = *flow;
+    nat_turn(o->family, &o->tuple, &o->reply);
+    reason = service_claim(o, flow->family);
     if (reason != WEIR_DROP_NONE)
         return reason;
-    nat_measure(o->family, &o->tuple, flow);
     return bpf_map_update_elem(flow_new_table(o->family), &o->tuple, flow, BPF_ANY)
                ? WEIR_DROP_FLOW_TABLE_FULL
                : WEIR_DROP_NONE;

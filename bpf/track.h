@@ -8,8 +8,8 @@
 #include "bpf/flow.h"
 
 /* Moves one direction to the established table. It stays where it is if that table refuses. */
-static __always_inline void flow_establish(int family, const union weir_any_tuple *tuple,
-                                           const struct weir_flow *entry) {
+static __noinline void flow_establish(int family, const union weir_any_tuple *tuple,
+                                      const struct weir_flow *entry) {
     struct weir_flow copy = *entry;
 
     copy.state = WEIR_FLOW_ESTABLISHED;

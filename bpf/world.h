@@ -68,8 +68,8 @@ static __always_inline __u16 world_replay_route(__u32 ifindex, const struct weir
  * Finds the next hop of a packet, as it is after translation by `entry`.
  * Returns the route's MTU.
  */
-static __always_inline __u16 world_route(void *ctx, const struct weir_packet *packet,
-                                         const struct weir_flow *entry, struct weir_next_hop *hop) {
+static __noinline __u16 world_route(void *ctx, const struct weir_packet *packet,
+                                    const struct weir_flow *entry, struct weir_next_hop *hop) {
     struct bpf_fib_lookup fib = {};
     long result;
 

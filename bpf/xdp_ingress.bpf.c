@@ -69,7 +69,7 @@ static __always_inline int xdp_ingress(int family, struct xdp_md *ctx,
     void *end = (void *)(long)ctx->data_end;
     struct weir_decision decision;
 
-    ingress_classify(family, packet, &decision);
+    ingress_classify(family, packet, 0, &decision);
     if (decision.way == WEIR_WAY_DROP)
         return xdp_drop(&decision);
     if (!decision.entry)
