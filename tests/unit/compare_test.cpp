@@ -105,14 +105,145 @@ TEST(CompareFrames, LooksNoFurtherThanBothHaveTheSameHeaders) {
                                                    "payload at offset 30: 0xc0, expected 0x01"));
 }
 
+Segment segment6(Protocol protocol = Protocol::tcp) {
+    auto one = segment(protocol);
+    one.source = *Endpoint::parse("[2001:db8:1::2]:40000");
+    one.destination = *Endpoint::parse("[2001:db8:10::10]:80");
+    return one;
+}
+
+// All extension headers that can be walked over.
+std::vector<Extension> extensions(std::uint8_t fragment_offset = 0) {
+    return {{0, {0, 0, 1, 4, 0, 0, 0, 0}},
+            {43, {0, 0, 4, 0, 0, 0, 0, 7}},
+            {44, {0, 0, 0, static_cast<std::uint8_t>(fragment_offset | 1), 0, 0, 0, 9}},
+            {60, {0, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8}}};
+}
+
+Bytes tagged(Bytes frame, int tags) {
+    const Bytes tag{0x81, 0x00, 0x00, 0x07};
+    for (int i = 0; i < tags; i++)
+        frame.insert(frame.begin() + 12, tag.begin(), tag.end());
+    return frame;
+}
+
+// An echo request in the place of the TCP header; what follows is its data.
+Bytes echo(Bytes frame, std::size_t protocol_at, std::uint8_t protocol, std::size_t at) {
+    frame.at(protocol_at) = protocol;
+    const Bytes header{8, 0, 0x12, 0x34, 0, 1, 0, 2};
+    std::copy(header.begin(), header.end(), frame.begin() + static_cast<std::ptrdiff_t>(at));
+    return frame;
+}
+
+TEST(CompareFrames, NamesTheFieldsOfIpv6) {
+    auto other = segment6();
+    other.tos = 0x28;
+    other.ttl = 63;
+    other.source.address = *Address::parse("2001:db8:1::3");
+    other.destination = *Endpoint::parse("[2001:db8:2::11]:8080");
+    EXPECT_THAT(
+        differences(build(segment6()), build(other)),
+        ElementsAre("ipv6.version_class_flow: 0x60000000, expected 0x62800000",
+                    "ipv6.hlim: 64, expected 63", "ipv6.src: 2001:db8:1::2, expected 2001:db8:1::3",
+                    "ipv6.dst: 2001:db8:10::10, expected 2001:db8:2::11",
+                    "tcp.dstport: 80, expected 8080", HasSubstr("tcp.checksum: 0x")));
+    auto udp = build(segment6(Protocol::udp));
+    auto cut = udp;
+    cut[19]--;
+    cut[55]++;
+    EXPECT_THAT(differences(udp, cut),
+                ElementsAre("ipv6.plen: 12, expected 11", "udp.srcport: 40000, expected 40001"));
+    cut = udp;
+    cut[20] = 59;  // no next header
+    cut[54] = 0;
+    EXPECT_THAT(differences(udp, cut), ElementsAre("ipv6.nxt: 17, expected 59",
+                                                   "payload at offset 54: 0x9c, expected 0x00"));
+}
+
+TEST(CompareFrames, WalksOverExtensionHeaders) {
+    auto one = segment6(Protocol::udp);
+    one.extensions = extensions();
+    const auto frame = build(one);
+    const auto changed = [&](std::size_t offset) {
+        auto other = frame;
+        other[offset] ^= 0x80U;
+        return differences(frame, other);
+    };
+    const std::size_t first = 14 + 40;
+    EXPECT_THAT(changed(first + 7),
+                ElementsAre("ipv6.hopopts: 01 04 00 00 00 00, expected 01 04 00 00 00 80"));
+    EXPECT_THAT(changed(first + 8 + 7),
+                ElementsAre("ipv6.routing: 04 00 00 00 00 07, expected 04 00 00 00 00 87"));
+    EXPECT_THAT(changed(first + 16 + 1),
+                ElementsAre("ipv6.fraghdr.reserved_octet: 0x00, expected 0x80"));
+    EXPECT_THAT(changed(first + 16 + 7),
+                ElementsAre("ipv6.fraghdr.ident: 0x00000009, expected 0x00000089"));
+    EXPECT_THAT(changed(first + 24 + 15), ElementsAre(HasSubstr("ipv6.dstopts: 01 0c")));
+    EXPECT_THAT(changed(first + 40 + 3), ElementsAre("udp.dstport: 80, expected 208"));
+    EXPECT_THAT(changed(first), ElementsAre("ipv6.hopopts.nxt: 43, expected 171"));
+    EXPECT_THAT(changed(first + 8 + 1), ElementsAre("ipv6.routing.len: 0, expected 128"));
+}
+
+TEST(CompareFrames, SeesNoPortsInALaterFragment) {
+    auto one = segment6(Protocol::udp);
+    one.extensions = extensions(8);
+    const auto frame = build(one);
+    auto other = frame;
+    other[14 + 40 + 24] ^= 1U;
+    EXPECT_THAT(differences(frame, other),
+                ElementsAre("payload at offset 78: 0x11, expected 0x10"));
+}
+
+TEST(CompareFrames, NamesTheFieldsOfIcmp) {
+    const auto four = echo(build(segment()), 23, 1, 34);
+    auto other = four;
+    other[34] = 0;
+    other[36] = 0;
+    other[41] = 3;
+    EXPECT_THAT(differences(four, other),
+                ElementsAre("icmp.type: 8, expected 0", "icmp.checksum: 0x1234, expected 0x0034",
+                            "icmp.rest: 0x00010002, expected 0x00010003"));
+    const auto six = echo(build(segment6()), 20, 58, 54);
+    other = six;
+    other[55] = 4;
+    other[61] = 3;
+    other[62] ^= 1;
+    EXPECT_THAT(differences(six, other), ElementsAre("icmpv6.code: 0, expected 4",
+                                                     "icmpv6.rest: 0x00010002, expected 0x00010003",
+                                                     HasSubstr("payload at offset 62")));
+}
+
+TEST(CompareFrames, LooksBehindTwoTags) {
+    auto port = segment6();
+    port.destination.port = 81;
+    const auto two = tagged(build(segment6()), 2);
+    auto other = tagged(build(port), 2);
+    other[15] = 9;
+    EXPECT_THAT(differences(two, other),
+                ElementsAre("vlan.id: 0x0007, expected 0x0009", "tcp.dstport: 80, expected 81",
+                            HasSubstr("tcp.checksum")));
+    other = two;
+    other[20] = 0x12;
+    EXPECT_THAT(differences(two, other), ElementsAre("vlan.etype: 0x86dd, expected 0x12dd"));
+    EXPECT_THAT(differences(tagged(build(segment()), 1), tagged(build(segment(Protocol::udp)), 1)),
+                ::testing::Contains("ip.proto: 6, expected 17"));
+    EXPECT_THAT(differences(tagged(build(segment6()), 3), tagged(build(port), 3)),
+                ElementsAre(HasSubstr("payload at offset 69")));
+}
+
 // Whatever byte is changed, wherever the frame ends, the difference is seen.
 TEST(CompareFrames, SeesEveryByte) {
     auto with_options = segment();
     with_options.ip_options = {1, 1, 1, 0};
     auto fragment = segment();
     fragment.fragment = 0x2001;
-    for (const auto &whole : {build(segment()), build(segment(Protocol::udp)), build(with_options),
-                              build(fragment), Bytes(13, 0), Bytes(33, 8)})
+    auto with_extensions = segment6();
+    with_extensions.extensions = extensions();
+    for (const auto &whole :
+         {build(segment()), build(segment(Protocol::udp)), build(with_options), build(fragment),
+          build(segment6(Protocol::udp)), tagged(build(with_extensions), 2),
+          echo(build(segment()), 23, 1, 34), echo(build(segment6()), 20, 58, 54), Bytes(13, 0),
+          Bytes(33, 8), Bytes(80, 0)})
         for (std::size_t length = whole.size(); length > 0; length--) {
             const Bytes frame(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length));
             for (std::size_t i = 0; i < length; i++) {
@@ -195,8 +326,15 @@ TEST_F(ComparisonTest, DescribesTenFramesAndCountsTheRest) {
     got.reserve(100);
     for (int i = 0; i < 100; i++)
         got.push_back(frame(i));
-    EXPECT_EQ(compare(got, {}).size(), 10U);
+    const auto lines = compare(got, {});
+    ASSERT_EQ(lines.size(), 11U);
+    EXPECT_THAT(lines[9], HasSubstr("frame 10 at"));
+    EXPECT_EQ(lines[10], "... and 90 more frames, not shown");
     EXPECT_EQ(differences_, 100U);
+    got.resize(11);
+    EXPECT_EQ(compare(got, {}).back(), "... and 1 more frame, not shown");
+    got.resize(10);
+    EXPECT_THAT(compare(got, {}).back(), HasSubstr("frame 10 at"));
 }
 
 }  // namespace
