@@ -201,8 +201,9 @@ struct weir_settings {
     __u32 tcp_transitory_s;
     __u32 tcp_new_s;
     __u32 udp_s;
-    __u32 zero;
-    __u64 replay_now; /* replay only: the time of the frame, ns */
+    __u32
+        replay_length; /* replay only: the frame on the wire, of which the capture may hold less */
+    __u64 replay_now;  /* replay only: the time of the frame, ns */
 };
 WEIR_ASSERT(sizeof(struct weir_settings) == 32);
 

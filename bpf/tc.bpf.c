@@ -37,7 +37,8 @@ static __always_inline int tc_parse(struct __sk_buff *skb, struct weir_packet *p
         return 0;
     if (skb->data_end - skb->data < wanted && bpf_skb_pull_data(skb, wanted))
         return 0;
-    family = parse_packet((void *)(long)skb->data, (void *)(long)skb->data_end, skb->len, packet);
+    family = parse_packet((void *)(long)skb->data, (void *)(long)skb->data_end,
+                          world_length(skb->len), packet);
     if (!family)
         return 0;
     if (skb->gso_size)

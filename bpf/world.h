@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The world around a packet: what time it is, and where an address is found. In a replay both come
- * from the capture, so that the same input gives the same bytes on every machine; `options` is
- * read-only data, and the verifier removes the branch that is not taken.
+ * The world around a packet: what time it is, how long it was on the wire, and where an address is
+ * found. In a replay all come from the capture, so that the same input gives the same bytes on
+ * every machine; `options` is read-only data, and the verifier removes the branch that is not
+ * taken.
  */
 #pragma once
 
@@ -23,6 +24,16 @@ static __always_inline __u64 world_now(void) {
         return set ? set->replay_now : 0;
     }
     return bpf_ktime_get_coarse_ns();
+}
+
+/* The frame's length; in a replay, that before the capture cut it. 0 there: it is whole. */
+static __always_inline __u32 world_length(__u32 length) {
+    if (options.replay) {
+        const struct weir_settings *set = settings_get();
+
+        return set && set->replay_length ? set->replay_length : length;
+    }
+    return length;
 }
 
 /*

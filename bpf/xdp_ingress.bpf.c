@@ -68,7 +68,7 @@ static __always_inline int xdp_ingress(enum weir_family family, struct xdp_md *c
 
 SEC("xdp.frags")
 int weir_xdp_ingress(struct xdp_md *ctx) {
-    __u32 length = (__u32)bpf_xdp_get_buff_len(ctx);
+    __u32 length = world_length((__u32)bpf_xdp_get_buff_len(ctx));
     struct weir_packet packet;
     int family =
         parse_packet((void *)(long)ctx->data, (void *)(long)ctx->data_end, length, &packet);

@@ -218,14 +218,15 @@ Result<void> Tables::keep_xdp_devices(const std::vector<AttachedInterface> &atta
     return {};
 }
 
-Result<void> Tables::set_replay_time(std::chrono::nanoseconds time) {
+Result<void> Tables::set_replay_frame(std::chrono::nanoseconds time, std::uint32_t wire_length) {
     const std::uint32_t zero = 0;
     weir_settings value{};
     if (bpf_map_lookup_elem(fds_.settings, &zero, &value) != 0)
         return map_error("settings", "read", errno);
     value.replay_now = static_cast<std::uint64_t>(time.count());
+    value.replay_length = wire_length;
     if (bpf_map_update_elem(fds_.settings, &zero, &value, BPF_ANY) != 0)
-        return map_error("settings", "set the time", errno);
+        return map_error("settings", "describe the frame", errno);
     return {};
 }
 

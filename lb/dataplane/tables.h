@@ -102,8 +102,9 @@ class Tables {
     // meanwhile may or may not be seen.
     Result<void> for_each_flow(const std::function<bool(const Flow &)> &visit) const;
 
-    // Replay only: sets the data path's clock; reads what became of the last packet and forgets it.
-    Result<void> set_replay_time(std::chrono::nanoseconds time);
+    // Replay only: sets the data path's clock, and the next frame's length in bytes on the wire (0:
+    // as long as it is); reads what became of the last packet and forgets it.
+    Result<void> set_replay_frame(std::chrono::nanoseconds time, std::uint32_t wire_length);
     Result<weir_trace> take_trace();
 
   private:

@@ -222,7 +222,7 @@ Result<Outcome> Engine::run(const Frame &frame) {
     outcome.frame = frame;
     if (frame.bytes.size() < least_bytes(outcome.hook, frame))
         return outcome;
-    if (auto set = objects_.tables().set_replay_time(frame.time); !set)
+    if (auto set = objects_.tables().set_replay_frame(frame.time, frame.wire_length); !set)
         return tl::make_unexpected(set.error());
     auto answer = test_run(outcome.hook, outcome.frame);
     if (!answer)

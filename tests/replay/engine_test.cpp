@@ -133,13 +133,15 @@ TEST_F(EngineTest, FramesLongerThanAnIpPacketKeepTheirTail) {
 }
 
 TEST_F(EngineTest, FramesThatTheCaptureCutAreRunAsTheyAre) {
-    load("xdp");
-    Frame frame = frame_at({}, build(to_web(1000)));
-    frame.bytes.resize(96);
-    const auto outcome = engine_->run(frame).value();
-    EXPECT_EQ(outcome.flow, FlowTrace::opened);
-    EXPECT_EQ(outcome.frame.bytes.size(), 96U);
-    EXPECT_EQ(outcome.frame.wire_length, 1054U);
+    for (const char *hook : {"xdp", "tc"}) {
+        load(hook);
+        Frame frame = frame_at({}, build(to_web(1000)));
+        frame.bytes.resize(96);
+        const auto outcome = engine_->run(frame).value();
+        EXPECT_EQ(outcome.flow, FlowTrace::opened) << hook;
+        EXPECT_EQ(outcome.frame.bytes.size(), 96U) << hook;
+        EXPECT_EQ(outcome.frame.wire_length, 1054U) << hook;
+    }
 }
 
 TEST_F(EngineTest, TimeoutsRunByTheTimeOfTheCapture) {

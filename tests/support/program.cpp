@@ -88,7 +88,7 @@ DataPath::DataPath(const std::string &yaml)
       plan_(value_of(make_plan({}, config_))) {
     value_of(tables().apply(plan_));
     value_of(tables().write_timeouts(config_.timeouts));
-    value_of(tables().set_replay_time(now_));
+    value_of(tables().set_replay_frame(now_, 0));
     value_of(tables().take_trace());
 }
 
@@ -114,7 +114,7 @@ Outcome DataPath::run(Entry entry, const Bytes &frame) {
 
 void DataPath::advance(std::chrono::nanoseconds time) {
     now_ += time;
-    value_of(tables().set_replay_time(now_));
+    value_of(tables().set_replay_frame(now_, 0));
 }
 
 Counters DataPath::service(std::size_t index) {
