@@ -100,27 +100,28 @@ std::vector<std::string> forwarding_warnings(const Config &config) {
 Result<void> check_reloadable(const Config &running, const Config &wanted) {
     // Interfaces and sockets are taken at the start. Tables keep their size as long as they are
     // pinned, and programs of another instance stand where its own would go.
-    constexpr const char *kRestart = "restart it instead, which costs no packet";
-    constexpr const char *kDetach =
-        "stop it, run `weir detach`, which ends the flows, and start it again";
+    const std::string restart = "restart it instead, which costs no packet";
+    const std::string detach = fmt::format(
+        "stop it, run `weir detach --instance {}`, which ends the flows, and start it again",
+        running.instance);
     struct Key {
         const char *name;
         bool same;
         Mark mark;
-        const char *remedy;
+        std::string_view remedy;
     };
     const auto &was = running.limits;
     const auto &now = wanted.limits;
     const KeyMarks &marks = wanted.marks;
     const Key keys[] = {
-        {"instance", running.instance == wanted.instance, marks.instance, kDetach},
-        {"interfaces", same_interfaces(running, wanted), marks.interfaces, kRestart},
+        {"instance", running.instance == wanted.instance, marks.instance, detach},
+        {"interfaces", same_interfaces(running, wanted), marks.interfaces, restart},
         {"limits",
          was.flows == now.flows && was.new_flows == now.new_flows && was.services == now.services &&
              was.backends == now.backends,
-         marks.limits, kDetach},
-        {"metrics.listen", running.metrics == wanted.metrics, marks.metrics_listen, kRestart},
-        {"api.socket", running.api_socket == wanted.api_socket, marks.api_socket, kRestart}};
+         marks.limits, detach},
+        {"metrics.listen", running.metrics == wanted.metrics, marks.metrics_listen, restart},
+        {"api.socket", running.api_socket == wanted.api_socket, marks.api_socket, restart}};
     for (const Key &key : keys)
         if (!key.same)
             return fail(Exit::usage,

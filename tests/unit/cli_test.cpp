@@ -140,7 +140,7 @@ TEST(Preflight, OnlyServicesAndTimeoutsMayChangeInAReload) {
     };
     const std::string restart = "restart it instead, which costs no packet";
     const std::string detach =
-        "stop it, run `weir detach`, which ends the flows, and start it again";
+        "stop it, run `weir detach --instance default`, which ends the flows, and start it again";
     running.file = "f";
     running.marks = {{1, 2}, {3, 4}, {5, 6}, {7, 8}, {9, 1}};
     EXPECT_EQ(refusal([](Config &to) { to.instance = "b"; }), refused("f:9:1: `instance`", detach));
