@@ -128,6 +128,10 @@ std::string SourceRange::to_string() const {
     return (allow ? "" : "!") + prefix.to_string();
 }
 
+std::string place(const std::string &file, const Mark &mark) {
+    return mark.line == 0 ? file : fmt::format("{}:{}:{}", file, mark.line, mark.column);
+}
+
 Result<Config> parse_config(const std::string &text, const std::string &file) {
     Problems problems(file);
     Config config;
