@@ -98,6 +98,7 @@ Json flow_document(const Flow &flow, const std::optional<std::string> &service) 
             {"client", flow.client.to_string()},
             {"vip", flow.vip.to_string()},
             {"backend", flow.backend.to_string()},
+            {"snat", flow.snat ? Json(flow.snat->to_string()) : Json(nullptr)},
             {"state", to_string(flow.state)},
             {"idle", std::chrono::duration<double>(flow.idle).count()}};
 }

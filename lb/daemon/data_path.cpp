@@ -65,9 +65,12 @@ Result<void> DataPath::write(const Config &config) {
     if (!plan)
         return tl::make_unexpected(plan.error());
     rings_in_doubt_ = true;
-    if (auto applied = tables().apply(*plan); !applied)
-        return applied;
-    if (auto written = tables().write_timeouts(config.timeouts); !written)
+    // the SNAT pool is there before the first service that needs it, and until the last has gone
+    const bool needed = !config.snat.addresses.empty();
+    const auto settings = [&] { return tables().write_settings(config); };
+    const auto services = [&] { return tables().apply(*plan); };
+    const auto written = needed ? settings().and_then(services) : services().and_then(settings);
+    if (!written)
         return written;
     rings_in_doubt_ = false;
     inventory_ = make_inventory(config, plan->result);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <vector>
 
+#include "lb/dataplane/map_access.h"
 #include "lb/dataplane/tables.h"
 
 namespace weir {
@@ -14,7 +15,13 @@ namespace weir {
 namespace {
 
 constexpr std::array<std::string_view, WEIR_DROP_REASONS> kDropReasons{
-    "no_backend", "tuple_in_use", "flow_table_full", "unreachable", "rewrite_failed"};
+    "no_backend",      "tuple_in_use",  "flow_table_full", "unreachable",     "rewrite_failed",
+    "snat_exhausted",  "source_denied", "service_rate",    "source_rate",     "backend_full",
+    "fragment_orphan", "ttl_expired",   "too_big",         "not_translatable"};
+static_assert(!kDropReasons.back().empty());
+
+constexpr std::array<std::string_view, WEIR_ICMP_EVENTS> kIcmpEvents{"translated", "answered",
+                                                                     "sent"};
 
 // All CPUs' values of one entry. The kernel pads each to eight bytes; those here are multiples of
 // it.
@@ -26,6 +33,19 @@ Result<std::vector<Value>> read_per_cpu(int fd, std::string_view name, std::uint
         return fail(Exit::refused, fmt::format("map {}: cannot read entry {}: {}", name, index,
                                                std::strerror(errno)));
     return values;
+}
+
+template <std::size_t N>
+Result<std::array<std::uint64_t, N>> read_sums(int fd, std::string_view name) {
+    std::array<std::uint64_t, N> sums{};
+    for (std::uint32_t index = 0; index < N; ++index) {
+        const auto values = read_per_cpu<std::uint64_t>(fd, name, index);
+        if (!values)
+            return tl::make_unexpected(values.error());
+        for (const std::uint64_t one : *values)
+            sums[index] += one;
+    }
+    return sums;
 }
 
 Result<Counters> read_counters(int fd, std::string_view name, std::uint32_t id) {
@@ -57,6 +77,10 @@ std::string_view drop_reason_name(std::uint8_t reason) {
     return reason < kDropReasons.size() ? kDropReasons[reason] : std::string_view("none");
 }
 
+std::string_view icmp_event_name(std::uint8_t event) {
+    return event < kIcmpEvents.size() ? kIcmpEvents[event] : std::string_view("none");
+}
+
 Result<Counters> Tables::service_counters(std::uint32_t id) const {
     return read_counters(fds_.service_stats, "service_stats", id);
 }
@@ -66,25 +90,31 @@ Result<Counters> Tables::backend_counters(std::uint32_t id) const {
 }
 
 Result<DropCounters> Tables::drop_counters() const {
-    DropCounters sums{};
-    for (std::uint32_t reason = 0; reason < WEIR_DROP_REASONS; ++reason) {
-        const auto values = read_per_cpu<std::uint64_t>(fds_.drop_stats, "drop_stats", reason);
-        if (!values)
-            return tl::make_unexpected(values.error());
-        for (const std::uint64_t one : *values)
-            sums[reason] += one;
-    }
-    return sums;
+    return read_sums<WEIR_DROP_REASONS>(fds_.drop_stats, "drop_stats");
+}
+
+Result<IcmpCounters> Tables::icmp_counters() const {
+    return read_sums<WEIR_ICMP_EVENTS>(fds_.icmp_stats, "icmp_stats");
 }
 
 Result<void> Tables::clear_counters(const Plan &plan) {
-    for (const std::uint32_t id : plan.fresh_services)
-        if (auto cleared = clear_entry(fds_.service_stats, "service_stats", id); !cleared)
-            return cleared;
-    for (const std::uint32_t id : plan.fresh_backends)
-        if (auto cleared = clear_entry(fds_.backend_stats, "backend_stats", id); !cleared)
-            return cleared;
-    return {};
+    const weir_rate never{};
+    const std::uint32_t none = 0;
+    return for_all(plan.fresh_services,
+                   [&](std::uint32_t id) {
+                       return clear_entry(fds_.service_stats, "service_stats", id).and_then([&] {
+                           return put(NamedMap{fds_.service_rates, "service_rates"}, id, never,
+                                      "clear an entry");
+                       });
+                   })
+        .and_then([&] {
+            return for_all(plan.fresh_backends, [&](std::uint32_t id) {
+                return clear_entry(fds_.backend_stats, "backend_stats", id).and_then([&] {
+                    return put(NamedMap{fds_.backend_flows, "backend_flows"}, id, none,
+                               "clear an entry");
+                });
+            });
+        });
 }
 
 }  // namespace weir

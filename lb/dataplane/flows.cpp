@@ -9,6 +9,7 @@
 #include <ctime>
 #include <vector>
 
+#include "lb/dataplane/map_access.h"
 #include "lb/dataplane/tables.h"
 
 namespace weir {
@@ -33,40 +34,41 @@ std::chrono::seconds timeout_of(const weir_settings &settings, std::uint8_t prot
         return std::chrono::seconds(settings.udp_s);
     if (state == WEIR_FLOW_ESTABLISHED)
         return std::chrono::seconds(settings.tcp_established_s);
-    return std::chrono::seconds(state == WEIR_FLOW_CLOSING ? settings.tcp_transitory_s
-                                                           : settings.tcp_new_s);
+    const bool ending = state == WEIR_FLOW_CLOSING || state == WEIR_FLOW_CLOSED;
+    return std::chrono::seconds(ending ? settings.tcp_transitory_s : settings.tcp_new_s);
 }
 
 Address to_address(std::uint32_t v4) {
     return Address::v4(v4);
 }
 Address to_address(const weir_address &v6) {
-    std::array<std::uint8_t, 16> bytes{};
-    std::memcpy(bytes.data(), v6.bytes, bytes.size());
-    return Address(bytes);
+    return from_abi(v6);
 }
 
-template <typename Tuple, typename Entry>
-Flow make_flow(const Tuple &tuple, const Entry &entry, std::chrono::nanoseconds now) {
+template <typename Tuple>
+Flow make_flow(const Tuple &tuple, const weir_flow &entry, std::chrono::nanoseconds now) {
     Flow flow;
     flow.protocol = static_cast<Protocol>(tuple.head.protocol);
     flow.client = {to_address(tuple.saddr), ntohs(tuple.head.sport)};
     flow.vip = {to_address(tuple.daddr), ntohs(tuple.head.dport)};
-    flow.backend = {to_address(entry.daddr), ntohs(entry.flow.dport)};
-    flow.service_id = entry.flow.service;
-    flow.backend_id = entry.flow.backend;
-    flow.state = static_cast<FlowState>(entry.flow.state);
-    const std::chrono::nanoseconds seen(static_cast<std::int64_t>(entry.flow.seen));
+    flow.backend = {from_abi(entry.daddr), ntohs(entry.dport)};
+    const Endpoint source{from_abi(entry.saddr), ntohs(entry.sport)};
+    if (source != flow.client)
+        flow.snat = source;
+    flow.service_id = entry.service;
+    flow.backend_id = entry.backend;
+    flow.state = static_cast<FlowState>(entry.state);
+    const std::chrono::nanoseconds seen(static_cast<std::int64_t>(entry.seen));
     flow.idle = now > seen ? now - seen : std::chrono::nanoseconds(0);
     return flow;
 }
 
 // False: `visit` wants no more.
-template <typename Tuple, typename Entry>
+template <typename Tuple>
 Result<bool> visit_table(int fd, std::string_view name, const weir_settings &settings,
                          const std::function<bool(const Flow &)> &visit) {
     std::vector<Tuple> keys(kBatch);
-    std::vector<Entry> values(kBatch);
+    std::vector<weir_flow> values(kBatch);
     std::uint32_t position = 0;
     bool first = true;
     bool last = false;
@@ -75,17 +77,16 @@ Result<bool> visit_table(int fd, std::string_view name, const weir_settings &set
         const int error = bpf_map_lookup_batch(fd, first ? nullptr : &position, &position,
                                                keys.data(), values.data(), &count, nullptr);
         if (error != 0 && errno != ENOENT)
-            return fail(Exit::refused, fmt::format("map {}: cannot list its entries: {}", name,
-                                                   std::strerror(errno)));
+            return map_error(name, "list its entries", errno);
         first = false;
         last = error != 0;
         const auto now = data_path_now(settings);
         for (std::uint32_t i = 0; i < count; ++i) {
-            if (values[i].flow.direction != WEIR_FORWARD)
+            if (values[i].direction != WEIR_FORWARD)
                 continue;
             const Flow flow = make_flow(keys[i], values[i], now);
             const bool live =
-                flow.idle < timeout_of(settings, keys[i].head.protocol, values[i].flow.state);
+                flow.idle < timeout_of(settings, keys[i].head.protocol, values[i].state);
             if (live && !visit(flow))
                 return false;
         }
@@ -104,22 +105,22 @@ std::string_view to_string(FlowState state) {
         case FlowState::established:
             return "established";
         case FlowState::closing:
+            return "closing";
+        case FlowState::closed:
             break;
     }
-    return "closing";
+    return "closed";
 }
 
 Result<void> Tables::for_each_flow(const std::function<bool(const Flow &)> &visit) const {
-    const std::uint32_t zero = 0;
-    weir_settings settings{};
-    if (bpf_map_lookup_elem(fds_.settings, &zero, &settings) != 0)
-        return fail(Exit::refused,
-                    fmt::format("map settings: cannot read: {}", std::strerror(errno)));
+    const auto settings = this->settings();
+    if (!settings)
+        return tl::make_unexpected(settings.error());
     const auto v4 = [&](int fd, std::string_view name) {
-        return visit_table<weir_tuple_v4, weir_flow_v4>(fd, name, settings, visit);
+        return visit_table<weir_tuple_v4>(fd, name, *settings, visit);
     };
     const auto v6 = [&](int fd, std::string_view name) {
-        return visit_table<weir_tuple_v6, weir_flow_v6>(fd, name, settings, visit);
+        return visit_table<weir_tuple_v6>(fd, name, *settings, visit);
     };
     auto more = v4(fds_.flows_v4, "flows_v4");
     if (more && *more)

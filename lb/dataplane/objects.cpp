@@ -39,14 +39,35 @@ struct SizedMap {
     std::string_view limit;  // the key under `limits`
 };
 
-std::array<SizedMap, 9> sized_maps(const weir_tc &skeleton, const Limits &limits) {
+// Clients that are remembered, and datagrams whose fragments are under way, at a time: the least
+// recently used makes room.
+constexpr std::uint32_t kFewestAffinities = 1024;
+constexpr std::uint32_t kSourceRates = 65536;
+constexpr std::uint32_t kFragments = 16384;
+// What a reload adds is there before what it removes is gone.
+constexpr std::uint32_t kSourceRanges = 2 * std::uint32_t{kMostSourceRanges};
+
+// Maps of a size that nobody chooses.
+void set_fixed_sizes(const weir_tc &skeleton) {
+    const auto &maps = skeleton.maps;
+    bpf_map__set_max_entries(maps.source_ranges, kSourceRanges);
+    bpf_map__set_max_entries(maps.source_rates, kSourceRates);
+    bpf_map__set_max_entries(maps.fragments, kFragments);
+}
+
+std::array<SizedMap, 14> sized_maps(const weir_tc &skeleton, const Limits &limits) {
     const auto &maps = skeleton.maps;
     // a flow is two entries: one per direction
     return {{{maps.services, limits.services, "services"},
              {maps.rings, limits.services, "services"},
              {maps.service_stats, limits.services, "services"},
+             {maps.vips, limits.services, "services"},
+             {maps.service_rates, limits.services, "services"},
              {maps.backends, limits.backends, "backends"},
              {maps.backend_stats, limits.backends, "backends"},
+             {maps.backend_addresses, limits.backends, "backends"},
+             {maps.backend_flows, limits.backends, "backends"},
+             {maps.affinity, std::max(limits.flows / 4, kFewestAffinities), "flows"},
              {maps.flows_v4, limits.flows * 2, "flows"},
              {maps.flows_new_v4, limits.new_flows * 2, "new_flows"},
              {maps.flows_v6, limits.flows * 2, "flows"},
@@ -104,6 +125,40 @@ Result<void> check_pins(const std::filesystem::path &pins, std::span<const Sized
     return {};
 }
 
+MapFds map_fds(const weir_tc &skeleton) {
+    const auto &maps = skeleton.maps;
+    return {.services = bpf_map__fd(maps.services),
+            .backends = bpf_map__fd(maps.backends),
+            .rings = bpf_map__fd(maps.rings),
+            .vips = bpf_map__fd(maps.vips),
+            .backend_addresses = bpf_map__fd(maps.backend_addresses),
+            .source_ranges = bpf_map__fd(maps.source_ranges),
+            .affinity = bpf_map__fd(maps.affinity),
+            .service_rates = bpf_map__fd(maps.service_rates),
+            .source_rates = bpf_map__fd(maps.source_rates),
+            .backend_flows = bpf_map__fd(maps.backend_flows),
+            .snat_addresses = bpf_map__fd(maps.snat_addresses),
+            .flows_new_v4 = bpf_map__fd(maps.flows_new_v4),
+            .flows_v4 = bpf_map__fd(maps.flows_v4),
+            .flows_new_v6 = bpf_map__fd(maps.flows_new_v6),
+            .flows_v6 = bpf_map__fd(maps.flows_v6),
+            .fragments = bpf_map__fd(maps.fragments),
+            .service_stats = bpf_map__fd(maps.service_stats),
+            .backend_stats = bpf_map__fd(maps.backend_stats),
+            .drop_stats = bpf_map__fd(maps.drop_stats),
+            .icmp_stats = bpf_map__fd(maps.icmp_stats),
+            .xdp_devices = bpf_map__fd(maps.xdp_devices),
+            .settings = bpf_map__fd(maps.settings),
+            .trace = bpf_map__fd(maps.trace)};
+}
+
+// Scratch space of a single packet is nobody's to adopt.
+bool is_pinned(const weir_tc &skeleton, const bpf_map *map) {
+    const auto &maps = skeleton.maps;
+    return !bpf_map__is_internal(map) && map != maps.trace && map != maps.opening &&
+           map != maps.icmp_scratch;
+}
+
 void set_options(weir_options &options, const std::optional<MacAddress> &replay_mac) {
     if (!replay_mac)
         return;
@@ -145,6 +200,7 @@ Result<Objects> Objects::load(const ObjectsOptions &options) {
         return load_error("the data path", errno);
 
     const auto sized = sized_maps(*own->tc, options.limits);
+    set_fixed_sizes(*own->tc);
     for (const SizedMap &one : sized)
         bpf_map__set_max_entries(one.map, one.entries);
     if (options.pins) {
@@ -152,7 +208,7 @@ Result<Objects> Objects::load(const ObjectsOptions &options) {
             return tl::make_unexpected(checked.error());
         bpf_map *map = nullptr;
         bpf_object__for_each_map(map, own->tc->obj) {
-            if (!bpf_map__is_internal(map) && map != own->tc->maps.trace)
+            if (is_pinned(*own->tc, map))
                 bpf_map__set_pin_path(map, (*options.pins / bpf_map__name(map)).c_str());
         }
     }
@@ -161,20 +217,7 @@ Result<Objects> Objects::load(const ObjectsOptions &options) {
     if (const int error = weir_tc__load(own->tc.get()); error != 0)
         return load_error("the data path", -error);
 
-    const auto &maps = own->tc->maps;
-    own->tables = Tables({.services = bpf_map__fd(maps.services),
-                          .backends = bpf_map__fd(maps.backends),
-                          .rings = bpf_map__fd(maps.rings),
-                          .flows_new_v4 = bpf_map__fd(maps.flows_new_v4),
-                          .flows_v4 = bpf_map__fd(maps.flows_v4),
-                          .flows_new_v6 = bpf_map__fd(maps.flows_new_v6),
-                          .flows_v6 = bpf_map__fd(maps.flows_v6),
-                          .service_stats = bpf_map__fd(maps.service_stats),
-                          .backend_stats = bpf_map__fd(maps.backend_stats),
-                          .drop_stats = bpf_map__fd(maps.drop_stats),
-                          .xdp_devices = bpf_map__fd(maps.xdp_devices),
-                          .settings = bpf_map__fd(maps.settings),
-                          .trace = bpf_map__fd(maps.trace)});
+    own->tables = Tables(map_fds(*own->tc));
 
     // the XDP object uses the TC object's maps
     bpf_map *map = nullptr;

@@ -1,37 +1,23 @@
+// Tables: services and backends, read whole and written plan by plan.
 #include "lb/dataplane/tables.h"
 
 #include <arpa/inet.h>
-#include <bpf/bpf.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <map>
 #include <numeric>
 
 #include "lb/dataplane/fd.h"
+#include "lb/dataplane/map_access.h"
 
 namespace weir {
-
-namespace {
 
 tl::unexpected<Error> map_error(std::string_view map, std::string_view action, int error) {
     return fail(Exit::refused,
                 fmt::format("map {}: cannot {}: {}", map, action, std::strerror(error)));
 }
 
-weir_address to_abi(const Address &address) {
-    weir_address result{};
-    std::memcpy(result.bytes, address.bytes().data(), sizeof result.bytes);
-    return result;
-}
-
-Address from_abi(const weir_address &address) {
-    std::array<std::uint8_t, 16> bytes{};
-    std::memcpy(bytes.data(), address.bytes, bytes.size());
-    return Address(bytes);
-}
+namespace {
 
 weir_service_key service_key(const ServiceRow &service) {
     weir_service_key key{};
@@ -41,22 +27,33 @@ weir_service_key service_key(const ServiceRow &service) {
     return key;
 }
 
-// Calls visit(key, value) for every entry of a hash map.
-template <typename Key, typename Value, typename Visit>
-Result<void> for_each(int fd, std::string_view name, Visit visit) {
-    Key key{};
-    Key next{};
-    const Key *previous = nullptr;
-    while (bpf_map_get_next_key(fd, previous, &next) == 0) {
-        Value value{};
-        if (bpf_map_lookup_elem(fd, &next, &value) == 0)
-            visit(next, value);
-        key = next;
-        previous = &key;
-    }
-    if (errno != ENOENT)
-        return map_error(name, "list its entries", errno);
-    return {};
+weir_service to_abi(std::uint32_t id, const PolicyRow &policy) {
+    weir_service value{};
+    value.id = id;
+    value.mode = policy.mode == Mode::fullnat ? WEIR_MODE_FULLNAT : WEIR_MODE_DNAT;
+    value.flags = policy.restricted ? WEIR_SERVICE_RANGES : 0;
+    value.affinity_s = policy.affinity_s;
+    value.new_flows_rate = policy.limits.new_flows_per_second;
+    value.source_flows_rate = policy.limits.new_flows_per_second_per_source;
+    value.flows_per_backend = policy.limits.flows_per_backend;
+    return value;
+}
+
+PolicyRow from_abi(const weir_service &value) {
+    return {value.mode == WEIR_MODE_FULLNAT ? Mode::fullnat : Mode::dnat,
+            (value.flags & WEIR_SERVICE_RANGES) != 0,
+            value.affinity_s,
+            {value.new_flows_rate, value.source_flows_rate, value.flows_per_backend}};
+}
+
+constexpr std::uint32_t kServiceBits = 32;
+
+weir_source_range to_abi(std::uint32_t service, const RangeKey &key) {
+    return {kServiceBits + key.bits, service, weir::to_abi(key.address)};
+}
+
+RangeKey from_abi(const weir_source_range &range) {
+    return {static_cast<std::uint8_t>(range.prefix - kServiceBits), weir::from_abi(range.address)};
 }
 
 // The ring as a map of its own: slot 0 holds the number of slots that follow.
@@ -79,30 +76,83 @@ Result<Fd> make_ring(const std::vector<std::uint32_t> &slots) {
     return ring;
 }
 
-}  // namespace
+// The rows of the services, by id.
+using Rows = std::map<std::uint32_t, ServiceRow>;
 
-Result<TableState> Tables::read() const {
-    std::map<std::uint32_t, ServiceRow> rows;
-    auto done = for_each<weir_service_key, weir_service>(
-        fds_.services, "services", [&](const weir_service_key &key, const weir_service &value) {
+Result<void> read_services(const NamedMap &map, Rows &rows) {
+    return for_each<weir_service_key, weir_service>(
+        map, [&](const weir_service_key &key, const weir_service &value) {
             rows[value.id] = {value.id,
-                              {from_abi(key.vip), ntohs(key.port)},
+                              {weir::from_abi(key.vip), ntohs(key.port)},
                               static_cast<Protocol>(key.protocol),
+                              {},
+                              from_abi(value),
                               {}};
         });
-    if (!done)
-        return tl::make_unexpected(done.error());
+}
 
-    TableState state;
-    done = for_each<std::uint32_t, weir_backend>(
-        fds_.backends, "backends", [&](std::uint32_t id, const weir_backend &value) {
+Result<void> read_backends(const NamedMap &map, Rows &rows, TableState &state) {
+    return for_each<std::uint32_t, weir_backend>(
+        map, [&](std::uint32_t id, const weir_backend &value) {
             const auto service = rows.find(value.service);
             if (service == rows.end())
                 state.orphans.push_back(id);
             else
                 service->second.backends.push_back(
-                    {id, {from_abi(value.address), ntohs(value.port)}, value.weight});
+                    {id, {weir::from_abi(value.address), ntohs(value.port)}, value.weight});
         });
+}
+
+Result<void> read_ranges(const NamedMap &map, Rows &rows, TableState &state) {
+    return for_each<weir_source_range, std::uint8_t>(
+        map, [&](const weir_source_range &key, std::uint8_t allow) {
+            const auto service = rows.find(key.service);
+            if (service == rows.end())
+                state.orphan_ranges.emplace_back(key.service, from_abi(key));
+            else
+                service->second.ranges[from_abi(key)] = allow != 0;
+        });
+}
+
+Result<void> read_addresses(const NamedMap &map, AddressCounts &counts) {
+    return for_each<weir_address, std::uint32_t>(
+        map, [&](const weir_address &address, std::uint32_t count) {
+            counts[weir::from_abi(address)] = count;
+        });
+}
+
+Result<void> set_addresses(const NamedMap &map, const std::vector<AddressWrite> &writes) {
+    return for_all(writes, [&](const AddressWrite &write) {
+        return put(map, weir::to_abi(write.address), write.count,
+                   "add " + write.address.to_string());
+    });
+}
+
+Result<void> remove_addresses(const NamedMap &map, const std::vector<Address> &addresses) {
+    return for_all(addresses, [&](const Address &address) {
+        return erase(map, weir::to_abi(address), "remove " + address.to_string());
+    });
+}
+
+}  // namespace
+
+Result<TableState> Tables::read() const {
+    Rows rows;
+    TableState state;
+    auto done = read_services({fds_.services, "services"}, rows)
+                    .and_then([&] {
+                        return read_backends({fds_.backends, "backends"}, rows, state);
+                    })
+                    .and_then([&] {
+                        return read_ranges({fds_.source_ranges, "source_ranges"}, rows, state);
+                    })
+                    .and_then([&] {
+                        return read_addresses({fds_.vips, "vips"}, state.vips);
+                    })
+                    .and_then([&] {
+                        return read_addresses({fds_.backend_addresses, "backend_addresses"},
+                                              state.backend_addresses);
+                    });
     if (!done)
         return tl::make_unexpected(done.error());
     for (auto &[id, row] : rows)
@@ -111,134 +161,88 @@ Result<TableState> Tables::read() const {
 }
 
 Result<void> Tables::set_backends(const Plan &plan) {
-    for (const BackendWrite &write : plan.set_backends) {
+    return for_all(plan.set_backends, [&](const BackendWrite &write) {
         weir_backend value{};
-        value.address = to_abi(write.backend.endpoint.address);
+        value.address = weir::to_abi(write.backend.endpoint.address);
         value.port = htons(write.backend.endpoint.port);
         value.state = WEIR_BACKEND_ACTIVE;
         value.service = write.service;
         value.weight = write.backend.weight;
-        if (bpf_map_update_elem(fds_.backends, &write.backend.id, &value, BPF_ANY) != 0)
-            return map_error("backends", "add " + write.backend.endpoint.to_string(), errno);
-    }
-    return {};
+        return put(NamedMap{fds_.backends, "backends"}, write.backend.id, value,
+                   "add " + write.backend.endpoint.to_string());
+    });
 }
 
 Result<void> Tables::set_rings(const Plan &plan) {
-    for (const RingWrite &write : plan.set_rings) {
-        auto ring = make_ring(write.slots);
-        if (!ring)
-            return tl::make_unexpected(ring.error());
-        const int fd = ring->get();
-        if (bpf_map_update_elem(fds_.rings, &write.service, &fd, BPF_ANY) != 0)
-            return map_error("rings", "set a ring", errno);
-    }
-    return {};
+    return for_all(plan.set_rings, [&](const RingWrite &write) {
+        return make_ring(write.slots).and_then([&](const Fd &ring) {
+            return put(NamedMap{fds_.rings, "rings"}, write.service, ring.get(), "set a ring");
+        });
+    });
 }
 
 Result<void> Tables::set_services(const Plan &plan) {
-    for (const ServiceRow &service : plan.set_services) {
-        const weir_service_key key = service_key(service);
-        weir_service value{};
-        value.id = service.id;
-        value.mode = WEIR_MODE_DNAT;
-        if (bpf_map_update_elem(fds_.services, &key, &value, BPF_ANY) != 0)
-            return map_error("services", "add " + service.vip.to_string(), errno);
-    }
-    return {};
+    return for_all(plan.set_services, [&](const ServiceRow &service) {
+        return put(NamedMap{fds_.services, "services"}, service_key(service),
+                   to_abi(service.id, service.policy), "add " + service.vip.to_string());
+    });
+}
+
+Result<void> Tables::set_ranges(const Plan &plan) {
+    return for_all(plan.set_ranges, [&](const RangeWrite &write) {
+        const std::uint8_t allow = write.allow ? 1 : 0;
+        return put(NamedMap{fds_.source_ranges, "source_ranges"}, to_abi(write.service, write.key),
+                   allow, "add a range");
+    });
+}
+
+Result<void> Tables::remove_ranges(const std::vector<RangeWrite> &ranges) {
+    return for_all(ranges, [&](const RangeWrite &write) {
+        return erase(NamedMap{fds_.source_ranges, "source_ranges"},
+                     to_abi(write.service, write.key), "remove a range");
+    });
 }
 
 Result<void> Tables::remove(const Plan &plan) {
-    for (const ServiceRow &service : plan.remove_services) {
-        const weir_service_key key = service_key(service);
-        if (bpf_map_delete_elem(fds_.services, &key) != 0 && errno != ENOENT)
-            return map_error("services", "remove " + service.vip.to_string(), errno);
-    }
-    for (const std::uint32_t service : plan.remove_rings)
-        if (bpf_map_delete_elem(fds_.rings, &service) != 0 && errno != ENOENT)
-            return map_error("rings", "remove a ring", errno);
-    for (const std::uint32_t backend : plan.remove_backends)
-        if (bpf_map_delete_elem(fds_.backends, &backend) != 0 && errno != ENOENT)
-            return map_error("backends", "remove a backend", errno);
-    return {};
+    const auto by_id = [](const NamedMap &map, const std::vector<std::uint32_t> &ids) {
+        return for_all(ids, [&](std::uint32_t id) { return erase(map, id, "remove an entry"); });
+    };
+    return for_all(plan.remove_services,
+                   [&](const ServiceRow &service) {
+                       return erase(NamedMap{fds_.services, "services"}, service_key(service),
+                                    "remove " + service.vip.to_string());
+                   })
+        .and_then([&] {
+            return remove_addresses({fds_.vips, "vips"}, plan.remove_vips);
+        })
+        .and_then([&] { return remove_ranges(plan.remove_ranges); })
+        .and_then([&] {
+            return by_id({fds_.rings, "rings"}, plan.remove_rings);
+        })
+        .and_then([&] {
+            return by_id({fds_.backends, "backends"}, plan.remove_backends);
+        })
+        .and_then([&] {
+            return remove_addresses({fds_.backend_addresses, "backend_addresses"},
+                                    plan.remove_backend_addresses);
+        });
 }
 
 Result<void> Tables::apply(const Plan &plan) {
     return clear_counters(plan)
+        .and_then([&] { return remove_ranges(plan.remove_orphan_ranges); })
         .and_then([&] { return set_backends(plan); })
+        .and_then([&] {
+            return set_addresses({fds_.backend_addresses, "backend_addresses"},
+                                 plan.set_backend_addresses);
+        })
         .and_then([&] { return set_rings(plan); })
+        .and_then([&] { return set_ranges(plan); })
+        .and_then([&] {
+            return set_addresses({fds_.vips, "vips"}, plan.set_vips);
+        })
         .and_then([&] { return set_services(plan); })
         .and_then([&] { return remove(plan); });
-}
-
-Result<void> Tables::write_timeouts(const Timeouts &timeouts) {
-    const auto seconds = [](std::chrono::seconds value) {
-        return static_cast<std::uint32_t>(value.count());
-    };
-    const std::uint32_t zero = 0;
-    weir_settings value{};
-    value.abi = WEIR_ABI;
-    value.tcp_established_s = seconds(timeouts.tcp_established);
-    value.tcp_transitory_s = seconds(timeouts.tcp_transitory);
-    value.tcp_new_s = seconds(timeouts.tcp_new);
-    value.udp_s = seconds(timeouts.udp);
-    if (bpf_map_update_elem(fds_.settings, &zero, &value, BPF_ANY) != 0)
-        return map_error("settings", "write the timeouts", errno);
-    return {};
-}
-
-Result<void> Tables::set_xdp_device(unsigned ifindex, XdpMode mode) {
-    const std::uint32_t value = mode == XdpMode::generic ? WEIR_XDP_GENERIC : WEIR_XDP_NATIVE;
-    if (bpf_map_update_elem(fds_.xdp_devices, &ifindex, &value, BPF_ANY) != 0)
-        return map_error("xdp_devices", "add an interface", errno);
-    return {};
-}
-
-Result<void> Tables::remove_xdp_device(unsigned ifindex) {
-    if (bpf_map_delete_elem(fds_.xdp_devices, &ifindex) != 0 && errno != ENOENT)
-        return map_error("xdp_devices", "remove an interface", errno);
-    return {};
-}
-
-Result<void> Tables::keep_xdp_devices(const std::vector<AttachedInterface> &attached) {
-    std::vector<std::uint32_t> gone;
-    auto done = for_each<std::uint32_t, std::uint32_t>(
-        fds_.xdp_devices, "xdp_devices", [&](std::uint32_t ifindex, std::uint32_t) {
-            const bool kept = std::any_of(attached.begin(), attached.end(), [&](const auto &one) {
-                return one.ifindex == ifindex && one.hook == Hook::xdp;
-            });
-            if (!kept)
-                gone.push_back(ifindex);
-        });
-    if (!done)
-        return done;
-    for (const std::uint32_t ifindex : gone)
-        if (auto removed = remove_xdp_device(ifindex); !removed)
-            return removed;
-    return {};
-}
-
-Result<void> Tables::set_replay_frame(std::chrono::nanoseconds time, std::uint32_t wire_length) {
-    const std::uint32_t zero = 0;
-    weir_settings value{};
-    if (bpf_map_lookup_elem(fds_.settings, &zero, &value) != 0)
-        return map_error("settings", "read", errno);
-    value.replay_now = static_cast<std::uint64_t>(time.count());
-    value.replay_length = wire_length;
-    if (bpf_map_update_elem(fds_.settings, &zero, &value, BPF_ANY) != 0)
-        return map_error("settings", "describe the frame", errno);
-    return {};
-}
-
-Result<weir_trace> Tables::take_trace() {
-    const std::uint32_t zero = 0;
-    const weir_trace nothing{WEIR_NO_SERVICE, WEIR_NO_BACKEND, WEIR_TRACE_NONE, WEIR_DROP_NONE, {}};
-    weir_trace seen{};
-    if (bpf_map_lookup_elem(fds_.trace, &zero, &seen) != 0)
-        return map_error("trace", "read", errno);
-    if (bpf_map_update_elem(fds_.trace, &zero, &nothing, BPF_ANY) != 0)
-        return map_error("trace", "reset", errno);
-    return seen;
 }
 
 }  // namespace weir

@@ -23,13 +23,23 @@ struct MapFds {
     int services = -1;
     int backends = -1;
     int rings = -1;
+    int vips = -1;
+    int backend_addresses = -1;
+    int source_ranges = -1;
+    int affinity = -1;
+    int service_rates = -1;
+    int source_rates = -1;
+    int backend_flows = -1;
+    int snat_addresses = -1;
     int flows_new_v4 = -1;
     int flows_v4 = -1;
     int flows_new_v6 = -1;
     int flows_v6 = -1;
+    int fragments = -1;
     int service_stats = -1;
     int backend_stats = -1;
     int drop_stats = -1;
+    int icmp_stats = -1;
     int xdp_devices = -1;
     int settings = -1;
     int trace = -1;
@@ -55,15 +65,18 @@ struct Counters {
 
 using DropCounters = std::array<std::uint64_t, WEIR_DROP_REASONS>;
 
-enum class FlowState { fresh, replied, established, closing };
-std::string_view to_string(FlowState state);  // "new", "replied", "established", "closing"
+using IcmpCounters = std::array<std::uint64_t, WEIR_ICMP_EVENTS>;
+
+enum class FlowState { fresh, replied, established, closing, closed };
+std::string_view to_string(FlowState state);  // "new", "replied", "established", ...
 
 // One flow, seen from its forward direction.
 struct Flow {
     Protocol protocol = Protocol::tcp;
     Endpoint client;
     Endpoint vip;
-    Endpoint backend;  // where its packets go
+    Endpoint backend;              // where its packets go
+    std::optional<Endpoint> snat;  // whom the backend sees, where that is not the client
     std::uint32_t service_id = 0;
     std::uint32_t backend_id = 0;
     FlowState state = FlowState::fresh;
@@ -72,6 +85,8 @@ struct Flow {
 
 // "no_backend", "tuple_in_use", ... : the names of enum weir_drop_reason, as metrics show them.
 std::string_view drop_reason_name(std::uint8_t reason);
+// "translated", "answered", "sent": those of enum weir_icmp_event.
+std::string_view icmp_event_name(std::uint8_t event);
 
 class Tables {
   public:
@@ -83,7 +98,9 @@ class Tables {
     // half built even then.
     Result<void> apply(const Plan &plan);
 
-    Result<void> write_timeouts(const Timeouts &timeouts);
+    // Timeouts and the SNAT pool.
+    Result<void> write_settings(const Config &config);
+    Result<weir_settings> settings() const;
 
     // The interfaces that XDP may send frames to, from each other: those that carry it.
     Result<void> set_xdp_device(unsigned ifindex, XdpMode mode);
@@ -94,6 +111,7 @@ class Tables {
     Result<Counters> service_counters(std::uint32_t id) const;
     Result<Counters> backend_counters(std::uint32_t id) const;
     Result<DropCounters> drop_counters() const;
+    Result<IcmpCounters> icmp_counters() const;
 
     // The map of established IPv4 flows: every program of an instance uses it, and no other does.
     int flows_map() const { return fds_.flows_v4; }
@@ -112,6 +130,9 @@ class Tables {
     Result<void> set_backends(const Plan &plan);
     Result<void> set_rings(const Plan &plan);
     Result<void> set_services(const Plan &plan);
+    Result<void> set_ranges(const Plan &plan);
+    Result<void> remove_ranges(const std::vector<RangeWrite> &ranges);
+    Result<void> write_snat_addresses(const SnatConfig &snat, weir_settings &value);
     Result<void> remove(const Plan &plan);
 
     MapFds fds_;

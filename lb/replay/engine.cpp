@@ -156,8 +156,7 @@ Result<Engine> Engine::create(const Config &config) {
     }
 
     Tables &tables = engine.objects_.tables();
-    auto ready =
-        tables.write_timeouts(config.timeouts).and_then([&] { return tables.apply(*plan); });
+    auto ready = tables.write_settings(config).and_then([&] { return tables.apply(*plan); });
     if (!ready)
         return tl::make_unexpected(ready.error());
     // a fresh map holds zeros, which would name service 0

@@ -87,7 +87,7 @@ DataPath::DataPath(const std::string &yaml)
       objects_(load_objects(config_)),
       plan_(value_of(make_plan({}, config_))) {
     value_of(tables().apply(plan_));
-    value_of(tables().write_timeouts(config_.timeouts));
+    value_of(tables().write_settings(config_));
     value_of(tables().set_replay_frame(now_, 0));
     value_of(tables().take_trace());
 }

@@ -1,0 +1,106 @@
+// Tables: settings, the SNAT pool, the interfaces that carry XDP, and what a replay exchanges.
+#include <algorithm>
+
+#include "lb/dataplane/map_access.h"
+#include "lb/dataplane/tables.h"
+
+namespace weir {
+
+static_assert(kMostSnatAddresses == WEIR_MAX_SNAT);
+
+namespace {
+
+constexpr std::uint32_t kOnly = 0;  // the index of an array of one
+
+std::uint32_t seconds(std::chrono::seconds value) {
+    return static_cast<std::uint32_t>(value.count());
+}
+
+void set_timeouts(weir_settings &value, const Timeouts &timeouts) {
+    value.tcp_established_s = seconds(timeouts.tcp_established);
+    value.tcp_transitory_s = seconds(timeouts.tcp_transitory);
+    value.tcp_new_s = seconds(timeouts.tcp_new);
+    value.udp_s = seconds(timeouts.udp);
+}
+
+}  // namespace
+
+Result<void> Tables::write_snat_addresses(const SnatConfig &snat, weir_settings &value) {
+    value.snat_v4 = 0;
+    value.snat_v6 = 0;
+    for (const SnatAddress &one : snat.addresses) {
+        const bool v4 = one.address.is_v4();
+        const std::uint32_t index = v4 ? value.snat_v4++ : WEIR_MAX_SNAT + value.snat_v6++;
+        if (auto done = put(NamedMap{fds_.snat_addresses, "snat_addresses"}, index,
+                            to_abi(one.address), "add " + one.address.to_string());
+            !done)
+            return done;
+    }
+    return {};
+}
+
+Result<void> Tables::write_settings(const Config &config) {
+    const NamedMap settings{fds_.settings, "settings"};
+    weir_settings value{};
+    // what is there beside the configuration stays: the collector's clock, a replay's frame
+    if (auto read = get(settings, kOnly, value); !read)
+        return read;
+    value.abi = WEIR_ABI;
+    set_timeouts(value, config.timeouts);
+    const PortRange &ports = config.snat.ports;
+    value.snat_port_first = ports.first;
+    value.snat_ports = static_cast<std::uint16_t>(ports.last - ports.first + 1);
+    // the addresses first: what counts them makes them known
+    return write_snat_addresses(config.snat, value).and_then([&] {
+        return put(settings, kOnly, value, "write");
+    });
+}
+
+Result<weir_settings> Tables::settings() const {
+    weir_settings value{};
+    return get(NamedMap{fds_.settings, "settings"}, kOnly, value).map([&] { return value; });
+}
+
+Result<void> Tables::set_xdp_device(unsigned ifindex, XdpMode mode) {
+    const std::uint32_t value = mode == XdpMode::generic ? WEIR_XDP_GENERIC : WEIR_XDP_NATIVE;
+    return put(NamedMap{fds_.xdp_devices, "xdp_devices"}, ifindex, value, "add an interface");
+}
+
+Result<void> Tables::remove_xdp_device(unsigned ifindex) {
+    return erase(NamedMap{fds_.xdp_devices, "xdp_devices"}, ifindex, "remove an interface");
+}
+
+Result<void> Tables::keep_xdp_devices(const std::vector<AttachedInterface> &attached) {
+    std::vector<std::uint32_t> gone;
+    auto done = for_each<std::uint32_t, std::uint32_t>(
+        {fds_.xdp_devices, "xdp_devices"}, [&](std::uint32_t ifindex, std::uint32_t) {
+            const bool kept = std::any_of(attached.begin(), attached.end(), [&](const auto &one) {
+                return one.ifindex == ifindex && one.hook == Hook::xdp;
+            });
+            if (!kept)
+                gone.push_back(ifindex);
+        });
+    if (!done)
+        return done;
+    return for_all(gone, [&](std::uint32_t ifindex) { return remove_xdp_device(ifindex); });
+}
+
+Result<void> Tables::set_replay_frame(std::chrono::nanoseconds time, std::uint32_t wire_length) {
+    auto value = settings();
+    if (!value)
+        return tl::make_unexpected(value.error());
+    value->replay_now = static_cast<std::uint64_t>(time.count());
+    value->replay_length = wire_length;
+    return put(NamedMap{fds_.settings, "settings"}, kOnly, *value, "describe the frame");
+}
+
+Result<weir_trace> Tables::take_trace() {
+    const weir_trace nothing{WEIR_NO_SERVICE, WEIR_NO_BACKEND, WEIR_TRACE_NONE, WEIR_DROP_NONE, {}};
+    const NamedMap trace{fds_.trace, "trace"};
+    weir_trace seen{};
+    return get(trace, kOnly, seen)
+        .and_then([&] { return put(trace, kOnly, nothing, "reset"); })
+        .map([&] { return seen; });
+}
+
+}  // namespace weir
