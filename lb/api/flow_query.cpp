@@ -11,18 +11,6 @@ tl::unexpected<Error> refuse(const std::string &key, const std::string &value, c
     return fail(Exit::usage, fmt::format("{} \"{}\": expected {}", key, value, wanted));
 }
 
-Result<void> parse_backend(FlowFilter &filter, const std::string &value) {
-    filter.backend = Address::parse(value);
-    if (filter.backend)
-        return {};
-    const auto endpoint = Endpoint::parse(value);
-    if (!endpoint)
-        return refuse("backend", value, "an address, or ADDRESS:PORT");
-    filter.backend = endpoint->address;
-    filter.backend_port = endpoint->port;
-    return {};
-}
-
 Result<void> parse_one(FlowFilter &filter, const std::string &key, const std::string &value,
                        const Inventory &inventory) {
     if (key == "service") {
@@ -30,12 +18,11 @@ Result<void> parse_one(FlowFilter &filter, const std::string &key, const std::st
         if (service == nullptr)
             return refuse(key, value, "the name of a service (weir services lists them)");
         filter.service = service->row.id;
-    } else if (key == "client") {
-        filter.client = Address::parse(value);
-        if (!filter.client)
-            return refuse(key, value, "an address");
-    } else if (key == "backend") {
-        return parse_backend(filter, value);
+    } else if (key == "client" || key == "backend") {
+        const auto peer = FlowPeer::parse(value);
+        if (!peer)
+            return refuse(key, value, "an address, ADDRESS:PORT or [IPV6-ADDRESS]:PORT");
+        (key == "client" ? filter.client : filter.backend) = peer;
     } else if (key == "limit") {
         const auto limit = parse_number(value, kFlowsMaximumLimit);
         if (!limit || *limit == 0)
@@ -51,11 +38,23 @@ Result<void> parse_one(FlowFilter &filter, const std::string &key, const std::st
 
 }  // namespace
 
+std::optional<FlowPeer> FlowPeer::parse(std::string_view text) {
+    if (const auto endpoint = Endpoint::parse(text))
+        return FlowPeer{endpoint->address, endpoint->port};
+    const bool bracketed = text.size() > 2 && text.front() == '[' && text.back() == ']';
+    const auto address = Address::parse(bracketed ? text.substr(1, text.size() - 2) : text);
+    if (!address || (bracketed && address->is_v4()))
+        return std::nullopt;
+    return FlowPeer{*address, std::nullopt};
+}
+
+bool FlowPeer::matches(const Endpoint &endpoint) const {
+    return address == endpoint.address && (!port || *port == endpoint.port);
+}
+
 bool FlowFilter::matches(const Flow &flow) const {
-    return (!service || *service == flow.service_id) &&
-           (!client || *client == flow.client.address) &&
-           (!backend || *backend == flow.backend.address) &&
-           (!backend_port || *backend_port == flow.backend.port);
+    return (!service || *service == flow.service_id) && (!client || client->matches(flow.client)) &&
+           (!backend || backend->matches(flow.backend));
 }
 
 Result<FlowFilter> parse_flow_filter(const std::map<std::string, std::string> &query,

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "lb/api/documents.h"
 #include "lb/stats/snapshot.h"
@@ -18,17 +19,26 @@ namespace weir {
 inline constexpr std::size_t kFlowsDefaultLimit = 1000;
 inline constexpr std::size_t kFlowsMaximumLimit = 100000;
 
+// An address, and one of its ports or all of them.
+struct FlowPeer {
+    Address address;
+    std::optional<std::uint16_t> port;
+
+    // "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]" or "[2001:db8::1]:80"
+    static std::optional<FlowPeer> parse(std::string_view text);
+    bool matches(const Endpoint &endpoint) const;
+};
+
 struct FlowFilter {
     std::optional<std::uint32_t> service;  // id
-    std::optional<Address> client;
-    std::optional<Address> backend;
-    std::optional<std::uint16_t> backend_port;
+    std::optional<FlowPeer> client;
+    std::optional<FlowPeer> backend;
     std::size_t limit = kFlowsDefaultLimit;
 
     bool matches(const Flow &flow) const;
 };
 
-// Query keys: service (a name), client (ADDR), backend (ADDR or ADDR:PORT), limit. Exit::usage for
+// Query keys: service (a name), client and backend (ADDR or ADDR:PORT), limit. Exit::usage for
 // another key or a value that is none.
 Result<FlowFilter> parse_flow_filter(const std::map<std::string, std::string> &query,
                                      const Inventory &inventory);

@@ -18,7 +18,8 @@ namespace weir {
 using StreamProtocol = boost::asio::generic::stream_protocol;
 using Acceptor = boost::asio::basic_socket_acceptor<StreamProtocol>;
 
-// `key` is where the address is configured, for the message. Exit::refused.
+// `key` is where the address is configured ("FILE:LINE:COL: metrics.listen"), for the message.
+// Exit::refused.
 Result<Acceptor> listen_tcp(boost::asio::io_context &loop, const Endpoint &endpoint,
                             const std::string &key);
 

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 
 #include "lb/cli/commands.h"
@@ -9,11 +11,20 @@
 namespace weir {
 namespace {
 
+constexpr const char *kCannotWrite = "standard output: cannot write";
+
+bool written() {
+    return std::ferror(stdout) == 0;
+}
+
 // CLI11 throws for everything that ends parsing, --help included.
 int end_parsing(CLI::App &app, const CLI::ParseError &reason) {
     if (reason.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success))
         return app.exit(reason);
-    return report({Exit::usage, fmt::format("{} (see weir --help)", reason.what())});
+    // the subcommand that was being read, if any
+    const auto subcommands = app.get_subcommands();
+    const auto about = subcommands.empty() ? "" : " " + subcommands.back()->get_name();
+    return report({Exit::usage, fmt::format("{} (see weir{} --help)", reason.what(), about)});
 }
 
 int parse_and_run(int argc, const char *const *argv) {
@@ -43,11 +54,19 @@ int parse_and_run(int argc, const char *const *argv) {
 }  // namespace
 
 int run_cli(int argc, const char *const *argv) {
+    int status = 0;
     try {
-        return parse_and_run(argc, argv);
+        status = parse_and_run(argc, argv);
     } catch (const std::exception &error) {
-        return report({Exit::failed, fmt::format("weir: {}", error.what())});
+        // {fmt} throws when the buffer was full and could not be written
+        return report(
+            {Exit::failed, fmt::format("{}: {}", written() ? "weir" : kCannotWrite, error.what())});
     }
+    // a reader must not take a part for the whole; a failure is told already
+    errno = 0;
+    if (status != 0 || (std::fflush(stdout) == 0 && written()))
+        return status;
+    return report({Exit::failed, fmt::format("{}: {}", kCannotWrite, std::strerror(errno))});
 }
 
 }  // namespace weir

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <string>
 #include <system_error>
+#include <thread>
 
 #include "lb/cli/commands.h"
 #include "lb/cli/report.h"
@@ -15,6 +17,7 @@
 #include "lb/dataplane/attach.h"
 #include "lb/dataplane/fd.h"
 #include "lb/dataplane/pins.h"
+#include "lb/dataplane/tc_link.h"
 #include "lb/dataplane/xdp_link.h"
 
 namespace weir {
@@ -37,6 +40,35 @@ Result<std::string> instance_of(const Options &options) {
     return load_config(options.config).map([](const Config &config) { return config.instance; });
 }
 
+// Interfaces of other network namespaces are out of sight, but their programs are not. TC is asked,
+// which every interface of an instance carries: libxdp's pins may keep XDP programs of interfaces
+// that are gone.
+bool is_attached_elsewhere(std::uint32_t flows_map_id) {
+    constexpr int kTries = 40;
+    for (int i = 0; i < kTries; i++) {
+        if (!tc_is_loaded(flows_map_id))
+            return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return true;
+}
+
+Result<void> take_off(const std::string &instance, int flows) {
+    const auto id = map_id_of(flows);
+    const auto names = detach_all(id);
+    if (!names)
+        return tl::make_unexpected(names.error());
+    if (names->empty() && is_attached_elsewhere(id))
+        return fail(Exit::refused,
+                    fmt::format("instance {} is on interfaces of another network namespace: run "
+                                "weir detach in the network namespace of the daemon",
+                                instance));
+    fmt::print(
+        "instance {}: detached from {}\n", instance,
+        names->empty() ? "no interface: none had it" : fmt::format("{}", fmt::join(*names, ", ")));
+    return {};
+}
+
 Result<void> detach(const std::string &instance) {
     const auto folder = std::filesystem::path("/sys/fs/bpf/weir") / instance;
     std::error_code ignored;
@@ -52,14 +84,9 @@ Result<void> detach(const std::string &instance) {
         return {};
     }
     // no such pin: a start that was killed before anything could be attached
-    if (const Fd flows(bpf_obj_get((pins->path() / "flows_v4").c_str())); flows) {
-        const auto names = detach_all(map_id_of(flows.get()));
-        if (!names)
-            return tl::make_unexpected(names.error());
-        fmt::print("instance {}: detached from {}\n", instance,
-                   names->empty() ? "no interface: none had it"
-                                  : fmt::format("{}", fmt::join(*names, ", ")));
-    }
+    if (const Fd flows(bpf_obj_get((pins->path() / "flows_v4").c_str())); flows)
+        if (auto off = take_off(instance, flows.get()); !off)
+            return off;
     pins->clear();
     // libxdp keeps its dispatchers' pins there, and leaves the folder when they are gone
     std::filesystem::remove("/sys/fs/bpf/xdp", ignored);

@@ -92,7 +92,8 @@ void add_flows_command(CLI::App &app, int &status) {
     auto *command = app.get_subcommand("flows");
     options->query = {{"service", ""}, {"client", ""}, {"backend", ""}, {"limit", ""}};
     command->add_option("--service", options->query[0].second, "Only those of this service");
-    command->add_option("--client", options->query[1].second, "Only those of this address");
+    command->add_option("--client", options->query[1].second,
+                        "Only those from this ADDRESS or ADDRESS:PORT");
     command->add_option("--backend", options->query[2].second,
                         "Only those to this ADDRESS or ADDRESS:PORT");
     command->add_option("--limit", options->query[3].second, "At most so many [1000]");

@@ -53,7 +53,8 @@ void add_replay_command(CLI::App &app, int &status) {
         "that\n"
         "come from the load balancer's own MAC (replay.mac) enter at TC egress, all others at the\n"
         "ingress hook of the first interface of the configuration (tc; or else xdp). Time is the\n"
-        "capture's, and a.b.c.d is at 02:00:a:b:c:d, so the same input gives the same bytes.\n"
+        "capture's; next hops are synthetic (IPv4 a.b.c.d at 02:00:a:b:c:d, IPv6 at 02:01 and its\n"
+        "last four bytes), so the same input gives the same bytes.\n"
         "IN may be pcap or pcapng; \"-\" is standard input or output.");
     auto paths = std::make_shared<Paths>();
     command->add_option("-c,--config", paths->config, "The configuration file")->required();

@@ -95,13 +95,12 @@ std::string show_backends(const Json &document) {
     for (const auto &backend : document.at("backends")) {
         const auto &forward = backend.at("forward");
         const auto &reply = backend.at("reply");
-        const bool takes_flows = backend.at("weight").get<std::uint32_t>() != 0;
-        rows.push_back(
-            {text(backend.at("service")), text(backend.at("backend")),
-             takes_flows ? text(backend.at("state")) : "no new flows", text(backend.at("weight")),
-             fmt::format("{:.1f} %", 100 * backend.at("share").get<double>()),
-             text(backend.at("new_flows")), text(forward.at("packets")), bytes(forward.at("bytes")),
-             text(reply.at("packets")), bytes(reply.at("bytes"))});
+        rows.push_back({text(backend.at("service")), text(backend.at("backend")),
+                        text(backend.at("state")), text(backend.at("weight")),
+                        fmt::format("{:.1f} %", 100 * backend.at("share").get<double>()),
+                        text(backend.at("new_flows")), text(forward.at("packets")),
+                        bytes(forward.at("bytes")), text(reply.at("packets")),
+                        bytes(reply.at("bytes"))});
     }
     return format_table({{"SERVICE"},
                          {"BACKEND"},

@@ -120,6 +120,10 @@ std::string_view to_string(Scheduler /*scheduler*/) {
     return "maglev";
 }
 
+std::string place(const std::string &file, const Mark &mark) {
+    return mark.line == 0 ? file : fmt::format("{}:{}:{}", file, mark.line, mark.column);
+}
+
 Result<Config> parse_config(const std::string &text, const std::string &file) {
     Problems problems(file);
     Config config;

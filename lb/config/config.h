@@ -29,6 +29,9 @@ struct Mark {
     int column = 0;  // 1-based
 };
 
+// "FILE:LINE:COL"; only "FILE" when the value is a default.
+std::string place(const std::string &file, const Mark &mark);
+
 struct InterfaceConfig {
     std::string name;
     Hook hook = Hook::automatic;
@@ -73,6 +76,15 @@ struct ReplayConfig {
     MacAddress mac{{0x02, 0, 0, 0, 0, 0x01}};  // the load balancer's own, in a capture
 };
 
+// Where the values are that may be found wrong only when the daemon runs.
+struct KeyMarks {
+    Mark interfaces;
+    Mark limits;
+    Mark metrics_listen;
+    Mark api_socket;
+    Mark instance;
+};
+
 struct Config {
     std::string file;                  // as named by the user; "<string>" when parsed from memory
     std::string instance = "default";  // names the pins: several instances may run on one host
@@ -83,6 +95,7 @@ struct Config {
     std::optional<Endpoint> metrics;  // metrics.listen; none: no exporter
     std::string api_socket = "/run/weir/weir.sock";
     ReplayConfig replay;
+    KeyMarks marks;
 };
 
 // Reads and checks a file. The error is the first one found, with exit status 2 and one line:

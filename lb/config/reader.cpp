@@ -120,6 +120,11 @@ const Value *Mapping::find(std::string_view key) const {
     return nullptr;
 }
 
+Mark Mapping::value_mark(std::string_view key) const {
+    const Value *value = find(key);
+    return value != nullptr ? value->mark : Mark{};
+}
+
 void Mapping::complain(std::string_view key, std::string_view complaint) {
     const Value *value = find(key);
     problems_.add(value != nullptr ? value->mark : mark_,

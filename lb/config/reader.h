@@ -64,6 +64,8 @@ class Mapping {
     const Mark &mark() const { return mark_; }
     // nullptr when the key is absent.
     const Value *find(std::string_view key) const;
+    // Of the key's value; line 0 when the key is absent.
+    Mark value_mark(std::string_view key) const;
     // "WHAT: KEY `complaint`", at the key's value.
     void complain(std::string_view key, std::string_view complaint);
     // The same with the value that is wrong: "WHAT: KEY must be `expected`, not 'text'".

@@ -121,16 +121,17 @@ void read_timeouts(Problems &problems, const Value &value, Timeouts &timeouts) {
     mapping.duration("udp", timeouts.udp);
 }
 
-void read_metrics(Problems &problems, const Value &value, std::optional<Endpoint> &metrics) {
+void read_metrics(Problems &problems, const Value &value, Config &config) {
     Mapping mapping(problems, value, {"metrics", {"listen"}, {}, {}});
     const auto parse = [](const std::string &text) -> std::optional<Endpoint> {
         const auto endpoint = Endpoint::parse(text);
         return endpoint && endpoint->port != 0 ? endpoint : std::nullopt;
     };
-    mapping.parsed("listen", "ADDRESS:PORT, such as 127.0.0.1:9470", parse, metrics);
+    mapping.parsed("listen", "ADDRESS:PORT, such as 127.0.0.1:9470", parse, config.metrics);
+    config.marks.metrics_listen = mapping.value_mark("listen");
 }
 
-void read_api(Problems &problems, const Value &value, std::string &socket) {
+void read_api(Problems &problems, const Value &value, Config &config) {
     Mapping mapping(problems, value, {"api", {"socket"}, {}, {}});
     const auto valid = [](const std::string &text) {
         return !text.empty() && text.front() == '/' && text.size() <= kLongestSocket &&
@@ -138,7 +139,8 @@ void read_api(Problems &problems, const Value &value, std::string &socket) {
     };
     mapping.parsed("socket",
                    fmt::format("an absolute path of at most {} bytes of ASCII", kLongestSocket),
-                   text_if(valid), socket);
+                   text_if(valid), config.api_socket);
+    config.marks.api_socket = mapping.value_mark("socket");
 }
 
 void read_replay(Problems &problems, const Value &value, ReplayConfig &replay) {
@@ -168,14 +170,17 @@ void read_config(Problems &problems, const Value &root, Config &config) {
     if (const Value *value = mapping.find("timeouts"))
         read_timeouts(problems, *value, config.timeouts);
     if (const Value *value = mapping.find("metrics"))
-        read_metrics(problems, *value, config.metrics);
+        read_metrics(problems, *value, config);
     if (const Value *value = mapping.find("api"))
-        read_api(problems, *value, config.api_socket);
+        read_api(problems, *value, config);
     if (const Value *value = mapping.find("replay"))
         read_replay(problems, *value, config.replay);
     mapping.parsed("instance", fmt::format("1 to {} of A-Z a-z 0-9 _ -", kLongestInstance),
                    text_if([](const auto &text) { return is_word(text, kLongestInstance, "_-"); }),
                    config.instance);
+    config.marks.interfaces = mapping.value_mark("interfaces");
+    config.marks.limits = mapping.value_mark("limits");
+    config.marks.instance = mapping.value_mark("instance");
 }
 
 }  // namespace weir

@@ -30,12 +30,15 @@ struct Listeners {
     std::optional<Acceptor> metrics;
 
     static Result<Listeners> open(asio::io_context &loop, const Config &config) {
-        auto api = listen_unix(loop, config.api_socket, "api.socket");
+        auto api = listen_unix(loop, config.api_socket,
+                               place(config.file, config.marks.api_socket) + ": api.socket");
         if (!api)
             return tl::make_unexpected(api.error());
         Listeners listeners{std::move(*api), std::nullopt};
         if (config.metrics) {
-            auto metrics = listen_tcp(loop, *config.metrics, "metrics.listen");
+            auto metrics =
+                listen_tcp(loop, *config.metrics,
+                           place(config.file, config.marks.metrics_listen) + ": metrics.listen");
             if (!metrics)
                 return tl::make_unexpected(metrics.error());
             listeners.metrics = std::move(*metrics);
@@ -179,6 +182,8 @@ Result<void> run_until_signal(const std::string &config_file) {
     auto path = DataPath::bring_up(*config);
     if (!path)
         return tl::make_unexpected(path.error());
+    for (const auto &warning : forwarding_warnings(*config))
+        spdlog::warn("{}", warning);
     Daemon(loop, std::move(*config), std::move(*path), std::move(*listeners)).serve(signals);
     return {};
 }

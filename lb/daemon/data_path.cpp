@@ -20,7 +20,8 @@ Result<DataPath> DataPath::load(const Config &config) {
     auto pins = Pins::open(config.instance);
     if (!pins)
         return tl::make_unexpected(pins.error());
-    auto objects = Objects::load({config.limits, pins->path(), std::nullopt});
+    auto objects = Objects::load(
+        {config.limits, pins->path(), std::nullopt, place(config.file, config.marks.limits)});
     if (!objects) {
         if (!pins->adopted())
             pins->clear();

@@ -65,28 +65,68 @@ Result<void> check_interfaces(const Config &config) {
     for (const auto &interface : config.interfaces)
         if (if_nametoindex(interface.name.c_str()) == 0)
             return fail(Exit::refused,
-                        fmt::format("{}:{}:{}: interface {} does not exist (ip link shows those "
-                                    "that do)",
-                                    config.file, interface.mark.line, interface.mark.column,
-                                    interface.name));
+                        fmt::format("{}: interface {} does not exist (ip link shows those that do)",
+                                    place(config.file, interface.mark), interface.name));
     return {};
 }
 
+std::vector<std::string> forwarding_warnings(const Config &config) {
+    struct Family {
+        const char *name;
+        const char *setting;  // below /proc/sys
+        bool v4;
+    };
+    constexpr Family kFamilies[] = {{"IPv4", "net/ipv4/ip_forward", true},
+                                    {"IPv6", "net/ipv6/conf/all/forwarding", false}};
+    std::vector<std::string> warnings;
+    for (const Family &family : kFamilies) {
+        const bool served = std::any_of(
+            config.services.begin(), config.services.end(),
+            [&](const auto &service) { return service.vip.address.is_v4() == family.v4; });
+        std::ifstream file(fmt::format("/proc/sys/{}", family.setting));
+        int value = 1;  // and where there is no such setting
+        if (!served || !(file >> value) || value != 0)
+            continue;
+        std::string key = family.setting;
+        std::replace(key.begin(), key.end(), '/', '.');
+        warnings.push_back(
+            fmt::format("{0} is 0: packets between clients and {1} backends on other hosts are "
+                        "lost; switch it on (sysctl -w {0}=1)",
+                        key, family.name));
+    }
+    return warnings;
+}
+
 Result<void> check_reloadable(const Config &running, const Config &wanted) {
+    // Interfaces and sockets are taken at the start. Tables keep their size as long as they are
+    // pinned, and programs of another instance stand where its own would go.
+    const std::string restart = "restart it instead, which costs no packet";
+    const std::string detach = fmt::format(
+        "stop it, run `weir detach --instance {}`, which ends the flows, and start it again",
+        running.instance);
+    struct Key {
+        const char *name;
+        bool same;
+        Mark mark;
+        std::string_view remedy;
+    };
     const auto &was = running.limits;
     const auto &now = wanted.limits;
-    const std::pair<const char *, bool> keys[] = {
-        {"instance", running.instance == wanted.instance},
-        {"interfaces", same_interfaces(running, wanted)},
-        {"limits", was.flows == now.flows && was.new_flows == now.new_flows &&
-                       was.services == now.services && was.backends == now.backends},
-        {"metrics.listen", running.metrics == wanted.metrics},
-        {"api.socket", running.api_socket == wanted.api_socket}};
-    for (const auto &[key, same] : keys)
-        if (!same)
-            return fail(Exit::usage, fmt::format("{}: `{}` cannot change while weir runs: restart "
-                                                 "it instead",
-                                                 wanted.file, key));
+    const KeyMarks &marks = wanted.marks;
+    const Key keys[] = {
+        {"instance", running.instance == wanted.instance, marks.instance, detach},
+        {"interfaces", same_interfaces(running, wanted), marks.interfaces, restart},
+        {"limits",
+         was.flows == now.flows && was.new_flows == now.new_flows && was.services == now.services &&
+             was.backends == now.backends,
+         marks.limits, detach},
+        {"metrics.listen", running.metrics == wanted.metrics, marks.metrics_listen, restart},
+        {"api.socket", running.api_socket == wanted.api_socket, marks.api_socket, restart}};
+    for (const Key &key : keys)
+        if (!key.same)
+            return fail(Exit::usage,
+                        fmt::format("{}: `{}` cannot change while weir runs: {}",
+                                    place(wanted.file, key.mark), key.name, key.remedy));
     return {};
 }
 

@@ -20,7 +20,11 @@ Result<void> check_privilege(const std::string &command);
 // Exit::usage when no interface is configured, Exit::refused when one does not exist.
 Result<void> check_interfaces(const Config &config);
 
-// The first key that differs and that only a restart can change; Exit::usage.
+// A line for each family that has services and that this host does not forward: what that means and
+// what to do.
+std::vector<std::string> forwarding_warnings(const Config &config);
+
+// The first key that differs and that a reload cannot change, and what can; Exit::usage.
 Result<void> check_reloadable(const Config &running, const Config &wanted);
 
 }  // namespace weir

@@ -87,12 +87,11 @@ Result<AttachedInterface> attach_one(Objects &objects, const InterfaceConfig &wa
     attached.xdp_mode = wanted.xdp_mode;
     attached.ifindex = if_nametoindex(wanted.name.c_str());
     if (attached.ifindex == 0)
-        return fail(Exit::refused, fmt::format("{}:{}:{}: interface {} does not exist", file,
-                                               wanted.mark.line, wanted.mark.column, wanted.name));
+        return fail(Exit::refused, fmt::format("{}: interface {} does not exist",
+                                               place(file, wanted.mark), wanted.name));
     if (!link_is_ethernet(wanted.name))
-        return fail(Exit::refused,
-                    fmt::format("{}:{}:{}: interface {} is no Ethernet interface", file,
-                                wanted.mark.line, wanted.mark.column, wanted.name));
+        return fail(Exit::refused, fmt::format("{}: interface {} is no Ethernet interface",
+                                               place(file, wanted.mark), wanted.name));
     choose_hook(wanted, attached);
 
     auto done = tc_attach(attached.name, attached.ifindex, TcSide::egress, objects.tc_egress(),

@@ -71,7 +71,8 @@ tl::unexpected<Error> load_error(std::string_view what, int error) {
 
 // Pinned maps can be adopted only if they are laid out as this binary expects and as large as
 // `limits` says: a map cannot be resized.
-Result<void> check_pins(const std::filesystem::path &pins, std::span<const SizedMap> maps) {
+Result<void> check_pins(const std::filesystem::path &pins, std::span<const SizedMap> maps,
+                        const std::string &limits_place) {
     const Fd settings(bpf_obj_get((pins / "settings").c_str()));
     if (!settings)
         return {};
@@ -95,10 +96,10 @@ Result<void> check_pins(const std::filesystem::path &pins, std::span<const Sized
             continue;
         if (info.max_entries != sized.entries)
             return fail(Exit::refused,
-                        fmt::format("limits.{} does not fit the tables in {}, which a running data "
-                                    "path uses: restore the old limit, or run `weir detach` first; "
-                                    "it ends the flows in them",
-                                    sized.limit, pins.string()));
+                        fmt::format("{}: limits.{} does not fit the tables in {}, which a running "
+                                    "data path uses: restore the old limit, or run `weir detach` "
+                                    "first; it ends the flows in them",
+                                    limits_place, sized.limit, pins.string()));
     }
     return {};
 }
@@ -147,7 +148,7 @@ Result<Objects> Objects::load(const ObjectsOptions &options) {
     for (const SizedMap &one : sized)
         bpf_map__set_max_entries(one.map, one.entries);
     if (options.pins) {
-        if (auto checked = check_pins(*options.pins, sized); !checked)
+        if (auto checked = check_pins(*options.pins, sized, options.limits_place); !checked)
             return tl::make_unexpected(checked.error());
         bpf_map *map = nullptr;
         bpf_object__for_each_map(map, own->tc->obj) {

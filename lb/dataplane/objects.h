@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "lb/config/config.h"
 #include "lb/dataplane/tables.h"
@@ -22,6 +23,8 @@ struct ObjectsOptions {
     std::optional<std::filesystem::path> pins;
     // Set: time and next hops come from the capture, and `trace` tells what became of each packet.
     std::optional<MacAddress> replay_mac;
+    // Where the limits are configured ("FILE:LINE:COL"), for messages.
+    std::string limits_place{"the configuration"};
 };
 
 class Objects {

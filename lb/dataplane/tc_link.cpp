@@ -62,6 +62,19 @@ bool tc_is_attached(unsigned ifindex, TcSide side, std::uint32_t flows_map_id) {
     return holder_of(ifindex, side, flows_map_id) == Holder::own;
 }
 
+bool tc_is_loaded(std::uint32_t flows_map_id) {
+    std::uint32_t id = 0;
+    while (bpf_prog_get_next_id(id, &id) == 0) {
+        const Fd program(bpf_prog_get_fd_by_id(id));
+        bpf_prog_info info{};
+        std::uint32_t length = sizeof info;
+        if (program && bpf_obj_get_info_by_fd(program.get(), &info, &length) == 0 &&
+            info.type == BPF_PROG_TYPE_SCHED_CLS && program_uses_map(program.get(), flows_map_id))
+            return true;
+    }
+    return false;
+}
+
 Result<void> tc_attach(const std::string &interface, unsigned ifindex, TcSide side, int program,
                        std::uint32_t flows_map_id) {
     bpf_tc_hook both = make_hook(ifindex, side);

@@ -61,6 +61,9 @@ tl::unexpected<Error> attach_error(const std::string &interface, XdpMode mode, i
         why = mode == XdpMode::generic ? "not supported"
                                        : "its driver has no native XDP; use `xdp_mode: generic` or "
                                          "`hook: tc`";
+    // not EOPNOTSUPP alone: libxdp loads the program for the device, which is EINVAL without one
+    if (mode == XdpMode::offload && (error == EOPNOTSUPP || error == EINVAL))
+        why = "it runs no programs itself; use `xdp_mode: native` or `generic`";
     if (error == EBUSY || error == EEXIST)
         why = fmt::format(
             "another XDP program is there; remove it first (ip link set dev {} xdp off)",

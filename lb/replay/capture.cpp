@@ -80,7 +80,7 @@ Result<CaptureReader> CaptureReader::open(const std::string &path) {
     pcap_t *handle = pcap_fopen_offline_with_tstamp_precision(
         stream->get(), PCAP_TSTAMP_PRECISION_NANO, message.data());
     if (handle == nullptr)
-        return bad_capture(path, fmt::format("is not a whole capture: {}", message.data()));
+        return bad_capture(path, fmt::format("is no pcap or pcapng file: {}", message.data()));
     static_cast<void>(stream->release());  // pcap_close() closes it
     CaptureReader reader(
         path,

@@ -109,6 +109,11 @@ Result<void> Comparison::finish() {
         missing();
         read = read_ahead();
     }
+    if (differences_ > kReported) {
+        const auto more = differences_ - kReported;
+        report_.push_back(
+            fmt::format("... and {} more frame{}, not shown", more, more == 1 ? "" : "s"));
+    }
     return read;
 }
 

@@ -35,7 +35,8 @@ class Comparison {
     Result<void> finish();
 
     std::uint64_t differences() const { return differences_; }  // frames
-    // About the first differences, one line each or one per field; bounded.
+    // About the first ten frames that differ, one line each or one per field, and after finish()
+    // how many more there are.
     const std::vector<std::string> &report() const { return report_; }
 
   private:

@@ -1,51 +1,21 @@
 #include "lb/replay/fields.h"
 
 #include <fmt/format.h>
+#include <linux/if_ether.h>
 #include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
 
+#include "lb/net/address.h"
+#include "lb/replay/header_fields.h"
+
 namespace weir {
 
 namespace {
 
-using As = Field::As;
-
-// Offsets from the start of the header; sizes of the headers without options.
-constexpr std::size_t kEthernet = 14;
-constexpr std::size_t kIpv4 = 20;
-constexpr std::size_t kTcp = 20;
-constexpr std::size_t kUdp = 8;
-
-const std::array<Field, 3> kEthernetFields{
-    {{"eth.dst", 0, 6, As::mac}, {"eth.src", 6, 6, As::mac}, {"eth.type", 12, 2, As::hex}}};
-
-const std::array<Field, 10> kIpv4Fields{{{"ip.hdr_len", 0, 1, As::hex},
-                                         {"ip.dsfield", 1, 1, As::hex},
-                                         {"ip.len", 2, 2, As::number},
-                                         {"ip.id", 4, 2, As::hex},
-                                         {"ip.flags", 6, 2, As::hex},
-                                         {"ip.ttl", 8, 1, As::number},
-                                         {"ip.proto", 9, 1, As::number},
-                                         {"ip.checksum", 10, 2, As::hex},
-                                         {"ip.src", 12, 4, As::address},
-                                         {"ip.dst", 16, 4, As::address}}};
-
-const std::array<Field, 9> kTcpFields{{{"tcp.srcport", 0, 2, As::number},
-                                       {"tcp.dstport", 2, 2, As::number},
-                                       {"tcp.seq_raw", 4, 4, As::number},
-                                       {"tcp.ack_raw", 8, 4, As::number},
-                                       {"tcp.hdr_len", 12, 1, As::hex},
-                                       {"tcp.flags", 13, 1, As::hex},
-                                       {"tcp.window_size_value", 14, 2, As::number},
-                                       {"tcp.checksum", 16, 2, As::hex},
-                                       {"tcp.urgent_pointer", 18, 2, As::number}}};
-
-const std::array<Field, 4> kUdpFields{{{"udp.srcport", 0, 2, As::number},
-                                       {"udp.dstport", 2, 2, As::number},
-                                       {"udp.length", 4, 2, As::number},
-                                       {"udp.checksum", 6, 2, As::hex}}};
+constexpr int kMostTags = 2;         // 802.1Q, 802.1ad
+constexpr int kMostExtensions = 16;  // of an IPv6 packet; what is deeper is payload
 
 // Walks the headers that two frames have in common.
 class Walk {
@@ -54,8 +24,8 @@ class Walk {
         : one_(one), other_(other), both_(std::min(one.size(), other.size())) {}
 
     std::vector<Field> fields() {
-        if (header(kEthernetFields, kEthernet) && same(12, 2) && one_[12] == 0x08 && one_[13] == 0)
-            ipv4();
+        if (header(kEthernetFields))
+            network();
         rest();
         return std::move(fields_);
     }
@@ -67,49 +37,124 @@ class Walk {
                           other_.begin() + static_cast<std::ptrdiff_t>(offset));
     }
 
+    std::uint16_t two_bytes(std::size_t offset) const {
+        return static_cast<std::uint16_t>(one_[offset] << 8U | one_[offset + 1]);
+    }
+
     template <std::size_t N>
-    bool header(const std::array<Field, N> &fields, std::size_t length) {
+    bool header(const std::array<HeaderField, N> &fields) {
+        if (end_ + length_of(fields) > both_)
+            return false;
+        for (const HeaderField &field : fields)
+            fields_.push_back(
+                {std::string(field.name), end_ + field.offset, field.length, field.as});
+        end_ += length_of(fields);
+        return true;
+    }
+
+    bool options(const char *name, std::size_t length) {
         if (end_ + length > both_)
             return false;
-        for (Field field : fields) {
-            field.offset += end_;
-            fields_.push_back(std::move(field));
-        }
+        if (length > 0)
+            fields_.push_back({name, end_, length, Field::As::bytes});
         end_ += length;
         return true;
     }
 
-    void options(const char *name, std::size_t length) {
-        if (length == 0 || end_ + length > both_)
-            return;
-        fields_.push_back({name, end_, length, As::bytes});
-        end_ += length;
+    // The EtherType is in the two bytes before end_, with tags or without.
+    void network() {
+        for (int tags = 0; same(end_ - 2, 2); tags++) {
+            const std::uint16_t type = two_bytes(end_ - 2);
+            if (type == ETH_P_IP)
+                return ipv4();
+            if (type == ETH_P_IPV6)
+                return ipv6();
+            const bool tag = type == ETH_P_8021Q || type == ETH_P_8021AD;
+            if (!tag || tags == kMostTags || !header(kVlanFields))
+                return;
+        }
     }
 
     void ipv4() {
         const std::size_t ip = end_;
-        if (!header(kIpv4Fields, kIpv4) || !same(ip, 1))
+        if (!header(kIpv4Fields) || !same(ip, 1))
             return;
         const std::size_t length = std::size_t{one_[ip] & 0x0fU} * 4;
-        if (length < kIpv4 || ip + length > both_)
+        if (length < length_of(kIpv4Fields) || !options("ip.options", ip + length - end_))
             return;
-        options("ip.options", length - kIpv4);
-        const bool first_fragment = (one_[ip + 6] & 0x1fU) == 0 && one_[ip + 7] == 0;
-        if (!same(ip + 6, 2) || !same(ip + 9, 1) || !first_fragment)
+        const bool first_fragment = (two_bytes(ip + 6) & 0x1fffU) == 0;
+        if (same(ip + 6, 2) && same(ip + 9, 1) && first_fragment)
+            transport(one_[ip + 9]);
+    }
+
+    void ipv6() {
+        std::size_t next = end_ + 6;  // where the next header's kind stands
+        if (!header(kIpv6Fields))
             return;
-        if (one_[ip + 9] == IPPROTO_TCP)
-            tcp();
-        else if (one_[ip + 9] == IPPROTO_UDP)
-            header(kUdpFields, kUdp);
+        for (int i = 0; i < kMostExtensions && same(next, 1); i++) {
+            const std::size_t start = end_;
+            const std::uint8_t kind = one_[next];
+            if (!is_extension(kind))
+                return transport(kind);
+            if (!extension(kind))
+                return;
+            next = start;
+        }
+    }
+
+    static bool is_extension(std::uint8_t kind) {
+        return kind == IPPROTO_HOPOPTS || kind == IPPROTO_ROUTING || kind == IPPROTO_DSTOPTS ||
+               kind == IPPROTO_FRAGMENT;
+    }
+
+    // False where the walk ends.
+    bool extension(std::uint8_t kind) {
+        switch (kind) {
+            case IPPROTO_HOPOPTS:
+                return sized_extension(kHopByHopFields, "ipv6.hopopts");
+            case IPPROTO_ROUTING:
+                return sized_extension(kRoutingFields, "ipv6.routing");
+            case IPPROTO_DSTOPTS:
+                return sized_extension(kDestinationFields, "ipv6.dstopts");
+            default:
+                break;
+        }
+        const std::size_t offset = end_ + 2;
+        return header(kFragmentFields) && same(offset, 2) && (two_bytes(offset) & 0xfff8U) == 0;
+    }
+
+    template <std::size_t N>
+    bool sized_extension(const std::array<HeaderField, N> &fields, const char *rest) {
+        const std::size_t start = end_;
+        return header(fields) && same(start + 1, 1) &&
+               options(rest, (std::size_t{one_[start + 1]} + 1) * 8 - length_of(fields));
+    }
+
+    void transport(std::uint8_t protocol) {
+        switch (protocol) {
+            case IPPROTO_TCP:
+                return tcp();
+            case IPPROTO_UDP:
+                header(kUdpFields);
+                return;
+            case IPPROTO_ICMP:
+                header(kIcmpFields);
+                return;
+            case IPPROTO_ICMPV6:
+                header(kIcmpv6Fields);
+                return;
+            default:
+                return;
+        }
     }
 
     void tcp() {
         const std::size_t start = end_;
-        if (!header(kTcpFields, kTcp) || !same(start + 12, 1))
+        if (!header(kTcpFields) || !same(start + 12, 1))
             return;
         const std::size_t length = std::size_t{one_[start + 12]} / 16 * 4;
-        if (length > kTcp)
-            options("tcp.options", length - kTcp);
+        if (length > length_of(kTcpFields))
+            options("tcp.options", length - length_of(kTcpFields));
     }
 
     void rest() {
@@ -118,7 +163,7 @@ class Walk {
         while (at < both_ && one_[at] == other_[at])
             at++;
         if (at < most)
-            fields_.push_back({fmt::format("payload at offset {}", at), at, 1, As::hex});
+            fields_.push_back({fmt::format("payload at offset {}", at), at, 1, Field::As::hex});
     }
 
     Bytes one_;
@@ -127,6 +172,12 @@ class Walk {
     std::size_t end_ = 0;  // of the headers so far
     std::vector<Field> fields_;
 };
+
+std::string print_ipv6(Bytes value) {
+    std::array<std::uint8_t, 16> bytes{};
+    std::copy_n(value.begin(), std::min(value.size(), bytes.size()), bytes.begin());
+    return Address(bytes).to_string();
+}
 
 }  // namespace
 
@@ -145,8 +196,10 @@ std::string Field::print(Bytes value) const {
     switch (as) {
         case As::mac:
             return fmt::format("{:02x}", fmt::join(value, ":"));
-        case As::address:
+        case As::ipv4:
             return fmt::format("{}", fmt::join(value, "."));
+        case As::ipv6:
+            return print_ipv6(value);
         case As::number:
             return std::to_string(number);
         case As::hex:

@@ -12,7 +12,7 @@ namespace weir {
 using Bytes = std::span<const std::uint8_t>;
 
 struct Field {
-    enum class As { mac, address, number, hex, bytes };
+    enum class As { mac, ipv4, ipv6, number, hex, bytes };
 
     std::string name;
     std::size_t offset = 0;

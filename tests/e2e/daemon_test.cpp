@@ -162,7 +162,7 @@ TEST_F(DaemonLife, I8ABadFileChangesNothing) {
 
     write_config(Settings{.interfaces = "lb0"}.text());
     daemon->kill(SIGHUP);
-    ASSERT_TRUE(daemon->wait_for_err("`interfaces` cannot change")) << daemon->err();
+    ASSERT_TRUE(daemon->wait_for_err(file + ":2:3: `interfaces` cannot change")) << daemon->err();
 
     write_config(Settings{}.text());
     daemon->kill(SIGHUP);
@@ -188,11 +188,63 @@ TEST_F(DaemonLife, ARefusedRestartKeepsWhatTheEarlierRunLeft) {
     const auto before = attached();
     auto text = Settings{}.text();
     text.replace(text.find("flows: 4096"), 11, "flows: 8192");
-    const auto done = weir({"run", "-c", write_config(text)});
+    const auto file = write_config(text);
+    const auto done = weir({"run", "-c", file});
     EXPECT_EQ(done.status, 3);
     EXPECT_EQ(lines(done.err), 1) << done.err;
+    EXPECT_EQ(done.err.find(file + ":25:9: limits.flows does not fit the tables"), 0U) << done.err;
     EXPECT_EQ(pinned(), pins);
     EXPECT_EQ(attached(), before);
+}
+
+class Detach : public WeirTest {
+  protected:
+    // Runs, and ends.
+    void leave_a_data_path() {
+        const auto daemon = start(write_config(Settings{}.text()));
+        daemon->kill(SIGTERM);
+        EXPECT_EQ(daemon->wait().status, 0);
+    }
+};
+
+TEST_F(Detach, InAnotherNetworkNamespaceRefusesAndTouchesNothing) {
+    leave_a_data_path();
+    const auto before = attached();
+    const auto pins = pinned();
+    const auto done = run({WEIR_BINARY, "detach"}, {.netns = &world().client_host});
+    EXPECT_EQ(done.status, 3);
+    EXPECT_EQ(done.out, "");
+    EXPECT_EQ(done.err,
+              "instance default is on interfaces of another network namespace: run weir detach in "
+              "the network namespace of the daemon\n");
+    EXPECT_EQ(attached(), before);
+    EXPECT_EQ(pinned(), pins);
+    EXPECT_EQ(weir({"detach"}).status, 0);
+    expect_nothing_left();
+}
+
+TEST_F(Detach, UnpinsWhenTheInterfacesHaveVanished) {
+    leave_a_data_path();
+    for (const auto *name : {"lb0", "lb1", "lb2"})
+        world().weir.command(std::string("ip link del ") + name);
+    const auto done = weir({"detach"});
+    EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_NE(done.out.find("no interface: none had it"), std::string::npos) << done.out;
+    expect_nothing_left();
+}
+
+TEST_F(DaemonLife, WarnsOfForwardingThatIsOffForTheFamiliesItServes) {
+    world().weir.sysctl("net/ipv4/ip_forward", "0");
+    world().weir.sysctl("net/ipv6/conf/all/forwarding", "0");
+    const auto warned = [&](Family family) {
+        const auto daemon = start(write_config(Settings{.family = family}.text()));
+        EXPECT_EQ(lines(daemon->err()), 2) << daemon->err();
+        return daemon->err();
+    };
+    const auto four = warned(Family::v4);
+    EXPECT_NE(four.find("(sysctl -w net.ipv4.ip_forward=1)"), std::string::npos) << four;
+    const auto six = warned(Family::v6);
+    EXPECT_NE(six.find("(sysctl -w net.ipv6.conf.all.forwarding=1)"), std::string::npos) << six;
 }
 
 TEST_F(DaemonLife, DetachWithNothingThereSaysSo) {

@@ -80,8 +80,9 @@ TEST_F(RefusedStart, BusyMetricsPort) {
     const EchoServer other(world().weir, Protocol::tcp, *Endpoint::parse("127.0.0.1:9470"), "x");
     const auto file = write_config(Settings{}.text());
     expect_refused_and_clean(weir({"run", "-c", file}), 3,
-                             "metrics.listen: cannot listen on 127.0.0.1:9470: Address already in "
-                             "use");
+                             file +
+                                 ":26:19: metrics.listen: cannot listen on 127.0.0.1:9470: "
+                                 "Address already in use");
 }
 
 TEST_F(RefusedStart, AttachmentThatFailsHalfWayTakesEverythingBack) {
@@ -93,10 +94,19 @@ TEST_F(RefusedStart, AttachmentThatFailsHalfWayTakesEverythingBack) {
         << "what others put there is theirs";
 }
 
+TEST_F(RefusedStart, OffloadToAnInterfaceThatRunsNoPrograms) {
+    auto text = Settings{}.text();
+    text.replace(text.find("hook: xdp"), 9, "hook: xdp, xdp_mode: offload");
+    expect_refused_and_clean(weir({"run", "-c", write_config(text)}), 3,
+                             "cannot attach XDP (offload) to lb0: it runs no programs itself; use "
+                             "`xdp_mode: native` or `generic`");
+}
+
 TEST_F(RefusedStart, ApiSocketThatIsAnotherFile) {
     const auto path = folder().write("precious", "text");
     const auto file = write_config(Settings{.socket = path}.text());
-    expect_refused_and_clean(weir({"run", "-c", file}), 3, "api.socket: cannot listen on " + path);
+    expect_refused_and_clean(weir({"run", "-c", file}), 3,
+                             file + ":27:15: api.socket: cannot listen on " + path);
     EXPECT_EQ(read_file(path), "text");
 }
 

@@ -124,7 +124,7 @@ TEST_F(ReplayCommand, BadInputIsOneLineAndLeavesNothing) {
     expect_bad_input(folder_.path().string(), "is a directory");
     expect_bad_input(folder_.write("empty", ""), "is empty");
     expect_bad_input(folder_.write("text", "This is no capture, whatever its name may say."),
-                     "is not a whole capture");
+                     "is no pcap or pcapng file: ");
     expect_bad_input(folder_.write("cut.pcap", whole.substr(0, whole.size() - 9)),
                      "breaks off at frame 3: ");
 }
@@ -174,6 +174,25 @@ TEST_F(ReplayCommand, OutputThatCannotBeWrittenIsNamed) {
     for (const char *flag : {"-w", "--json"})
         expect_refused(replay({"-c", config_, "-r", input_, flag, "/dev/full"}), 3,
                        "/dev/full: cannot write: No space left on device");
+}
+
+// More than a buffer holds, or less.
+TEST_F(ReplayCommand, StandardOutputThatCannotBeWrittenIsAnErrorOfEveryCommand) {
+    std::string many = "services:\n";
+    for (int port = 1; port <= 300; port++)
+        many += "  - {name: s" + std::to_string(port) +
+                ", vip: 192.0.2.1, protocol: tcp, port: " + std::to_string(port) +
+                ", backends: [{address: 198.51.100.1, port: 1}]}\n";
+    const auto full = [&](const std::string &arguments) {
+        return run({"sh", "-c", std::string(WEIR_BINARY) + " " + arguments + " >/dev/full"});
+    };
+    for (const auto &file : {config_, folder_.write("many.yaml", many)})
+        expect_refused(full("check -c " + file), 1, "standard output: cannot write");
+    expect_refused(full("--help"), 1, "standard output: cannot write: No space left on device\n");
+    expect_refused(full("replay -c " + config_ + " -r " + input_ + " -w -"), 3,
+                   "standard output: cannot write: No space left on device");
+    const auto refused = full("check -c " + path("none.yaml"));
+    expect_refused(refused, 2, path("none.yaml") + ": cannot read");
 }
 
 TEST_F(ReplayCommand, WithoutPrivilegeSaysWhichAndLeavesNothing) {

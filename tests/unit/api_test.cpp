@@ -85,13 +85,13 @@ TEST(ApiDocument, ServicesAndBackendsCarryTheirCounters) {
         "state": "active", "weight": 0, "share": 0.25, "new_flows": 2,
         "forward": {"packets": 12, "bytes": 1200}, "reply": {"packets": 8, "bytes": 800}})"));
     EXPECT_EQ(show_backends(backends_document(test::sample_snapshot())),
-              "SERVICE  BACKEND             STATE         WEIGHT    SHARE  NEW FLOWS"
+              "SERVICE  BACKEND             STATE   WEIGHT    SHARE  NEW FLOWS"
               "        PACKETS IN  BYTES IN  PACKETS OUT  BYTES OUT\n"
-              "web      198.51.100.11:8443  active           100   75.0 %          3"
+              "web      198.51.100.11:8443  active     100   75.0 %          3"
               "                18   1.8 KiB           12    1.2 KiB\n"
-              "web      198.51.100.12:8443  no new flows       0   25.0 %          2"
+              "web      198.51.100.12:8443  active       0   25.0 %          2"
               "                12   1.2 KiB            8      800 B\n"
-              "dns      198.51.100.13:53    active             7  100.0 %          1"
+              "dns      198.51.100.13:53    active       7  100.0 %          1"
               "  9007199254740991      74 B            1       90 B\n");
 }
 
@@ -100,6 +100,8 @@ TEST(ApiFlows, AreFilteredByServiceClientAndBackend) {
     EXPECT_EQ(ask({{"service", "web"}})["flows"].size(), 2);
     EXPECT_EQ(ask({{"client", "203.0.113.1"}})["flows"].size(), 2);
     EXPECT_EQ(ask({{"client", "203.0.113.9"}})["flows"].size(), 0);
+    EXPECT_EQ(ask({{"client", "203.0.113.1:4002"}})["flows"].size(), 1);
+    EXPECT_EQ(ask({{"client", "203.0.113.1:4003"}})["flows"].size(), 0);
     EXPECT_EQ(ask({{"backend", "198.51.100.11"}})["flows"].size(), 2);
     EXPECT_EQ(ask({{"backend", "198.51.100.11:8444"}})["flows"].size(), 1);
     EXPECT_EQ(ask({{"service", "web"}, {"backend", "198.51.100.12"}})["flows"],
@@ -107,6 +109,22 @@ TEST(ApiFlows, AreFilteredByServiceClientAndBackend) {
                   "vip": "192.0.2.10:443", "backend": "198.51.100.12:8443",
                   "state": "established", "idle": 1.5}])"));
     EXPECT_TRUE(ask({{"client", "203.0.113.3"}})["flows"][0]["service"].is_null());
+}
+
+TEST(ApiFlows, AreFilteredByAddressWithOrWithoutPortInBothFamilies) {
+    const auto of = flow("[2001:db8:1::2]:4001", "[2001:db8:2::11]:8443", 7);
+    const auto matches = [&](const char *key, const char *value) {
+        const auto filter = parse_flow_filter({{key, value}}, test::sample_inventory());
+        return filter ? filter->matches(of) : throw std::runtime_error(filter.error().message);
+    };
+    for (const auto *value : {"2001:db8:1::2", "[2001:db8:1::2]", "[2001:db8:1::2]:4001"})
+        EXPECT_TRUE(matches("client", value)) << value;
+    for (const auto *value : {"2001:db8:2::11", "[2001:db8:2::11]", "[2001:db8:2::11]:8443"}) {
+        EXPECT_TRUE(matches("backend", value)) << value;
+        EXPECT_FALSE(matches("client", value)) << value;
+    }
+    for (const auto *value : {"2001:db8:1::3", "[2001:db8:1::3]", "[2001:db8:1::2]:4002"})
+        EXPECT_FALSE(matches("client", value)) << value;
 }
 
 TEST(ApiFlows, SayWhenThereAreMore) {
@@ -121,12 +139,21 @@ TEST(ApiFlows, SayWhenThereAreMore) {
 
 TEST(ApiFlows, RefuseFiltersThatMeanNothing) {
     const auto inventory = test::sample_inventory();
-    const std::vector<std::pair<std::string, std::string>> bad{
-        {"service", "none"}, {"service", ""},
-        {"client", "host"},  {"client", "192.0.2.1:80"},
-        {"backend", "x"},    {"backend", "1.2.3.4:99999"},
-        {"limit", "0"},      {"limit", "100001"},
-        {"limit", "-1"},     {"colour", "red"}};
+    const std::vector<std::pair<std::string, std::string>> bad{{"service", "none"},
+                                                               {"service", ""},
+                                                               {"client", "host"},
+                                                               {"client", "192.0.2.1:"},
+                                                               {"client", "[192.0.2.1]"},
+                                                               {"client", "[]"},
+                                                               {"backend", "[2001:db8::1"},
+                                                               {"backend", "[2001:db8::1]:"},
+                                                               {"backend", "2001:db8::1]"},
+                                                               {"backend", "x"},
+                                                               {"backend", "1.2.3.4:99999"},
+                                                               {"limit", "0"},
+                                                               {"limit", "100001"},
+                                                               {"limit", "-1"},
+                                                               {"colour", "red"}};
     for (const auto &[key, value] : bad) {
         const auto filter = parse_flow_filter({{key, value}}, inventory);
         ASSERT_FALSE(filter) << key << "=" << value;

@@ -98,9 +98,9 @@ TEST_F(CaptureTest, BadFilesAreOneLineWithTheirName) {
               folder_.path().string() + ": is a directory, not a capture");
     EXPECT_EQ(error_of(folder_.write("empty", "")), path("empty") + ": is empty, not a capture");
     EXPECT_THAT(error_of(folder_.write("text", "This is no capture, however long it goes on.")),
-                HasSubstr(path("text") + ": is not a whole capture: "));
+                HasSubstr(path("text") + ": is no pcap or pcapng file: "));
     EXPECT_THAT(error_of(folder_.write("head", read_file(two_frames()).substr(0, 20))),
-                HasSubstr(path("head") + ": is not a whole capture: "));
+                HasSubstr(path("head") + ": is no pcap or pcapng file: "));
 }
 
 TEST_F(CaptureTest, ACaptureThatBreaksOffNamesTheFrame) {

@@ -59,6 +59,13 @@ TEST(Cli, UsageErrorsAreOneLineAndStatus2) {
     }
 }
 
+TEST(Cli, UsageErrorsPointToTheHelpOfTheSubcommand) {
+    EXPECT_THAT(weir({"nonsense"}).err, HasSubstr("(see weir --help)"));
+    EXPECT_THAT(weir({"run", "--nonsense"}).err, HasSubstr("(see weir run --help)"));
+    EXPECT_THAT(weir({"status", "extra"}).err, HasSubstr("(see weir status --help)"));
+    EXPECT_THAT(weir({"replay"}).err, HasSubstr("(see weir replay --help)"));
+}
+
 TEST(Cli, CheckPrintsTheEffectiveConfiguration) {
     const test::TempDir folder;
     const auto file = folder.write("weir.yaml",
@@ -128,14 +135,30 @@ TEST(Preflight, OnlyServicesAndTimeoutsMayChangeInAReload) {
     EXPECT_EQ(refusal([](Config &to) { to.interfaces[0].mark.line = 7; }), "");
     EXPECT_EQ(refusal([](Config &to) { to.timeouts.udp = std::chrono::seconds(9); }), "");
     EXPECT_EQ(refusal([](Config &to) { to.services.emplace_back(); }), "");
-    EXPECT_THAT(refusal([](Config &to) { to.instance = "b"; }), HasSubstr("`instance`"));
-    EXPECT_THAT(refusal([](Config &to) { to.interfaces.clear(); }), HasSubstr("`interfaces`"));
-    EXPECT_THAT(refusal([](Config &to) { to.interfaces[0].hook = Hook::tc; }),
-                HasSubstr("`interfaces`"));
-    EXPECT_THAT(refusal([](Config &to) { to.limits.flows++; }), HasSubstr("`limits`"));
-    EXPECT_THAT(refusal([](Config &to) { to.metrics = Endpoint{}; }),
-                HasSubstr("`metrics.listen`"));
-    EXPECT_THAT(refusal([](Config &to) { to.api_socket = "x"; }), HasSubstr("`api.socket`"));
+    const auto refused = [](const std::string &where, const std::string &remedy) {
+        return where + " cannot change while weir runs: " + remedy;
+    };
+    const std::string restart = "restart it instead, which costs no packet";
+    const std::string detach =
+        "stop it, run `weir detach --instance default`, which ends the flows, and start it again";
+    running.file = "f";
+    running.marks = {{1, 2}, {3, 4}, {5, 6}, {7, 8}, {9, 1}};
+    EXPECT_EQ(refusal([](Config &to) { to.instance = "b"; }), refused("f:9:1: `instance`", detach));
+    EXPECT_EQ(refusal([](Config &to) { to.interfaces.clear(); }),
+              refused("f:1:2: `interfaces`", restart));
+    EXPECT_EQ(refusal([](Config &to) { to.interfaces[0].hook = Hook::tc; }),
+              refused("f:1:2: `interfaces`", restart));
+    EXPECT_EQ(refusal([](Config &to) { to.limits.flows++; }), refused("f:3:4: `limits`", detach));
+    EXPECT_EQ(refusal([](Config &to) { to.metrics = Endpoint{}; }),
+              refused("f:5:6: `metrics.listen`", restart));
+    EXPECT_EQ(refusal([](Config &to) { to.api_socket = "x"; }),
+              refused("f:7:8: `api.socket`", restart));
+    EXPECT_EQ(refusal([](Config &to) {
+                  to.api_socket = "x";
+                  to.marks.api_socket = {};
+              }),
+              refused("f: `api.socket`", restart))
+        << "a default has no line";
 }
 
 }  // namespace
