@@ -35,6 +35,7 @@ static __always_inline void count_opened(__u32 service, __u32 backend) {
         of_service->new_flows++;
     if (of_backend)
         of_backend->new_flows++;
+    count_trace(service, backend, WEIR_TRACE_NEW, WEIR_DROP_NONE);
 }
 
 /* A packet that was translated and goes on. */

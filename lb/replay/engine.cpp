@@ -152,7 +152,7 @@ Result<Engine> Engine::create(const Config &config) {
         auto xdp = engine.objects_.xdp_ingress();
         if (!xdp)
             return tl::make_unexpected(xdp.error());
-        engine.ingress_program_ = {*xdp, kMostXdp};
+        engine.xdp_program_ = {*xdp, kMostXdp};
     }
 
     Tables &tables = engine.objects_.tables();
@@ -184,7 +184,9 @@ ReplayHook Engine::hook_of(const Frame &frame) const {
 
 // Runs the hook's program on the frame's bytes and leaves there what it made of them.
 Result<std::uint32_t> Engine::test_run(ReplayHook hook, Frame &frame) {
-    const Program &program = hook == ReplayHook::tc_egress ? egress_program_ : ingress_program_;
+    const Program &program = hook == ReplayHook::tc_egress    ? egress_program_
+                             : hook == ReplayHook::tc_ingress ? ingress_program_
+                                                              : xdp_program_;
     const std::size_t head = std::min(frame.bytes.size(), program.most);
     buffer_.resize(head + kGrowth);
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.bytes.data(),
@@ -215,28 +217,53 @@ Result<void> Engine::explain(Outcome &outcome) {
     return {};
 }
 
-Result<Outcome> Engine::run(const Frame &frame) {
-    Outcome outcome;
-    outcome.hook = hook_of(frame);
-    outcome.frame = frame;
-    if (frame.bytes.size() < least_bytes(outcome.hook, frame))
-        return outcome;
-    if (auto set = objects_.tables().set_replay_frame(frame.time, frame.wire_length); !set)
-        return tl::make_unexpected(set.error());
-    auto answer = test_run(outcome.hook, outcome.frame);
+// One program, on a frame that the kernel takes for it.
+Result<void> Engine::run_hook(ReplayHook hook, Outcome &outcome) {
+    outcome.hook = hook;
+    if (outcome.frame.bytes.size() < least_bytes(hook, outcome.frame))
+        return {};
+    auto answer = test_run(hook, outcome.frame);
     if (!answer)
         return tl::make_unexpected(answer.error());
     const auto verdict =
-        outcome.hook == ReplayHook::xdp_ingress ? xdp_verdict(*answer) : tc_verdict(*answer);
+        hook == ReplayHook::xdp_ingress ? xdp_verdict(*answer) : tc_verdict(*answer);
     if (!verdict)
         return fail(Exit::failed, fmt::format("{} answers {}: a defect of Weir, please report it "
                                               "with the capture",
-                                              to_string(outcome.hook), *answer));
+                                              to_string(hook), *answer));
     outcome.verdict = *verdict;
     if (outcome.verdict == Verdict::drop)
         outcome.frame.bytes.clear();
-    if (auto explained = explain(outcome); !explained)
-        return tl::make_unexpected(explained.error());
+    return explain(outcome);
+}
+
+// What XDP passes meets TC ingress next, as on an interface. It is TC's frame if TC did anything.
+Result<void> Engine::run_ingress(Outcome &outcome) {
+    if (auto done = run_hook(ReplayHook::xdp_ingress, outcome);
+        !done || outcome.verdict != Verdict::pass)
+        return done;
+    Outcome next;
+    next.frame = outcome.frame;
+    if (auto done = run_hook(ReplayHook::tc_ingress, next); !done)
+        return done;
+    if (next.verdict == Verdict::pass && !next.service && !next.reason)
+        return {};
+    if (outcome.flow == FlowTrace::opened && next.flow == FlowTrace::established)
+        next.flow = FlowTrace::opened;
+    outcome = std::move(next);
+    return {};
+}
+
+Result<Outcome> Engine::run(const Frame &frame) {
+    Outcome outcome;
+    outcome.frame = frame;
+    if (auto set = objects_.tables().set_replay_frame(frame.time, frame.wire_length); !set)
+        return tl::make_unexpected(set.error());
+    const ReplayHook hook = hook_of(frame);
+    const auto done =
+        hook == ReplayHook::xdp_ingress ? run_ingress(outcome) : run_hook(hook, outcome);
+    if (!done)
+        return tl::make_unexpected(done.error());
     return outcome;
 }
 

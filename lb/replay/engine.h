@@ -77,10 +77,13 @@ class Engine {
     ReplayHook hook_of(const Frame &frame) const;
     Result<std::uint32_t> test_run(ReplayHook hook, Frame &frame);
     Result<void> explain(Outcome &outcome);
+    Result<void> run_hook(ReplayHook hook, Outcome &outcome);
+    Result<void> run_ingress(Outcome &outcome);
 
     Objects objects_;
     MacAddress mac_;
     ReplayHook ingress_ = ReplayHook::xdp_ingress;
+    Program xdp_program_;  // only with XDP
     Program ingress_program_;
     Program egress_program_;
     std::unordered_map<std::uint32_t, std::string> services_;  // id -> name

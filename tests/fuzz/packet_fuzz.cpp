@@ -23,41 +23,45 @@ void require(bool condition) {
 
 }  // namespace
 
-// The first bytes are the backend, the rest is the frame.
+// The first bytes are the addresses and ports after translation, the rest is the frame.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
-    weir_backend backend{};
-    constexpr std::size_t kBackend = sizeof backend.address + sizeof backend.port;
-    if (size <= kBackend)
+    weir_flow flow{};
+    constexpr std::size_t kTarget = 2 * sizeof flow.saddr + 2 * sizeof flow.sport;
+    if (size <= kTarget)
         return 0;
-    std::memcpy(&backend, data, kBackend);
+    std::memcpy(&flow.saddr, data, 32);
+    std::memcpy(&flow.sport, data + 32, 4);
     // a buffer of just this size, so that the sanitizer sees the first byte too far
-    weir::test::Bytes frame(data + kBackend, data + size);
+    weir::test::Bytes frame(data + kTarget, data + size);
     const weir::test::Bytes before = frame;
     const auto length = static_cast<std::uint32_t>(frame.size());
+    const std::uint8_t *end = frame.data() + length;
     weir_packet packet{};
-    const int parsed = parse_packet(frame.data(), frame.data() + length, length, &packet);
-    if (parsed == 0)
+    const int all = parse_packet(frame.data(), end, length, WEIR_PARSE_ALL, &packet);
+    require(all == 0 || packet.l4_offset <= WEIR_OFFSET_MASK);
+    const int family = parse_packet(frame.data(), end, length, WEIR_PARSE_PLAIN, &packet);
+    if (family == 0)
         return 0;
-    const auto family = static_cast<weir_family>(parsed);
-    require(packet.l4_offset <= WEIR_OFFSET_MASK);
+    require(all == family);
 
-    weir_any_flow entry{};
-    nat_to_backend(family, &packet.tuple, &backend, &entry);
+    // IPv4 is rewritten to the last four bytes of an address
+    if (family == WEIR_V4) {
+        nat_map_v4(&flow.saddr, flow.saddr.words[3]);
+        nat_map_v4(&flow.daddr, flow.daddr.words[3]);
+    }
+    nat_measure(family, &packet.tuple, &flow);
     const bool judged = weir::test::checksum_fault(before).empty();
-    require(nat_rewrite(family, frame.data(), frame.data() + length, &packet, &entry));
+    require(nat_rewrite(family, frame.data(), end, &packet, &flow));
     if (judged)
         require(weir::test::checksum_fault(frame).empty());
 
     // what undoes it: the entry of the other direction, with its ends swapped
-    nat_turn(family, &packet.tuple, &entry);
-    std::swap(entry.flow.sport, entry.flow.dport);
-    if (family == WEIR_V4)
-        std::swap(entry.v4.saddr, entry.v4.daddr);
-    else
-        std::swap(entry.v6.saddr, entry.v6.daddr);
+    nat_turn(family, &packet.tuple, &flow);
+    std::swap(flow.sport, flow.dport);
+    std::swap(flow.saddr, flow.daddr);
     weir_packet again{};
-    require(parse_packet(frame.data(), frame.data() + length, length, &again) == parsed);
-    require(nat_rewrite(family, frame.data(), frame.data() + length, &again, &entry));
+    require(parse_packet(frame.data(), end, length, WEIR_PARSE_PLAIN, &again) == family);
+    require(nat_rewrite(family, frame.data(), end, &again, &flow));
     if (judged)
         require(frame == before);
     return 0;

@@ -34,7 +34,8 @@ class DataPath {
     // The tables are those of the configuration, given as YAML.
     explicit DataPath(const std::string &yaml);
 
-    // At the time set by advance(); verdicts of XDP and TC in one vocabulary.
+    // At the time set by advance(); verdicts of XDP and TC in one vocabulary. What XDP passes meets
+    // TC ingress next, as on an interface.
     Outcome run(Entry entry, const Bytes &frame);
     void advance(std::chrono::nanoseconds time);
 
@@ -46,6 +47,8 @@ class DataPath {
     std::uint64_t drops(weir_drop_reason reason);
 
   private:
+    Outcome run_program(Entry entry, const Bytes &frame);
+
     Config config_;
     Objects objects_;
     Plan plan_;

@@ -78,25 +78,26 @@ class Nat : public testing::TestWithParam<Case> {
         segment.payload = {1, 2, 3};
         frame = build(segment);
         family = parse_packet(frame.data(), frame.data() + frame.size(),
-                              static_cast<std::uint32_t>(frame.size()), &packet);
+                              static_cast<std::uint32_t>(frame.size()), WEIR_PARSE_PLAIN, &packet);
         ASSERT_EQ(family, segment.source.address.is_v4() ? WEIR_V4 : WEIR_V6);
 
         const Endpoint to = *Endpoint::parse(GetParam().backend);
-        std::memcpy(backend.address.bytes, to.address.bytes().data(), 16);
-        backend.port = bpf_htons(to.port);
-        nat_to_backend(static_cast<weir_family>(family), &packet.tuple, &backend, &entry);
+        nat_source(family, &packet.tuple, &entry.saddr);
+        entry.sport = packet.tuple.head.sport;
+        std::memcpy(entry.daddr.bytes, to.address.bytes().data(), 16);
+        entry.dport = bpf_htons(to.port);
+        entry.family = nat_family_of(&entry.daddr);
+        nat_measure(family, &packet.tuple, &entry);
     }
 
     int rewrite(Bytes &into, std::size_t length) const {
-        return nat_rewrite(static_cast<weir_family>(family), into.data(), into.data() + length,
-                           &packet, &entry);
+        return nat_rewrite(family, into.data(), into.data() + length, &packet, &entry);
     }
 
     Bytes frame;
     int family = 0;
     weir_packet packet{};
-    weir_backend backend{};
-    weir_any_flow entry{};
+    weir_flow entry{};
 };
 
 TEST_P(Nat, I5WritesAllOrNothing) {
@@ -118,22 +119,21 @@ TEST_P(Nat, I2LeavesCorrectSumsAndTheBackendsAddress) {
 }
 
 TEST_P(Nat, I3TheOtherDirectionTakesItBack) {
-    const auto kind = static_cast<weir_family>(family);
     weir_any_tuple answer{};
-    nat_answer_tuple(kind, &entry, packet.tuple.head.protocol, &answer);
-    EXPECT_EQ(answer.head.sport, backend.port);
+    nat_answer_tuple(&entry, packet.tuple.head.protocol, &answer);
+    EXPECT_EQ(answer.head.sport, entry.dport);
     EXPECT_EQ(answer.head.dport, packet.tuple.head.sport);
-    weir_any_flow turned = entry;
-    nat_turn(kind, &packet.tuple, &turned);
-    EXPECT_EQ(turned.flow.direction, WEIR_REPLY);
+    weir_flow turned = entry;
+    nat_turn(family, &packet.tuple, &turned);
+    EXPECT_EQ(turned.direction, WEIR_REPLY);
     weir_any_tuple back{};
-    nat_answer_tuple(kind, &turned, packet.tuple.head.protocol, &back);
+    nat_answer_tuple(&turned, packet.tuple.head.protocol, &back);
     // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): a map compares keys byte by byte
     EXPECT_EQ(std::memcmp(&back, &packet.tuple, sizeof back), 0);
-    nat_turn(kind, &answer, &turned);
-    EXPECT_EQ(std::memcmp(&turned.v6.saddr, &entry.v6.saddr, 32), 0);
-    EXPECT_EQ(turned.flow.address_delta, entry.flow.address_delta);
-    EXPECT_EQ(turned.flow.port_delta, entry.flow.port_delta);
+    nat_turn(family, &answer, &turned);
+    EXPECT_EQ(std::memcmp(&turned.saddr, &entry.saddr, 32), 0);
+    EXPECT_EQ(turned.address_delta, entry.address_delta);
+    EXPECT_EQ(turned.port_delta, entry.port_delta);
 }
 
 INSTANTIATE_TEST_SUITE_P(, Nat,
