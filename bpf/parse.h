@@ -76,6 +76,7 @@ struct weir_packet {
     __u32 ifindex;   /* set by the entry program: where it came from */
     __u32 seq;       /* TCP, host order */
     __u32 ack_seq;   /* TCP, host order */
+    __u32 length;    /* of the frame */
     __u32 ip_length; /* header and payload, as the IP header gives them */
     __be32 fragment_id;
     __u16 l3_offset;
@@ -286,6 +287,7 @@ static __always_inline int parse_packet(const void *data, const void *end, __u32
     if ((const void *)(eth + 1) > end || eth->h_dest[0] & 1)
         return 0;
     __builtin_memset(packet, 0, sizeof(*packet));
+    packet->length = length;
     type = parse_l2(data, end, scope, &l3);
     packet->l3_offset = (__u16)l3;
     if (type == bpf_htons(ETH_P_IP) && parse_v4(data, end, l3, scope, packet))

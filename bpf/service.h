@@ -246,20 +246,20 @@ static __always_inline enum weir_drop_reason service_schedule(struct weir_openin
 
 /*
  * Opens a flow. On WEIR_DROP_NONE both directions are in the table of new flows. `chosen` is the
- * last backend that was considered, for the count.
+ * last backend that was considered, for the count. A global function: the verifier looks at it
+ * once.
  */
-static __noinline enum weir_drop_reason service_open(int family, const struct weir_packet *packet,
-                                                     const struct weir_service *service, __u8 flags,
-                                                     __u32 *chosen) {
+__noinline int service_open(int family, const struct weir_packet *packet,
+                            const struct weir_service *service, __u32 flags, __u32 *chosen) {
     struct weir_opening *o = service_opening();
     enum weir_drop_reason reason;
 
-    if (!o)
+    if (!o || !packet || !service || !chosen)
         return WEIR_DROP_FLOW_TABLE_FULL;
     o->tuple = packet->tuple;
     o->service = *service;
     o->family = (__u8)family;
-    o->flags = flags;
+    o->flags = (__u8)flags;
     o->now = packet->now;
     o->backend = WEIR_NO_BACKEND;
     o->client.service = service->id;

@@ -59,11 +59,13 @@ static __always_inline void flow_close(int family, const struct weir_packet *pac
  * forged one does no harm while packets pass. On another they change nothing, for it has the
  * shortest already.
  */
-static __noinline void flow_follow(int family, const struct weir_packet *packet,
-                                   struct weir_flow *entry) {
-    int reply = entry->direction == WEIR_REPLY;
+__noinline int flow_follow(int family, const struct weir_packet *packet, struct weir_flow *entry) {
     struct weir_flow *peer;
+    int reply;
 
+    if (!packet || !entry)
+        return 0;
+    reply = entry->direction == WEIR_REPLY;
     if (packet->tcp_flags & (WEIR_TCP_FIN | WEIR_TCP_RST)) {
         if (entry->state != WEIR_FLOW_NEW && entry->state != WEIR_FLOW_REPLIED)
             flow_close(family, packet, entry);
@@ -78,6 +80,7 @@ static __noinline void flow_follow(int family, const struct weir_packet *packet,
                packet->tcp_flags & WEIR_TCP_ACK) {
         flow_promote(family, &packet->tuple, entry);
     }
+    return 0;
 }
 
 /* Follows the connection where the packet can change its state; on an established flow few can. */

@@ -64,7 +64,7 @@ static __always_inline int xdp_forward(int family, struct xdp_md *ctx,
 }
 
 static __always_inline int xdp_ingress(int family, struct xdp_md *ctx,
-                                       const struct weir_packet *packet, __u32 length) {
+                                       const struct weir_packet *packet) {
     void *data = (void *)(long)ctx->data;
     void *end = (void *)(long)ctx->data_end;
     struct weir_decision decision;
@@ -79,9 +79,21 @@ static __always_inline int xdp_ingress(int family, struct xdp_md *ctx,
         !nat_rewrite(family, data, end, packet, decision.entry))
         return XDP_PASS;
 
-    count_translated(decision.entry, decision.opened, 1, length);
+    count_translated(decision.entry, decision.opened, 1, packet->length);
     flow_track(family, packet, decision.entry);
     return xdp_forward(family, ctx, packet, &decision.hop);
+}
+
+/*
+ * Global functions: the verifier looks at them once, with any packet, and not again for each of the
+ * many ways through parsing.
+ */
+__noinline int xdp_ingress_v4(struct xdp_md *ctx, const struct weir_packet *packet) {
+    return packet ? xdp_ingress(WEIR_V4, ctx, packet) : XDP_PASS;
+}
+
+__noinline int xdp_ingress_v6(struct xdp_md *ctx, const struct weir_packet *packet) {
+    return packet ? xdp_ingress(WEIR_V6, ctx, packet) : XDP_PASS;
 }
 
 SEC("xdp.frags")
@@ -95,8 +107,7 @@ int weir_xdp_ingress(struct xdp_md *ctx) {
         return XDP_PASS;
     packet.now = world_now();
     packet.ifindex = ctx->ingress_ifindex;
-    return family == WEIR_V4 ? xdp_ingress(WEIR_V4, ctx, &packet, length)
-                             : xdp_ingress(WEIR_V6, ctx, &packet, length);
+    return family == WEIR_V4 ? xdp_ingress_v4(ctx, &packet) : xdp_ingress_v6(ctx, &packet);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
