@@ -57,7 +57,9 @@ mac_of() {
 
     if is_v6; then
         # the last four bytes: 00:b1:00:02
-        printf '02:01:00:%02x:00:02\n' "0x$(sed 's/^.*::\(.*\):2$/\1/' <<<"$(address6_of "$1")")"
+        bytes=$(address6_of "$1")
+        bytes=${bytes##*::}
+        printf '02:01:00:%02x:00:02\n' "0x${bytes%:2}"
         return
     fi
     IFS=. read -ra bytes <<<"$(address4_of "$1")"
