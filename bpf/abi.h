@@ -245,6 +245,31 @@ struct weir_fragment {
 };
 WEIR_ASSERT(sizeof(struct weir_fragment) == 16);
 
+/*
+ * A fragment that overtook the first one of its datagram, kept until that comes. `held` is an array
+ * of WEIR_HELD_SETS sets of WEIR_HELD_WAYS places.
+ */
+enum {
+    WEIR_HELD_FREE = 0,
+    WEIR_HELD_BUSY = 1, /* one CPU reads or writes it */
+    WEIR_HELD_FULL = 2,
+};
+
+enum {
+    WEIR_HELD_WAYS = 8,
+    WEIR_HELD_SETS = 128,
+    WEIR_HELD_FRAME = 1536, /* bytes; longer frames are not kept */
+};
+
+struct weir_held {
+    __u64 seen;
+    struct weir_fragment_key key;
+    __u32 state; /* WEIR_HELD_* */
+    __u32 length;
+    __u8 frame[WEIR_HELD_FRAME];
+};
+WEIR_ASSERT(sizeof(struct weir_held) == 1592);
+
 /* How long fragments may follow the first (RFC 8200, 4.5). */
 #define WEIR_FRAGMENT_NS 60000000000ULL
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * Fragment: only the first fragment of a datagram has ports. It tells those that follow to which
- * flow they belong, for as long as a host waits for them. Nothing is held back: a fragment that
- * overtakes the first one cannot be served.
+ * flow they belong, for as long as a host waits for them. One that overtakes the first is kept
+ * (hold.h).
  */
 #pragma once
 

@@ -97,6 +97,13 @@ struct {
     __type(value, struct weir_fragment);
 } fragments SEC(".maps");
 
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, WEIR_HELD_SETS *WEIR_HELD_WAYS);
+    __type(key, __u32);
+    __type(value, struct weir_held);
+} held SEC(".maps");
+
 /* -- who may open flows, and how many -- */
 
 struct {

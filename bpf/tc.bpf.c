@@ -10,7 +10,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "bpf/fragment.h"
+#include "bpf/hold.h"
 #include "bpf/icmp_send.h"
 #include "bpf/ingress.h"
 #include "bpf/nat64.h"
@@ -187,8 +187,11 @@ static __always_inline int tc_translate(int family, struct __sk_buff *skb,
     const struct weir_flow *entry = decision->entry;
     __u8 to = entry->family;
 
-    if (packet->fragment == WEIR_FIRST_FRAGMENT)
+    if (packet->fragment == WEIR_FIRST_FRAGMENT) {
         fragment_note(family, packet);
+        if (side == TC_INGRESS && hold_release(skb, family, packet))
+            return TC_ACT_SHOT; /* it comes again */
+    }
     if (decision->way == WEIR_WAY_DROP || !tc_rewrite(family, skb, packet, decision))
         return tc_drop(skb, family, packet, decision, side);
     tc_count(skb, packet, entry, decision->opened);
@@ -244,13 +247,16 @@ static __always_inline int tc_icmp(struct __sk_buff *skb, int family,
     return tc_send(skb, packet, &hop, side);
 }
 
-/* A later fragment whose first one is not known: to a VIP, it would have been a service's. */
-static __always_inline int tc_orphan(int family, const struct weir_packet *packet) {
+/* A later fragment whose first one is not known: to a VIP, it is a service's, or will be. */
+static __always_inline int tc_orphan(int family, struct __sk_buff *skb,
+                                     const struct weir_packet *packet) {
     struct weir_address to;
 
     nat_destination(family, &packet->tuple, &to);
     if (!bpf_map_lookup_elem(&vips, &to))
         return TC_ACT_OK;
+    if (hold_fragment(skb, family, packet))
+        return TC_ACT_SHOT; /* what is kept is a copy */
     count_drop(WEIR_DROP_FRAGMENT_ORPHAN, WEIR_NO_SERVICE, WEIR_NO_BACKEND);
     return TC_ACT_SHOT;
 }
@@ -260,12 +266,12 @@ static __always_inline int tc_ingress(int family, struct __sk_buff *skb,
     struct weir_decision decision;
 
     if (packet->fragment == WEIR_LATER_FRAGMENT && !fragment_recall(family, packet))
-        return tc_orphan(family, packet);
+        return tc_orphan(family, skb, packet);
     ingress_classify(family, packet, 0, &decision);
     if (decision.way == WEIR_WAY_DROP)
         return tc_drop(skb, family, packet, &decision, TC_INGRESS);
     if (!decision.entry)
-        return packet->fragment == WEIR_LATER_FRAGMENT ? tc_orphan(family, packet) : TC_ACT_OK;
+        return packet->fragment == WEIR_LATER_FRAGMENT ? tc_orphan(family, skb, packet) : TC_ACT_OK;
     tc_decide(family, skb, packet, TC_INGRESS, &decision);
     if (decision.way == WEIR_WAY_UNTOUCHED)
         return TC_ACT_OK;
