@@ -15,6 +15,7 @@
 #include "lb/api/admin.h"
 #include "lb/api/http_server.h"
 #include "lb/api/listen.h"
+#include "lb/daemon/collection.h"
 #include "lb/daemon/data_path.h"
 #include "lb/daemon/notify.h"
 #include "lb/daemon/preflight.h"
@@ -54,6 +55,8 @@ class Daemon {
           config_(std::move(config)),
           path_(std::move(path)),
           socket_(std::move(listeners.api.file)),
+          collection_(loop, path_.tables(),
+                      [this]() -> const Inventory & { return path_.inventory(); }),
           exporter_([this] { return collect(); }),
           admin_(loop, admin_source()),
           api_(loop, std::move(listeners.api.acceptor),
@@ -84,8 +87,7 @@ class Daemon {
 
   private:
     AdminSource admin_source() {
-        return {[this] { return read_snapshot(path_.tables(), path_.inventory()); },
-                [this]() -> const DaemonInfo & { return info_; },
+        return {[this] { return snapshot(); }, [this]() -> const DaemonInfo & { return info_; },
                 [this]() -> const Inventory & { return path_.inventory(); },
                 [this]() -> FlowWalk {
                     return [tables = path_.tables()](const auto &visit) {
@@ -94,11 +96,15 @@ class Daemon {
                 }};
     }
 
+    Result<Snapshot> snapshot() {
+        return read_snapshot(path_.tables(), path_.inventory(), collection_.census());
+    }
+
     std::vector<prometheus::MetricFamily> collect() {
-        const auto snapshot = read_snapshot(path_.tables(), path_.inventory());
-        if (snapshot)
-            return to_metrics(*snapshot, info_);
-        spdlog::error("metrics: {}", snapshot.error().message);
+        const auto seen = snapshot();
+        if (seen)
+            return to_metrics(*seen, info_);
+        spdlog::error("metrics: {}", seen.error().message);
         return {};
     }
 
@@ -155,6 +161,7 @@ class Daemon {
     Config config_;
     DataPath path_;
     SocketFile socket_;
+    Collection collection_;
     DaemonInfo info_;
     Exporter exporter_;
     AdminApi admin_;

@@ -1,14 +1,7 @@
 // Tables: listing flows.
 #include <arpa/inet.h>
-#include <bpf/bpf.h>
-#include <fmt/format.h>
 
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <ctime>
-#include <vector>
-
+#include "lb/dataplane/flow_table.h"
 #include "lb/dataplane/map_access.h"
 #include "lb/dataplane/tables.h"
 
@@ -18,25 +11,6 @@ namespace {
 
 // Entries read with one system call.
 constexpr std::uint32_t kBatch = 4096;
-
-// The data path's clock: a replay brings its own.
-std::chrono::nanoseconds data_path_now(const weir_settings &settings) {
-    if (settings.replay_now != 0)
-        return std::chrono::nanoseconds(static_cast<std::int64_t>(settings.replay_now));
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
-}
-
-std::chrono::seconds timeout_of(const weir_settings &settings, std::uint8_t protocol,
-                                std::uint8_t state) {
-    if (protocol == static_cast<std::uint8_t>(Protocol::udp))
-        return std::chrono::seconds(settings.udp_s);
-    if (state == WEIR_FLOW_ESTABLISHED)
-        return std::chrono::seconds(settings.tcp_established_s);
-    const bool ending = state == WEIR_FLOW_CLOSING || state == WEIR_FLOW_CLOSED;
-    return std::chrono::seconds(ending ? settings.tcp_transitory_s : settings.tcp_new_s);
-}
 
 Address to_address(std::uint32_t v4) {
     return Address::v4(v4);
@@ -58,8 +32,7 @@ Flow make_flow(const Tuple &tuple, const weir_flow &entry, std::chrono::nanoseco
     flow.service_id = entry.service;
     flow.backend_id = entry.backend;
     flow.state = static_cast<FlowState>(entry.state);
-    const std::chrono::nanoseconds seen(static_cast<std::int64_t>(entry.seen));
-    flow.idle = now > seen ? now - seen : std::chrono::nanoseconds(0);
+    flow.idle = idle_time(entry, now);
     return flow;
 }
 
@@ -67,31 +40,23 @@ Flow make_flow(const Tuple &tuple, const weir_flow &entry, std::chrono::nanoseco
 template <typename Tuple>
 Result<bool> visit_table(int fd, std::string_view name, const weir_settings &settings,
                          const std::function<bool(const Flow &)> &visit) {
-    std::vector<Tuple> keys(kBatch);
-    std::vector<weir_flow> values(kBatch);
-    std::uint32_t position = 0;
-    bool first = true;
-    bool last = false;
-    while (!last) {
-        std::uint32_t count = kBatch;
-        const int error = bpf_map_lookup_batch(fd, first ? nullptr : &position, &position,
-                                               keys.data(), values.data(), &count, nullptr);
-        if (error != 0 && errno != ENOENT)
-            return map_error(name, "list its entries", errno);
-        first = false;
-        last = error != 0;
+    BatchReader reader({fd, name}, sizeof(Tuple), sizeof(weir_flow), kBatch);
+    while (true) {
+        const auto more = reader.next();
+        if (!more)
+            return tl::make_unexpected(more.error());
+        if (!*more)
+            return true;
         const auto now = data_path_now(settings);
-        for (std::uint32_t i = 0; i < count; ++i) {
-            if (values[i].direction != WEIR_FORWARD)
-                continue;
-            const Flow flow = make_flow(keys[i], values[i], now);
-            const bool live =
-                flow.idle < timeout_of(settings, keys[i].head.protocol, values[i].state);
-            if (live && !visit(flow))
+        for (std::uint32_t i = 0; i < reader.size(); ++i) {
+            const auto tuple = reader.key<Tuple>(i);
+            const auto entry = reader.value<weir_flow>(i);
+            if (entry.direction == WEIR_FORWARD &&
+                !is_expired(settings, tuple.head.protocol, entry, now) &&
+                !visit(make_flow(tuple, entry, now)))
                 return false;
         }
     }
-    return true;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Tables: settings, the SNAT pool, the interfaces that carry XDP, and what a replay exchanges.
 #include <algorithm>
 
+#include "lb/dataplane/flow_table.h"
 #include "lb/dataplane/map_access.h"
 #include "lb/dataplane/tables.h"
 
@@ -59,6 +60,19 @@ Result<void> Tables::write_settings(const Config &config) {
 Result<weir_settings> Tables::settings() const {
     weir_settings value{};
     return get(NamedMap{fds_.settings, "settings"}, kOnly, value).map([&] { return value; });
+}
+
+Result<void> Tables::write_backend_flows(const std::vector<std::uint32_t> &ids,
+                                         const std::vector<std::uint32_t> &flows) {
+    auto count = static_cast<std::uint32_t>(ids.size());
+    if (count > 0 &&
+        bpf_map_update_batch(fds_.backend_flows, ids.data(), flows.data(), &count, nullptr) != 0)
+        return map_error("backend_flows", "write", errno);
+    auto value = settings();
+    if (!value)
+        return tl::make_unexpected(value.error());
+    value->counted_at = static_cast<std::uint64_t>(data_path_now(*value).count());
+    return put(NamedMap{fds_.settings, "settings"}, kOnly, *value, "write");
 }
 
 Result<void> Tables::set_xdp_device(unsigned ifindex, XdpMode mode) {

@@ -115,6 +115,12 @@ class Tables {
 
     // The map of established IPv4 flows: every program of an instance uses it, and no other does.
     int flows_map() const { return fds_.flows_v4; }
+    const MapFds &maps() const { return fds_; }
+
+    // How many flows each backend has, by id, as counted just now: limits on them hold for as long
+    // as this is repeated (WEIR_COUNT_VALID_NS).
+    Result<void> write_backend_flows(const std::vector<std::uint32_t> &ids,
+                                     const std::vector<std::uint32_t> &flows);
 
     // Every live flow, in no order; stops when `visit` returns false. Flows that come or go
     // meanwhile may or may not be seen.

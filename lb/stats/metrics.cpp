@@ -73,6 +73,8 @@ void append_backends(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
                "Bytes of whole frames without FCS translated, by backend.", MetricType::Counter);
     auto flows =
         family("weir_backend_new_flows_total", "Flows opened, by backend.", MetricType::Counter);
+    auto live = family("weir_flows", "Flows that live, by backend; counted every few seconds.",
+                       MetricType::Gauge);
     auto weight =
         family("weir_backend_weight", "Weight of the backend; 0 means that it gets no new flows.",
                MetricType::Gauge);
@@ -90,10 +92,11 @@ void append_backends(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
             directed(bytes, "forward", seen.forward_bytes);
             directed(bytes, "reply", seen.reply_bytes);
             add(flows, {{"service", service.name}, {"backend", name}}, seen.new_flows);
+            add(live, {{"service", service.name}, {"backend", name}}, double{0} + backend.flows);
             add(weight, {{"service", service.name}, {"backend", name}}, double{0} + backend.weight);
         }
     }
-    for (auto *made : {&packets, &bytes, &flows, &weight})
+    for (auto *made : {&packets, &bytes, &flows, &live, &weight})
         all.push_back(std::move(*made));
 }
 
@@ -103,6 +106,34 @@ void append_drops(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
     for (std::uint8_t reason = 0; reason < WEIR_DROP_REASONS; reason++)
         add(drops, {{"reason", std::string(drop_reason_name(reason))}}, snapshot.drops[reason]);
     all.push_back(std::move(drops));
+    auto icmp =
+        family("weir_icmp_total", "ICMP: errors translated, echo requests answered, errors sent.",
+               MetricType::Counter);
+    for (std::uint8_t event = 0; event < WEIR_ICMP_EVENTS; event++)
+        add(icmp, {{"event", std::string(icmp_event_name(event))}}, snapshot.icmp[event]);
+    all.push_back(std::move(icmp));
+}
+
+// Nothing before the tables were first counted.
+void append_tables(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
+    auto entries = family("weir_flow_table_entries", "Entries of a flow table, two for each flow.",
+                          MetricType::Gauge);
+    auto capacity =
+        family("weir_flow_table_capacity", "Entries that a flow table holds.", MetricType::Gauge);
+    auto pressure =
+        family("weir_map_pressure", "Entries of a table over its capacity.", MetricType::Gauge);
+    for (const TableUse &use : snapshot.tables) {
+        const std::string name(use.table);
+        if (use.of_flows) {
+            add(entries, {{"table", name}}, use.entries);
+            add(capacity, {{"table", name}}, use.capacity);
+        }
+        add(pressure, {{"map", name}},
+            static_cast<double>(use.entries) / static_cast<double>(use.capacity));
+    }
+    for (auto *made : {&entries, &capacity, &pressure})
+        if (!made->metric.empty())
+            all.push_back(std::move(*made));
 }
 
 }  // namespace
@@ -117,6 +148,7 @@ std::vector<MetricFamily> to_metrics(const Snapshot &snapshot, const DaemonInfo 
     append_services(all, snapshot);
     append_backends(all, snapshot);
     append_drops(all, snapshot);
+    append_tables(all, snapshot);
     all.push_back(gauge("weir_config_last_reload_successful",
                         "1 if the last configuration that was loaded is in force, 0 if refused.",
                         info.reload.successful ? 1 : 0));

@@ -18,7 +18,8 @@ std::vector<double> ring_shares(const std::vector<BackendRow> &backends) {
     return shares;
 }
 
-Result<ServiceSnapshot> read_service(const Tables &tables, const InventoryService &service) {
+Result<ServiceSnapshot> read_service(const Tables &tables, const InventoryService &service,
+                                     const Census &census) {
     ServiceSnapshot seen{service.name,
                          service.row.vip,
                          service.row.protocol,
@@ -35,7 +36,8 @@ Result<ServiceSnapshot> read_service(const Tables &tables, const InventoryServic
         const auto counters = tables.backend_counters(row.id);
         if (!counters)
             return tl::make_unexpected(counters.error());
-        seen.backends.push_back({row.endpoint, row.weight, service.shares[i], *counters});
+        seen.backends.push_back(
+            {row.endpoint, row.weight, service.shares[i], *counters, census.flows_of(row.id)});
     }
     return seen;
 }
@@ -75,10 +77,11 @@ Inventory make_inventory(const Config &config, const TableState &tables) {
     return inventory;
 }
 
-Result<Snapshot> read_snapshot(const Tables &tables, const Inventory &inventory) {
+Result<Snapshot> read_snapshot(const Tables &tables, const Inventory &inventory,
+                               const Census &census) {
     Snapshot snapshot;
     for (const auto &service : inventory.services) {
-        auto seen = read_service(tables, service);
+        auto seen = read_service(tables, service, census);
         if (!seen)
             return tl::make_unexpected(seen.error());
         snapshot.services.push_back(std::move(*seen));
@@ -87,6 +90,11 @@ Result<Snapshot> read_snapshot(const Tables &tables, const Inventory &inventory)
     if (!drops)
         return tl::make_unexpected(drops.error());
     snapshot.drops = *drops;
+    const auto icmp = tables.icmp_counters();
+    if (!icmp)
+        return tl::make_unexpected(icmp.error());
+    snapshot.icmp = *icmp;
+    snapshot.tables = census.tables;
     return snapshot;
 }
 

@@ -9,6 +9,7 @@
 
 #include "lb/config/config.h"
 #include "lb/dataplane/attach.h"
+#include "lb/dataplane/collector.h"
 #include "lb/dataplane/tables.h"
 #include "lb/model/state.h"
 #include "lb/result.h"
@@ -40,6 +41,7 @@ struct BackendSnapshot {
     std::uint32_t weight = 0;
     double share = 0;  // of the ring's slots, 0..1
     Counters counters;
+    std::uint32_t flows = 0;  // as last counted: right to some seconds
 };
 
 struct ServiceSnapshot {
@@ -55,9 +57,12 @@ struct ServiceSnapshot {
 struct Snapshot {
     std::vector<ServiceSnapshot> services;
     DropCounters drops{};
+    IcmpCounters icmp{};
+    std::vector<TableUse> tables;
 };
 
-Result<Snapshot> read_snapshot(const Tables &tables, const Inventory &inventory);
+Result<Snapshot> read_snapshot(const Tables &tables, const Inventory &inventory,
+                               const Census &census);
 
 // The last time a configuration was loaded, at the start or on SIGHUP.
 struct ReloadStatus {

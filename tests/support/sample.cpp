@@ -12,7 +12,7 @@ Snapshot sample_snapshot() {
                                  {30, 3000, 20, 2000, 5},
                                  {}});
     snapshot.services.back().backends = {
-        {*Endpoint::parse("198.51.100.11:8443"), 100, 0.75, {18, 1800, 12, 1200, 3}},
+        {*Endpoint::parse("198.51.100.11:8443"), 100, 0.75, {18, 1800, 12, 1200, 3}, 6},
         {*Endpoint::parse("198.51.100.12:8443"), 0, 0.25, {12, 1200, 8, 800, 2}}};
     snapshot.services.push_back({"dns",
                                  *Endpoint::parse("192.0.2.10:53"),
@@ -25,6 +25,8 @@ Snapshot sample_snapshot() {
         {*Endpoint::parse("198.51.100.13:53"), 7, 1, {9007199254740991, 74, 1, 90, 1}}};
     for (std::size_t reason = 0; reason < snapshot.drops.size(); reason++)
         snapshot.drops[reason] = 100 + reason;
+    snapshot.icmp = {3, 4, 5};
+    snapshot.tables = {{"flows_v4", true, 32, 128}, {"affinity", false, 1, 2}};
     return snapshot;
 }
 

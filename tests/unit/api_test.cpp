@@ -107,7 +107,7 @@ TEST(ApiFlows, AreFilteredByServiceClientAndBackend) {
     EXPECT_EQ(ask({{"service", "web"}, {"backend", "198.51.100.12"}})["flows"],
               Json::parse(R"([{"service": "web", "protocol": "tcp", "client": "203.0.113.1:4002",
                   "vip": "192.0.2.10:443", "backend": "198.51.100.12:8443",
-                  "state": "established", "idle": 1.5}])"));
+                  "snat": null, "state": "established", "idle": 1.5}])"));
     EXPECT_TRUE(ask({{"client", "203.0.113.3"}})["flows"][0]["service"].is_null());
 }
 

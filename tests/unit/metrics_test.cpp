@@ -33,6 +33,15 @@ constexpr std::array kLines{
     R"(weir_backend_weight{service="dns",backend="198.51.100.13:53"} 7)",
     R"(weir_drops_total{reason="no_backend"} 100)",
     R"(weir_drops_total{reason="rewrite_failed"} 104)",
+    R"(weir_drops_total{reason="not_translatable"} 113)",
+    R"(weir_icmp_total{event="translated"} 3)",
+    R"(weir_icmp_total{event="answered"} 4)",
+    R"(weir_icmp_total{event="sent"} 5)",
+    R"(weir_flows{service="web",backend="198.51.100.11:8443"} 6)",
+    R"(weir_flow_table_entries{table="flows_v4"} 32)",
+    R"(weir_flow_table_capacity{table="flows_v4"} 128)",
+    R"(weir_map_pressure{map="flows_v4"} 0.25)",
+    R"(weir_map_pressure{map="affinity"} 0.5)",
     R"(weir_config_last_reload_successful 1)",
     R"(weir_config_last_reload_success_timestamp_seconds 1700000100)"};
 

@@ -1,0 +1,193 @@
+#include "lb/dataplane/collector.h"
+
+#include <functional>
+#include <utility>
+
+#include "lb/dataplane/flow_table.h"
+
+namespace weir {
+
+namespace {
+
+// Entries between two looks at the clock: a fraction of a millisecond, also if all of them go.
+constexpr std::uint32_t kBatch = 256;
+
+// The flow tables of one family.
+struct FamilyTables {
+    int established = -1;
+    int fresh = -1;
+};
+
+// The tuple of the packets of a flow's other direction.
+weir_tuple_v6 answer_of(std::uint8_t protocol, const weir_flow &flow) {
+    weir_tuple_v6 tuple{};
+    tuple.head.sport = flow.dport;
+    tuple.head.dport = flow.sport;
+    tuple.head.protocol = protocol;
+    tuple.saddr = flow.daddr;
+    tuple.daddr = flow.saddr;
+    return tuple;
+}
+
+weir_tuple_v4 to_v4(const weir_tuple_v6 &tuple) {
+    return {tuple.head, tuple.saddr.words[3], tuple.daddr.words[3]};
+}
+
+bool is_v4(const weir_flow &flow) {
+    return from_abi(flow.daddr).is_v4();
+}
+
+}  // namespace
+
+// One walk: table by table, and within a table batch by batch.
+class Collector::Walk {
+  public:
+    Walk(const MapFds &fds, const weir_settings &settings)
+        : settings_(settings),
+          v4_{fds.flows_v4, fds.flows_new_v4},
+          v6_{fds.flows_v6, fds.flows_new_v6} {
+        add_flows<weir_tuple_v4>({fds.flows_v4, "flows_v4"});
+        add_flows<weir_tuple_v4>({fds.flows_new_v4, "flows_new_v4"});
+        add_flows<weir_tuple_v6>({fds.flows_v6, "flows_v6"});
+        add_flows<weir_tuple_v6>({fds.flows_new_v6, "flows_new_v6"});
+        add_plain({fds.affinity, "affinity"});
+        add_plain({fds.source_rates, "source_rates"});
+        add_plain({fds.source_ranges, "source_ranges"});
+        add_plain({fds.fragments, "fragments"});
+        add_plain({fds.services, "services"});
+        add_plain({fds.backends, "backends"});
+    }
+
+    // A batch; false when the walk is over.
+    Result<bool> next() {
+        if (stage_ == stages_.size())
+            return false;
+        Stage &stage = stages_[stage_];
+        const auto more = stage.reader.next();
+        if (!more)
+            return more;
+        if (!*more) {
+            census_.tables.push_back(stage.use);
+            ++stage_;
+            return true;
+        }
+        stage.use.entries += stage.reader.size();
+        if (stage.look)
+            stage.look(stage);
+        return true;
+    }
+
+    Census take() { return std::move(census_); }
+
+  private:
+    struct Stage {
+        int fd;
+        BatchReader reader;
+        TableUse use;
+        std::function<void(Stage &)> look;  // at the batch; may be empty
+    };
+
+    void add_plain(const NamedMap &map, std::function<void(Stage &)> look = {}) {
+        bpf_map_info info{};
+        std::uint32_t length = sizeof info;
+        // a map that tells nothing about itself cannot be read either: the reader will say so
+        static_cast<void>(bpf_obj_get_info_by_fd(map.fd, &info, &length));
+        const bool of_flows = static_cast<bool>(look);
+        stages_.push_back({map.fd,
+                           BatchReader(map, info.key_size, info.value_size, kBatch),
+                           {map.name, of_flows, 0, info.max_entries},
+                           std::move(look)});
+    }
+
+    template <typename Tuple>
+    void add_flows(const NamedMap &map) {
+        add_plain(map, [this](Stage &stage) {
+            const auto now = data_path_now(settings_);
+            for (std::uint32_t i = 0; i < stage.reader.size(); ++i)
+                look_at(stage, stage.reader.key<Tuple>(i), stage.reader.value<weir_flow>(i), now);
+        });
+    }
+
+    template <typename Tuple>
+    void look_at(Stage &stage, const Tuple &tuple, const weir_flow &flow,
+                 std::chrono::nanoseconds now) {
+        const std::uint8_t protocol = tuple.head.protocol;
+        const bool over = is_expired(settings_, protocol, flow, now);
+        // either direction keeps the flow: the one that has packets makes the other young again
+        if (over && !peer_lives(protocol, flow, now)) {
+            stage.use.entries -= remove(stage.fd, tuple, flow, now) ? 1U : 0U;
+            return;
+        }
+        if (flow.direction == WEIR_FORWARD)
+            ++census_.flows[flow.backend];
+    }
+
+    bool peer_lives(std::uint8_t protocol, const weir_flow &flow,
+                    std::chrono::nanoseconds now) const {
+        const weir_tuple_v6 answer = answer_of(protocol, flow);
+        const auto lives = [&](int fd, const auto &tuple) {
+            weir_flow peer{};
+            return bpf_map_lookup_elem(fd, &tuple, &peer) == 0 &&
+                   !is_expired(settings_, protocol, peer, now);
+        };
+        if (is_v4(flow))
+            return lives(v4_.established, to_v4(answer)) || lives(v4_.fresh, to_v4(answer));
+        return lives(v6_.established, answer) || lives(v6_.fresh, answer);
+    }
+
+    // Unless a packet has come meanwhile. Between this look and the deletion one still may; it
+    // finds the flow by its other direction, or counts as one that belongs to no flow.
+    template <typename Tuple>
+    bool remove(int fd, const Tuple &tuple, const weir_flow &flow, std::chrono::nanoseconds now) {
+        weir_flow current{};
+        if (bpf_map_lookup_elem(fd, &tuple, &current) != 0)
+            return true;  // somebody else has
+        if (current.seen != flow.seen ||
+            !is_expired(settings_, tuple.head.protocol, current, now) ||
+            bpf_map_delete_elem(fd, &tuple) != 0)
+            return false;
+        ++census_.removed;
+        return true;
+    }
+
+    weir_settings settings_;
+    FamilyTables v4_, v6_;
+    std::vector<Stage> stages_;
+    std::size_t stage_ = 0;
+    Census census_;
+};
+
+Collector::Collector(const Tables &tables) : tables_(tables) {}
+Collector::~Collector() = default;
+Collector::Collector(Collector &&) noexcept = default;
+Collector &Collector::operator=(Collector &&) noexcept = default;
+
+Result<bool> Collector::step(std::chrono::nanoseconds budget) {
+    auto done = advance(budget);
+    if (!done)
+        walk_.reset();
+    return done;
+}
+
+Result<bool> Collector::advance(std::chrono::nanoseconds budget) {
+    const auto end = std::chrono::steady_clock::now() + budget;
+    if (!walk_) {
+        const auto settings = tables_.settings();
+        if (!settings)
+            return tl::make_unexpected(settings.error());
+        walk_ = std::make_unique<Walk>(tables_.maps(), *settings);
+    }
+    do {
+        const auto more = walk_->next();
+        if (!more)
+            return more;
+        if (!*more) {
+            census_ = walk_->take();
+            walk_.reset();
+            return true;
+        }
+    } while (std::chrono::steady_clock::now() < end);
+    return false;
+}
+
+}  // namespace weir

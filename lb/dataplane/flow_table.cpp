@@ -1,0 +1,65 @@
+#include "lb/dataplane/flow_table.h"
+
+#include <algorithm>
+#include <ctime>
+
+namespace weir {
+
+namespace {
+
+std::chrono::seconds timeout_of(const weir_settings &settings, std::uint8_t protocol,
+                                std::uint8_t state) {
+    if (protocol == static_cast<std::uint8_t>(Protocol::udp))
+        return std::chrono::seconds(settings.udp_s);
+    if (state == WEIR_FLOW_ESTABLISHED)
+        return std::chrono::seconds(settings.tcp_established_s);
+    const bool ending = state == WEIR_FLOW_CLOSING || state == WEIR_FLOW_CLOSED;
+    return std::chrono::seconds(ending ? settings.tcp_transitory_s : settings.tcp_new_s);
+}
+
+}  // namespace
+
+// A hash map's position is the number of a bucket, that of other maps a key.
+BatchReader::BatchReader(const NamedMap &map, std::size_t key_size, std::size_t value_size,
+                         std::uint32_t batch)
+    : map_(map),
+      batch_(batch),
+      keys_(key_size * batch),
+      values_(value_size * batch),
+      position_(std::max(key_size, sizeof(std::uint32_t))) {}
+
+Result<bool> BatchReader::next() {
+    size_ = 0;
+    if (ended_)
+        return false;
+    std::uint32_t count = batch_;
+    const int done =
+        bpf_map_lookup_batch(map_.fd, begun_ ? position_.data() : nullptr, position_.data(),
+                             keys_.data(), values_.data(), &count, nullptr);
+    if (done != 0 && errno != ENOENT)
+        return map_error(map_.name, "list its entries", errno);
+    begun_ = true;
+    ended_ = done != 0;
+    size_ = count;
+    return count > 0 || !ended_;
+}
+
+std::chrono::nanoseconds data_path_now(const weir_settings &settings) {
+    if (settings.replay_now != 0)
+        return std::chrono::nanoseconds(static_cast<std::int64_t>(settings.replay_now));
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+std::chrono::nanoseconds idle_time(const weir_flow &flow, std::chrono::nanoseconds now) {
+    const std::chrono::nanoseconds seen(static_cast<std::int64_t>(flow.seen));
+    return now > seen ? now - seen : std::chrono::nanoseconds(0);
+}
+
+bool is_expired(const weir_settings &settings, std::uint8_t protocol, const weir_flow &flow,
+                std::chrono::nanoseconds now) {
+    return idle_time(flow, now) >= timeout_of(settings, protocol, flow.state);
+}
+
+}  // namespace weir

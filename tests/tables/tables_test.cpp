@@ -1,0 +1,175 @@
+// What is written into the tables, and read back by a daemon that goes on with them.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "tests/tables/fixture.h"
+
+namespace weir::test {
+namespace {
+
+const std::string kEverything = R"(
+services:
+  - name: web
+    vip: 192.0.2.10
+    port: 80
+    protocol: tcp
+    session_affinity: {timeout: 10m}
+    source_ranges: [203.0.113.0/24, "!203.0.113.128/25"]
+    limits: {new_flows_per_second: 30, new_flows_per_second_per_source: 20, flows_per_backend: 10}
+    backends: [{address: 198.51.100.11, port: 8080}, {address: 198.51.100.12, port: 8080, weight: 7}]
+  - name: web6
+    vip: "2001:db8::10"
+    port: 80
+    protocol: tcp
+    mode: fullnat
+    source_ranges: ["!2001:db8:bad::/48"]
+    backends: [{address: "2001:db8:1::11", port: 8080}, {address: 198.51.100.11, port: 8081}]
+  - {name: dns, vip: 192.0.2.10, port: 53, protocol: udp,
+     backends: [{address: 198.51.100.12, port: 53}]}
+snat: {addresses: [198.51.100.1, "2001:db8:1::1"], ports: 30000-30099}
+limits: {flows: 1024, new_flows: 64, services: 16, backends: 16}
+)";
+
+const std::string kLess = R"(
+services:
+  - name: web
+    vip: 192.0.2.10
+    port: 80
+    protocol: tcp
+    source_ranges: ["!203.0.113.0/24"]
+    backends: [{address: 198.51.100.12, port: 8080}]
+limits: {flows: 1024, new_flows: 64, services: 16, backends: 16}
+)";
+
+// In an order that does not depend on where it comes from.
+TableState sorted(TableState state) {
+    const auto by_id = [](const auto &a, const auto &b) { return a.id < b.id; };
+    std::sort(state.services.begin(), state.services.end(), by_id);
+    for (ServiceRow &service : state.services)
+        std::sort(service.backends.begin(), service.backends.end(), by_id);
+    return state;
+}
+
+class TablesState : public TablesTest {
+  protected:
+    void expect_held(const TableState &wanted) {
+        EXPECT_EQ(sorted(value_of(tables().read())), sorted(wanted));
+    }
+    Plan change_to(const std::string &yaml) {
+        const Config config = value_of(parse_config(yaml, "test.yaml"));
+        const Plan plan = value_of(make_plan(value_of(tables().read()), config));
+        value_of(tables().apply(plan));
+        return plan;
+    }
+};
+
+TEST_F(TablesState, EverythingThatIsWrittenIsReadBack) {
+    load(kEverything);
+    expect_held(path().plan().result);
+    EXPECT_EQ(path().plan().result.vips.at(*Address::parse("192.0.2.10")), 2U);
+    EXPECT_EQ(path().plan().result.backend_addresses.at(*Address::parse("198.51.100.11")), 2U);
+    EXPECT_EQ(path().plan().result.services[0].ranges.size(), 3U);
+}
+
+TEST_F(TablesState, AChangeLeavesNothingOfWhatWasBefore) {
+    load(kEverything);
+    const Plan shrunk = change_to(kLess);
+    expect_held(shrunk.result);
+    EXPECT_EQ(shrunk.result.vips.size(), 1U);
+    expect_held(change_to(kEverything).result);
+    expect_held(change_to("services: []").result);
+    EXPECT_EQ(value_of(tables().read()), TableState{});
+}
+
+TEST_F(TablesState, SettingsHoldTheSnatPoolAndKeepWhatIsNotConfigured) {
+    load(kEverything);
+    value_of(tables().write_backend_flows({0, 1}, {5, 6}));
+    const weir_settings before = value_of(tables().settings());
+    EXPECT_EQ(before.abi, static_cast<std::uint32_t>(WEIR_ABI));
+    EXPECT_EQ(before.snat_port_first, 30000);
+    EXPECT_EQ(before.snat_ports, 100);
+    EXPECT_EQ(before.snat_v4, 1);
+    EXPECT_EQ(before.snat_v6, 1);
+    EXPECT_GT(before.counted_at, 0U);
+    EXPECT_GT(before.replay_now, 0U);
+
+    Config config = path().config();
+    config.snat = SnatConfig{{{*Address::parse("198.51.100.2")}}, {1024, 65535}};
+    config.timeouts.udp = std::chrono::seconds(7);
+    value_of(tables().write_settings(config));
+    const weir_settings after = value_of(tables().settings());
+    EXPECT_EQ(after.udp_s, 7U);
+    EXPECT_EQ(after.snat_ports, 64512);
+    EXPECT_EQ(after.snat_v4, 1);
+    EXPECT_EQ(after.snat_v6, 0);
+    EXPECT_EQ(after.counted_at, before.counted_at);
+    EXPECT_EQ(after.replay_now, before.replay_now);
+}
+
+TEST_F(TablesState, EveryDropReasonAndIcmpEventHasANameOfItsOwn) {
+    std::set<std::string_view> names;
+    for (std::uint8_t reason = 0; reason < WEIR_DROP_REASONS; ++reason)
+        names.insert(drop_reason_name(reason));
+    EXPECT_EQ(names.size(), static_cast<std::size_t>(WEIR_DROP_REASONS));
+    EXPECT_EQ(names.count("none"), 0U);
+    EXPECT_EQ(drop_reason_name(WEIR_DROP_SNAT_EXHAUSTED), "snat_exhausted");
+    EXPECT_EQ(drop_reason_name(WEIR_DROP_NOT_TRANSLATABLE), "not_translatable");
+    EXPECT_EQ(icmp_event_name(WEIR_ICMP_SENT), "sent");
+}
+
+// The layout of what is written, as the programs understand it.
+class TablesPolicy : public TablesTest {
+  protected:
+    std::uint8_t reason(const char *source, const char *destination = "192.0.2.10:80") {
+        return run(source, destination).trace.reason;
+    }
+};
+
+TEST_F(TablesPolicy, TheLongestPrefixDecidesAndTheRestIsDenied) {
+    load(kEverything);
+    EXPECT_EQ(reason("203.0.113.127:1000"), WEIR_DROP_NONE);
+    EXPECT_EQ(reason("203.0.113.128:1000"), WEIR_DROP_SOURCE_DENIED);
+    EXPECT_EQ(reason("203.0.114.1:1000"), WEIR_DROP_SOURCE_DENIED);
+    EXPECT_EQ(reason("[2001:db8:bad::1]:1000", "[2001:db8::10]:80"), WEIR_DROP_SOURCE_DENIED);
+    EXPECT_EQ(reason("[2001:db8:900d::1]:1000", "[2001:db8::10]:80"), WEIR_DROP_NONE);
+}
+
+TEST_F(TablesPolicy, LimitsAreThoseOfTheirOwnKind) {
+    load(kEverything);
+    int source = 0;
+    int service = 0;
+    for (int client = 1; client <= 3; ++client) {
+        for (int port = 1; port <= 25; ++port) {
+            const auto from = fmt::format("203.0.113.{}:{}", client, 1000 + port);
+            const auto dropped = reason(from.c_str());
+            source += dropped == WEIR_DROP_SOURCE_RATE ? 1 : 0;
+            service += dropped == WEIR_DROP_SERVICE_RATE ? 1 : 0;
+        }
+    }
+    EXPECT_EQ(source, 5 * 3) << "20 of each client's 25 pass that limit";
+    EXPECT_GT(service, 0) << "and 30 of those 60 the other";
+}
+
+TEST_F(TablesPolicy, AFlowThatIsTranslatedWhollyTellsItsSource) {
+    load(kEverything);
+    EXPECT_EQ(reason("[2001:db8:900d::1]:1000", "[2001:db8::10]:80"), WEIR_DROP_NONE);
+    EXPECT_EQ(reason("203.0.113.1:1000"), WEIR_DROP_NONE);
+    auto seen = flows();
+    ASSERT_EQ(seen.size(), 2U);
+    std::sort(seen.begin(), seen.end(),
+              [](const Flow &a, const Flow &b) { return a.client < b.client; });
+    EXPECT_EQ(seen[0].client.to_string(), "203.0.113.1:1000");
+    EXPECT_FALSE(seen[0].snat) << seen[0].snat->to_string();
+    EXPECT_EQ(seen[1].client.to_string(), "[2001:db8:900d::1]:1000");
+    EXPECT_EQ(seen[1].vip.to_string(), "[2001:db8::10]:80");
+    ASSERT_TRUE(seen[1].snat);
+    EXPECT_EQ(seen[1].snat->address.is_v4(), seen[1].backend.address.is_v4());
+    EXPECT_EQ(seen[1].snat->address.to_string(),
+              seen[1].backend.address.is_v4() ? "198.51.100.1" : "2001:db8:1::1");
+    EXPECT_TRUE((PortRange{30000, 30099}.contains(seen[1].snat->port)));
+}
+
+}  // namespace
+}  // namespace weir::test
