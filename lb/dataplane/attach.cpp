@@ -66,18 +66,26 @@ bool is_attached(const std::string &name, std::uint32_t flows_map_id) {
 }
 
 Result<void> attach_xdp(Objects &objects, const AttachedInterface &to, std::uint32_t flows_map_id) {
-    return xdp_attach(objects, to.name, to.ifindex, to.xdp_mode, flows_map_id)
-        .and_then([&] { return objects.tables().set_xdp_device(to.ifindex, to.xdp_mode); })
-        .and_then([&] { return tc_detach(to.name, to.ifindex, TcSide::ingress, flows_map_id); })
+    return xdp_attach(objects, to.name, to.ifindex, to.xdp_mode, flows_map_id).and_then([&] {
+        return objects.tables().set_xdp_device(to.ifindex, to.xdp_mode);
+    });
+}
+
+Result<void> leave_xdp(Objects &objects, const AttachedInterface &to, std::uint32_t flows_map_id) {
+    // first, so that XDP elsewhere does not send to where it is about to end
+    return objects.tables()
+        .remove_xdp_device(to.ifindex)
+        .and_then([&] { return xdp_detach(to.name, to.ifindex, flows_map_id); })
         .map([](bool) {});
 }
 
+// On every interface: XDP passes what it leaves to TC ingress.
 Result<void> attach_tc(Objects &objects, const AttachedInterface &to, std::uint32_t flows_map_id) {
-    return tc_attach(to.name, to.ifindex, TcSide::ingress, objects.tc_ingress(), flows_map_id)
-        // first, so that XDP elsewhere does not send to where it is about to end
-        .and_then([&] { return objects.tables().remove_xdp_device(to.ifindex); })
-        .and_then([&] { return xdp_detach(to.name, to.ifindex, flows_map_id); })
-        .map([](bool) {});
+    return tc_attach(to.name, to.ifindex, TcSide::egress, objects.tc_egress(), flows_map_id)
+        .and_then([&] {
+            return tc_attach(to.name, to.ifindex, TcSide::ingress, objects.tc_ingress(),
+                             flows_map_id);
+        });
 }
 
 Result<AttachedInterface> attach_one(Objects &objects, const InterfaceConfig &wanted,
@@ -94,20 +102,18 @@ Result<AttachedInterface> attach_one(Objects &objects, const InterfaceConfig &wa
                                                place(file, wanted.mark), wanted.name));
     choose_hook(wanted, attached);
 
-    auto done = tc_attach(attached.name, attached.ifindex, TcSide::egress, objects.tc_egress(),
-                          flows_map_id);
-    if (done && attached.hook == Hook::xdp)
-        done = attach_xdp(objects, attached, flows_map_id);
-    if (!done && attached.hook == Hook::xdp && wanted.hook == Hook::automatic) {
+    if (auto done = attach_tc(objects, attached, flows_map_id); !done)
+        return tl::make_unexpected(done.error());
+    if (attached.hook == Hook::xdp) {
+        const auto done = attach_xdp(objects, attached, flows_map_id);
+        if (!done && wanted.hook != Hook::automatic)
+            return tl::make_unexpected(done.error());
+        if (done)
+            return attached;
         attached.reason += "; no XDP: " + done.error().message;
         attached.hook = Hook::tc;
-        done = {};
     }
-    if (done && attached.hook == Hook::tc)
-        done = attach_tc(objects, attached, flows_map_id);
-    if (!done)
-        return tl::make_unexpected(done.error());
-    return attached;
+    return leave_xdp(objects, attached, flows_map_id).map([&] { return attached; });
 }
 
 // Takes off what was put where nothing of this instance was before.

@@ -11,9 +11,9 @@
 
 namespace weir {
 
-// Attaches ingress and egress programs to every interface, replacing those that an earlier daemon
-// of this instance left there. All or nothing: after an error, what this call attached is off
-// again.
+// Attaches TC ingress and egress to every interface, and XDP before them where the hook says so,
+// replacing what an earlier daemon of this instance left there. All or nothing: after an error,
+// what this call attached is off again.
 Result<std::vector<AttachedInterface>> attach_all(Objects &objects,
                                                   const std::vector<InterfaceConfig> &interfaces,
                                                   const std::string &config_file);

@@ -104,7 +104,48 @@ TEST_F(Automatic, FallsBackToTcWhereTheDriverHasNoXdpAndSaysWhy) {
     expect_both_serve();
 }
 
+TEST_F(Automatic, ATcThatRefusesIsNotTakenForAMissingXdp) {
+    world().weir.command("ip link add link lb1 name mv1 type macvlan mode bridge");
+    world().weir.command("tc qdisc add dev mv1 ingress");
+    const auto done =
+        weir({"run", "-c", write_config(Settings{.interfaces = "lb0 mv1:auto"}.text())});
+    EXPECT_EQ(done.status, 3) << done.err;
+    EXPECT_NE(done.err.find("(tc qdisc del dev mv1 ingress)"), std::string::npos) << done.err;
+    expect_nothing_left();
+}
+
+// What XDP leaves alone (fragments, ICMP, the way up the stack) is for TC ingress.
+TEST_F(Automatic, EveryHookHasTcOnBothSides) {
+    const auto daemon = start(write_config(Settings{.interfaces = "lb0 lb1:tc"}.text()));
+    for (const std::string interface : {"lb0", "lb1"})
+        for (const std::string side : {"ingress", "egress"}) {
+            const auto filters =
+                world().weir.output("tc filter show dev " + interface + " " + side);
+            EXPECT_NE(filters.find("weir_tc_" + side), std::string::npos)
+                << interface << " " << side << ": " << filters;
+        }
+    const auto links = world().weir.output("ip -o -d link show dev lb1");
+    EXPECT_EQ(links.find("xdp"), std::string::npos) << links;
+}
+
 class Restart : public Served {};
+
+// From one hook to the other and back, with nothing in between that does not serve.
+TEST_F(Restart, WithAnotherHookServesAndLeavesNoXdpBehind) {
+    const auto has_xdp = [&] { return attached().find("xdp") != std::string::npos; };
+    run_once(Settings{.hook = "xdp"});
+    EXPECT_TRUE(has_xdp());
+    {
+        const auto daemon = start(write_config(Settings{.hook = "tc"}.text()));
+        EXPECT_FALSE(has_xdp()) << attached();
+        expect_both_serve();
+        daemon->kill(SIGTERM);
+        EXPECT_EQ(daemon->wait().status, 0);
+    }
+    const auto daemon = start(write_config(Settings{.hook = "xdp"}.text()));
+    EXPECT_TRUE(has_xdp());
+    expect_both_serve();
+}
 
 TEST_F(Restart, AnInterfaceIsAddedAfterOneThatAnEarlierRunLeft) {
     run_once(Settings{.interfaces = "lb0"});
