@@ -1,5 +1,7 @@
 // Interfaces of several kinds, starts upon what an earlier run left, and frames that are for nobody
 // here: whether services are served is judged by real connections.
+#include <fmt/format.h>
+
 #include <map>
 
 #include "lb/dataplane/objects.h"
@@ -120,7 +122,7 @@ TEST_F(Automatic, EveryHookHasTcOnBothSides) {
     for (const std::string interface : {"lb0", "lb1"})
         for (const std::string side : {"ingress", "egress"}) {
             const auto filters =
-                world().weir.output("tc filter show dev " + interface + " " + side);
+                world().weir.output(fmt::format("tc filter show dev {} {}", interface, side));
             EXPECT_NE(filters.find("weir_tc_" + side), std::string::npos)
                 << interface << " " << side << ": " << filters;
         }
