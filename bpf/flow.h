@@ -30,14 +30,34 @@ static __always_inline void flow_delete(int family, const union weir_any_tuple *
     bpf_map_delete_elem(flow_new_table(family), tuple);
 }
 
-/* Both directions. */
-static __always_inline void flow_forget(int family, const union weir_any_tuple *tuple,
-                                        const struct weir_flow *entry) {
-    union weir_any_tuple answer;
+/*
+ * The packet's tuple as a key, on the stack: kernels before 6.2 take none from an argument of a
+ * global function ("R2 type=mem expected=fp, pkt, pkt_meta, map_key, map_value").
+ */
+static __always_inline void flow_key(int family, const struct weir_packet *packet,
+                                     union weir_any_tuple *key) {
+    if (family == WEIR_V4)
+        key->v4 = packet->tuple.v4;
+    else
+        key->v6 = packet->tuple.v6;
+}
 
-    nat_answer_tuple(entry, tuple->head.protocol, &answer);
-    flow_delete(entry->family, &answer);
-    flow_delete(family, tuple);
+static __always_inline struct weir_flow *flow_of(int family, const struct weir_packet *packet) {
+    union weir_any_tuple key;
+
+    flow_key(family, packet, &key);
+    return flow_find(family, &key);
+}
+
+/* Both directions. */
+static __noinline void flow_forget(int family, const struct weir_packet *packet,
+                                   const struct weir_flow *entry) {
+    union weir_any_tuple key;
+
+    nat_answer_tuple(entry, packet->tuple.head.protocol, &key);
+    flow_delete(entry->family, &key);
+    flow_key(family, packet, &key);
+    flow_delete(family, &key);
 }
 
 static __always_inline __u32 flow_timeout_s(const struct weir_settings *set, __u8 protocol,

@@ -51,6 +51,19 @@ static __always_inline struct weir_held *hold_find_room(__u32 set, __u64 now) {
     return NULL;
 }
 
+/*
+ * Whether the length is one that may be kept, said where it is used. Two comparisons and not
+ * clang's one ("length - 14 > 1522"), of which the verifier of 6.1 makes no bounds: "invalid access
+ * to map value, size=0".
+ */
+static __always_inline int hold_fits(__u32 *length) {
+    barrier_var(*length);
+    if (*length < ETH_HLEN)
+        return 0;
+    barrier_var(*length);
+    return *length <= WEIR_HELD_FRAME;
+}
+
 /* Keeps the fragment. False when it cannot; a replay has no ingress to send it back to. */
 __noinline int hold_fragment(struct __sk_buff *skb, int family, const struct weir_packet *packet) {
     struct weir_fragment_key key;
@@ -58,13 +71,13 @@ __noinline int hold_fragment(struct __sk_buff *skb, int family, const struct wei
     __u32 length = skb->len;
     int kept = 0;
 
-    if (options.replay || !packet || length < ETH_HLEN || length > WEIR_HELD_FRAME)
+    if (options.replay || !packet || !hold_fits(&length))
         return 0;
     fragment_key(family, packet, &key);
     place = hold_find_room(hold_set(&key), packet->now);
     if (!place)
         return 0;
-    if (!bpf_skb_load_bytes(skb, 0, place->frame, length)) {
+    if (hold_fits(&length) && !bpf_skb_load_bytes(skb, 0, place->frame, length)) {
         place->key = key;
         place->seen = packet->now;
         place->length = length;
@@ -78,7 +91,7 @@ __noinline int hold_fragment(struct __sk_buff *skb, int family, const struct wei
 static __always_inline void hold_send_back(struct __sk_buff *skb, const struct weir_held *place) {
     __u32 length = place->length;
 
-    if (length < ETH_HLEN || length > WEIR_HELD_FRAME || bpf_skb_change_tail(skb, length, 0) ||
+    if (bpf_skb_change_tail(skb, length, 0) || !hold_fits(&length) ||
         bpf_skb_store_bytes(skb, 0, place->frame, length, 0) ||
         bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS))
         count_drop(WEIR_DROP_FRAGMENT_ORPHAN, WEIR_NO_SERVICE, WEIR_NO_BACKEND);

@@ -9,9 +9,6 @@
 #include "bpf/icmp.h"
 #include "bpf/rewrite.h"
 
-/* Bytes of the packet that an error carries at most; whole words, for bpf_csum_diff(). */
-enum { ICMP_CARRIED = 508 };
-
 enum { ICMP_TTL = 64 };
 
 /* Errors per second and CPU at most. */
@@ -22,25 +19,6 @@ struct icmp_error {
     __u8 code;
     __u16 mtu;
 };
-
-/* Room for the packet that is carried, and the headers before it. Per CPU. */
-struct icmp_scratch {
-    struct weir_rate sent;
-    __u8 l2[ETH_HLEN + 2 * sizeof(struct weir_vlan_tag)];
-    union {
-        struct iphdr v4;
-        struct ipv6hdr v6;
-    } ip;
-    struct weir_icmp icmp;
-    __u8 carried[512];
-};
-
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, struct icmp_scratch);
-} icmp_scratch SEC(".maps");
 
 /* What is said about a drop; type 0 where nothing is. RFC 1812, 4.3.2.7 and RFC 4443, 2.4: nothing
  * about errors, nor about fragments but the first. */
@@ -102,9 +80,7 @@ static __always_inline __s64 icmp_cut(struct __sk_buff *skb, const struct weir_p
     if (bpf_skb_change_tail(skb, l3 + size, 0) || bpf_skb_load_bytes(skb, l3 + field, &pseudo, 2))
         return -1;
     /* up to L4 as it stands; from there on the finished sum leaves minus the pseudo header */
-    if (l4 > ICMP_CARRIED)
-        return -1;
-    return icmp_sum(s->carried, l4 & ~3U, (__u16)~pseudo);
+    return icmp_sum(s->carried, l4 & WEIR_OFFSET_MASK & ~3U, (__u16)~pseudo);
 }
 
 static __always_inline void icmp_write_v4(struct icmp_scratch *s, const struct weir_packet *packet,

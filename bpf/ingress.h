@@ -54,7 +54,7 @@ static __always_inline void ingress_open(int family, const struct weir_packet *p
     reason = (__u8)service_open(family, packet, service, flags, &decision->backend);
     if (reason == WEIR_DROP_NONE) {
         decision->opened = 1;
-        decision->entry = bpf_map_lookup_elem(flow_new_table(family), &packet->tuple);
+        decision->entry = flow_of(family, packet);
         if (decision->entry) {
             count_opened(decision->service, decision->backend);
             return;
@@ -68,14 +68,14 @@ static __always_inline void ingress_open(int family, const struct weir_packet *p
  * of a flow that it opens. */
 static __always_inline void ingress_classify(int family, const struct weir_packet *packet,
                                              __u8 flags, struct weir_decision *decision) {
-    struct weir_flow *entry = flow_find(family, &packet->tuple);
+    struct weir_flow *entry = flow_of(family, packet);
 
     __builtin_memset(decision, 0, sizeof(*decision));
     decision->service = WEIR_NO_SERVICE;
     decision->backend = WEIR_NO_BACKEND;
     decision->reason = WEIR_DROP_NONE;
     if (entry && ingress_starts_over(packet, entry)) {
-        flow_forget(family, &packet->tuple, entry);
+        flow_forget(family, packet, entry);
         entry = NULL;
     }
     decision->entry = entry;

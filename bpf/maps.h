@@ -10,6 +10,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/abi.h"
+#include "bpf/scratch.h"
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
@@ -202,6 +203,29 @@ struct {
     __type(key, __u32);
     __type(value, struct weir_trace);
 } trace SEC(".maps");
+
+/* -- scratch -- */
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct weir_opening);
+} opening SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct weir_packet);
+} parsed SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct icmp_scratch);
+} icmp_scratch SEC(".maps");
 
 static __always_inline const struct weir_settings *settings_get(void) {
     __u32 zero = 0;

@@ -16,41 +16,6 @@ enum { WEIR_SNAT_TRIES = 128 };
 /* <errno.h> is none of BPF's headers */
 enum { WEIR_EEXIST = 17 };
 
-/*
- * A flow that is being opened: too much for the stack of 512 bytes, which the verifier sums up over
- * all callers. One per CPU, for a packet is dealt with to its end before the next one.
- */
-struct weir_opening {
-    union weir_any_tuple tuple; /* of the packet */
-    union weir_any_tuple answer;
-    struct weir_flow flow; /* forward */
-    struct weir_flow reply;
-    struct weir_service service;
-    struct weir_client client;
-    struct weir_address source; /* SNAT address of a hairpin */
-    __u64 now;
-    __u32 backend;
-    __u32 hash;
-    __u32 first; /* SNAT: where the search begins */
-    __u8 family; /* of the packet */
-    __u8 snat;   /* enum weir_snat */
-    __u8 flags;  /* of the flow */
-    __u8 reason; /* enum weir_drop_reason */
-};
-
-enum weir_snat {
-    WEIR_SNAT_NONE = 0,
-    WEIR_SNAT_POOL = 1,
-    WEIR_SNAT_HAIRPIN = 2, /* a backend as a client: from the VIP, so that replies come back here */
-};
-
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, struct weir_opening);
-} opening SEC(".maps");
-
 static __always_inline struct weir_opening *service_opening(void) {
     __u32 zero = 0;
 
@@ -85,7 +50,8 @@ static __always_inline __u32 service_pick(__u32 service, __u32 hash) {
  * Claims the reply tuple for this flow alone (I4). An entry that is this flow's own (its forward
  * half was evicted) or has expired gives way; a live one does not.
  */
-static __noinline enum weir_drop_reason service_claim(const struct weir_opening *o, int family) {
+static __always_inline enum weir_drop_reason service_claim(const struct weir_opening *o,
+                                                           int family) {
     const struct weir_flow *owner = flow_find(family, &o->answer);
     long error;
 
@@ -167,8 +133,8 @@ static long snat_try(__u32 index, void *unused) {
 }
 
 /* To the backend o->backend. */
-static __noinline enum weir_drop_reason service_open_to(struct weir_opening *o,
-                                                        const struct weir_backend *backend) {
+static __always_inline enum weir_drop_reason service_open_to(struct weir_opening *o,
+                                                             const struct weir_backend *backend) {
     struct weir_flow *flow = &o->flow;
 
     __builtin_memset(flow, 0, sizeof(*flow));
@@ -223,23 +189,27 @@ static __always_inline enum weir_drop_reason service_attempt(struct weir_opening
     return WEIR_DROP_NONE;
 }
 
+/* The affinity's backend first, if there is one; then those that the ring picks. */
 static __always_inline enum weir_drop_reason service_schedule(struct weir_opening *o) {
     enum weir_drop_reason reason = WEIR_DROP_NO_BACKEND;
+    int from_ring = 1;
 
     if (o->service.affinity_s) {
         o->backend = admit_affinity(&o->client, o->service.affinity_s, o->now);
-        if (o->backend != WEIR_NO_BACKEND && service_attempt(o) == WEIR_DROP_NONE)
-            return WEIR_DROP_NONE;
+        from_ring = o->backend == WEIR_NO_BACKEND;
     }
     for (int attempt = 0; attempt < WEIR_OPEN_TRIES; attempt++) {
-        o->backend = service_pick(o->service.id, o->hash);
+        if (from_ring)
+            o->backend = service_pick(o->service.id, o->hash);
         if (o->backend == WEIR_NO_BACKEND)
             return WEIR_DROP_NO_BACKEND;
         reason = service_attempt(o);
-        if (reason != WEIR_DROP_TUPLE_IN_USE && reason != WEIR_DROP_BACKEND_FULL &&
-            reason != WEIR_DROP_SNAT_EXHAUSTED)
+        if (reason == WEIR_DROP_NONE || reason == WEIR_DROP_FLOW_TABLE_FULL ||
+            (reason == WEIR_DROP_NO_BACKEND && from_ring))
             return reason;
-        o->hash = schedule_mix(o->hash + 1);
+        if (from_ring)
+            o->hash = schedule_mix(o->hash + 1);
+        from_ring = 1;
     }
     return reason;
 }

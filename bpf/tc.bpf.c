@@ -313,7 +313,7 @@ static __always_inline int tc_egress(int family, struct __sk_buff *skb,
 
     if (packet->fragment == WEIR_LATER_FRAGMENT && !fragment_recall(family, packet))
         return TC_ACT_OK;
-    decision.entry = flow_find(family, &packet->tuple);
+    decision.entry = flow_of(family, packet);
     if (decision.entry && decision.entry->direction == WEIR_REPLY) {
         if (flow_expired(decision.entry, packet->tuple.head.protocol, packet->now))
             return TC_ACT_OK;
@@ -353,21 +353,27 @@ __noinline int tc_icmp_v6(struct __sk_buff *skb, const struct weir_packet *packe
     return packet ? tc_icmp(skb, WEIR_V6, packet, side) : TC_ACT_OK;
 }
 
+static __always_inline struct weir_packet *tc_packet(void) {
+    __u32 zero = 0;
+
+    return bpf_map_lookup_elem(&parsed, &zero);
+}
+
 SEC("tc")
 int weir_tc_ingress(struct __sk_buff *skb) {
-    struct weir_packet packet;
+    struct weir_packet *packet = tc_packet();
 
     /* seen in passing, by a bridge port or in promiscuous mode; a test run's frames are for nobody
      */
-    if (!options.replay && skb->pkt_type != PACKET_HOST)
+    if (!packet || (!options.replay && skb->pkt_type != PACKET_HOST))
         return TC_ACT_OK;
-    switch (tc_parse(skb, &packet)) {
+    switch (tc_parse(skb, packet)) {
         case WEIR_V4:
-            return packet.is_icmp ? tc_icmp_v4(skb, &packet, TC_INGRESS)
-                                  : tc_ingress_v4(skb, &packet);
+            return packet->is_icmp ? tc_icmp_v4(skb, packet, TC_INGRESS)
+                                   : tc_ingress_v4(skb, packet);
         case WEIR_V6:
-            return packet.is_icmp ? tc_icmp_v6(skb, &packet, TC_INGRESS)
-                                  : tc_ingress_v6(skb, &packet);
+            return packet->is_icmp ? tc_icmp_v6(skb, packet, TC_INGRESS)
+                                   : tc_ingress_v6(skb, packet);
         default:
             return TC_ACT_OK;
     }
@@ -375,15 +381,15 @@ int weir_tc_ingress(struct __sk_buff *skb) {
 
 SEC("tc")
 int weir_tc_egress(struct __sk_buff *skb) {
-    struct weir_packet packet;
+    struct weir_packet *packet = tc_packet();
 
-    switch (tc_parse(skb, &packet)) {
+    if (!packet)
+        return TC_ACT_OK;
+    switch (tc_parse(skb, packet)) {
         case WEIR_V4:
-            return packet.is_icmp ? tc_icmp_v4(skb, &packet, TC_EGRESS)
-                                  : tc_egress_v4(skb, &packet);
+            return packet->is_icmp ? tc_icmp_v4(skb, packet, TC_EGRESS) : tc_egress_v4(skb, packet);
         case WEIR_V6:
-            return packet.is_icmp ? tc_icmp_v6(skb, &packet, TC_EGRESS)
-                                  : tc_egress_v6(skb, &packet);
+            return packet->is_icmp ? tc_icmp_v6(skb, packet, TC_EGRESS) : tc_egress_v6(skb, packet);
         default:
             return TC_ACT_OK;
     }

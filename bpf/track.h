@@ -18,15 +18,16 @@ static __noinline void flow_establish(int family, const union weir_any_tuple *tu
 }
 
 /* Both directions; at no moment is one of them in neither table. */
-static __noinline void flow_promote(int family, const union weir_any_tuple *tuple,
+static __noinline void flow_promote(int family, const struct weir_packet *packet,
                                     const struct weir_flow *entry) {
-    const struct weir_flow *peer = flow_peer(family, tuple, entry);
-    union weir_any_tuple answer;
+    const struct weir_flow *peer = flow_peer(family, &packet->tuple, entry);
+    union weir_any_tuple key;
 
-    nat_answer_tuple(entry, tuple->head.protocol, &answer);
+    nat_answer_tuple(entry, packet->tuple.head.protocol, &key);
     if (peer)
-        flow_establish(entry->family, &answer, peer);
-    flow_establish(family, tuple, entry);
+        flow_establish(entry->family, &key, peer);
+    flow_key(family, packet, &key);
+    flow_establish(family, &key, entry);
 }
 
 static __always_inline void flow_set_state(struct weir_flow *entry, struct weir_flow *peer,
@@ -75,10 +76,10 @@ __noinline int flow_follow(int family, const struct weir_packet *packet, struct 
             peer->ack = packet->seq + 1;
         flow_set_state(entry, peer, WEIR_FLOW_REPLIED);
     } else if (reply && entry->state == WEIR_FLOW_NEW) {
-        flow_promote(family, &packet->tuple, entry);
+        flow_promote(family, packet, entry);
     } else if (!reply && entry->state == WEIR_FLOW_REPLIED && packet->ack_seq == entry->ack &&
                packet->tcp_flags & WEIR_TCP_ACK) {
-        flow_promote(family, &packet->tuple, entry);
+        flow_promote(family, packet, entry);
     }
     return 0;
 }

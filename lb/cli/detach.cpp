@@ -13,6 +13,7 @@
 #include "lb/cli/commands.h"
 #include "lb/cli/report.h"
 #include "lb/config/config.h"
+#include "lb/daemon/host_setup.h"
 #include "lb/daemon/preflight.h"
 #include "lb/dataplane/attach.h"
 #include "lb/dataplane/fd.h"
@@ -83,10 +84,15 @@ Result<void> detach(const std::string &instance) {
         fmt::print("instance {}: nothing is attached\n", instance);
         return {};
     }
+    auto host = HostSetup::open(pins->path());
+    if (!host)
+        return tl::make_unexpected(host.error());
     // no such pin: a start that was killed before anything could be attached
     if (const Fd flows(bpf_obj_get((pins->path() / "flows_v4").c_str())); flows)
         if (auto off = take_off(instance, flows.get()); !off)
             return off;
+    if (auto cleared = host->clear(); !cleared)
+        return cleared;
     pins->clear();
     // libxdp keeps its dispatchers' pins there, and leaves the folder when they are gone
     std::filesystem::remove("/sys/fs/bpf/xdp", ignored);

@@ -95,6 +95,7 @@ struct SnatAddress {
 struct SnatConfig {
     std::vector<SnatAddress> addresses;
     PortRange ports{20000, 60999};
+    Mark mark{};  // of `snat`
 };
 
 // Capacities of the tables; fixed for the life of the tables. Flows are counted per family: one of

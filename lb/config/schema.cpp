@@ -145,6 +145,7 @@ void read_service(Problems &problems, const Value &value, ServiceConfig &service
 
 void read_snat(Problems &problems, const Value &value, SnatConfig &snat) {
     Mapping mapping(problems, value, {"snat", {"addresses"}, {"ports"}, {}});
+    snat.mark = mapping.mark();
     const auto parse = [](const std::string &text) -> std::optional<Address> {
         const auto address = Address::parse(text);
         return address && is_unicast(*address) ? address : std::nullopt;

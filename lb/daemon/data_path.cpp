@@ -1,5 +1,6 @@
 #include "lb/daemon/data_path.h"
 
+#include <spdlog/spdlog.h>
 #include <sys/mount.h>
 
 #include "lb/dataplane/xdp_link.h"
@@ -27,26 +28,46 @@ Result<DataPath> DataPath::load(const Config &config) {
             pins->clear();
         return tl::make_unexpected(objects.error());
     }
-    DataPath path(std::move(*pins), std::move(*objects));
+    auto host = HostSetup::open(pins->path());
+    if (!host) {
+        if (!pins->adopted())
+            pins->clear();
+        return tl::make_unexpected(host.error());
+    }
+    DataPath path(std::move(*pins), std::move(*host), std::move(*objects));
     if (auto started = path.start(config); !started) {
-        if (!path.adopted())
-            path.pins_.clear();
+        path.give_up();
         return tl::make_unexpected(started.error());
     }
     return path;
 }
 
+// The error that led here is the one to report.
+void DataPath::give_up() {
+    static_cast<void>(host_.roll_back());
+    if (adopted())
+        return;
+    static_cast<void>(detach_all(map_id_of(tables().flows_map())));
+    pins_.clear();
+}
+
 Result<void> DataPath::start(const Config &config) {
     // Tables that a data path uses already are whole, and stay as they are until every interface is
-    // known to do; new ones are filled before a packet can meet them.
+    // known to do; new ones are filled before a packet can meet them. VIPs are announced when
+    // packets to them are taken.
+    const auto attach = [&] { return this->attach(config); };
+    const auto write = [&] { return this->write(config); };
+    const auto announce = [&] { return host_.announce(config); };
+    const auto reserved = host_.reserve(config);
     if (!adopted())
-        return write(config).and_then([&] { return attach(config); });
-    return plan(config)
-        .and_then([&](const Plan &) { return attach(config); })
-        .and_then([&] { return write(config); })
+        return reserved.and_then(write).and_then(attach).and_then(announce);
+    return reserved.and_then([&] { return plan(config); })
+        .and_then([&](const Plan &) { return attach(); })
+        .and_then(announce)
+        .and_then(write)
         // interfaces that an earlier run served and the configuration no longer names
         .and_then([&] { return detach_all(map_id_of(tables().flows_map()), interfaces_); })
-        .map([](const auto &) {});
+        .and_then([&](const auto &) { return host_.settle(config); });
 }
 
 Result<void> DataPath::attach(const Config &config) {
@@ -78,7 +99,18 @@ Result<void> DataPath::write(const Config &config) {
 }
 
 Result<void> DataPath::reload(const Config &config) {
-    return write(config);
+    const auto done = host_.begin()
+                          .and_then([&] { return host_.reserve(config); })
+                          .and_then([&] { return host_.announce(config); })
+                          .and_then([&] { return write(config); });
+    if (!done) {
+        static_cast<void>(host_.roll_back());
+        return done;
+    }
+    // the configuration is in force, whether the host lets go or not
+    if (const auto settled = host_.settle(config); !settled)
+        spdlog::warn("{}", settled.error().message);
+    return {};
 }
 
 }  // namespace weir

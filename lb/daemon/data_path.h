@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lb/config/config.h"
+#include "lb/daemon/host_setup.h"
 #include "lb/dataplane/attach.h"
 #include "lb/dataplane/objects.h"
 #include "lb/dataplane/pins.h"
@@ -20,8 +21,8 @@ class DataPath {
     // before.
     static Result<DataPath> bring_up(const Config &config);
 
-    // Brings services, backends and timeouts to what `config` wants. After an error the inventory
-    // is the old one.
+    // Brings services, backends, timeouts and the host to what `config` wants. After an error the
+    // inventory is the old one.
     Result<void> reload(const Config &config);
 
     Tables &tables() { return objects_.tables(); }
@@ -31,15 +32,20 @@ class DataPath {
     bool adopted() const { return pins_.adopted(); }
 
   private:
-    DataPath(Pins pins, Objects objects)
-        : pins_(std::move(pins)), objects_(std::move(objects)), rings_in_doubt_(adopted()) {}
+    DataPath(Pins pins, HostSetup host, Objects objects)
+        : pins_(std::move(pins)),
+          host_(std::move(host)),
+          objects_(std::move(objects)),
+          rings_in_doubt_(adopted()) {}
     static Result<DataPath> load(const Config &config);
     Result<void> start(const Config &config);
+    void give_up();
     Result<void> attach(const Config &config);
     Result<Plan> plan(const Config &config);
     Result<void> write(const Config &config);
 
     Pins pins_;
+    HostSetup host_;
     Objects objects_;
     Inventory inventory_;
     std::vector<AttachedInterface> interfaces_;

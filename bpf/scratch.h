@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Scratch: room for what the stack does not hold, of which the verifier allows 512 bytes for a
+ * function and all its callers together. One of each per CPU, for a packet is dealt with to its end
+ * before the next one.
+ */
+#pragma once
+
+#include "bpf/abi.h"
+#include "bpf/parse.h"
+
+enum weir_snat {
+    WEIR_SNAT_NONE = 0,
+    WEIR_SNAT_POOL = 1,
+    WEIR_SNAT_HAIRPIN = 2, /* a backend as a client: from the VIP, so that replies come back here */
+};
+
+/* A flow that is being opened. */
+struct weir_opening {
+    union weir_any_tuple tuple; /* of the packet */
+    union weir_any_tuple answer;
+    struct weir_flow flow; /* forward */
+    struct weir_flow reply;
+    struct weir_service service;
+    struct weir_client client;
+    struct weir_address source; /* SNAT address of a hairpin */
+    __u64 now;
+    __u32 backend;
+    __u32 hash;
+    __u32 first; /* SNAT: where the search begins */
+    __u8 family; /* of the packet */
+    __u8 snat;   /* enum weir_snat */
+    __u8 flags;  /* of the flow */
+    __u8 reason; /* enum weir_drop_reason */
+};
+
+/* Bytes of the packet that an ICMP error carries at most; whole words, for bpf_csum_diff(). */
+enum { ICMP_CARRIED = 508 };
+
+/* An ICMP error that is being written. */
+struct icmp_scratch {
+    struct weir_rate sent;
+    __u8 l2[ETH_HLEN + 2 * sizeof(struct weir_vlan_tag)];
+    union {
+        struct iphdr v4;
+        struct ipv6hdr v6;
+    } ip;
+    struct weir_icmp icmp;
+    __u8 carried[ICMP_CARRIED];
+};

@@ -1,0 +1,168 @@
+#include "lb/dataplane/announce.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <ifaddrs.h>
+#include <linux/if_addr.h>
+#include <net/if.h>
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <memory>
+#include <optional>
+
+#include "lb/dataplane/neighbours.h"
+
+namespace weir {
+
+namespace {
+
+struct SocketDeleter {
+    void operator()(nl_sock *socket) const { nl_socket_free(socket); }
+};
+struct AddressDeleter {
+    void operator()(rtnl_addr *address) const { rtnl_addr_put(address); }
+};
+struct LocalDeleter {
+    void operator()(nl_addr *address) const { nl_addr_put(address); }
+};
+struct ListDeleter {
+    void operator()(ifaddrs *list) const { freeifaddrs(list); }
+};
+
+using RouteAddress = std::unique_ptr<rtnl_addr, AddressDeleter>;
+using RouteSocket = std::unique_ptr<nl_sock, SocketDeleter>;
+
+std::optional<Address> address_of(const sockaddr *from) {
+    if (from == nullptr)
+        return std::nullopt;
+    if (from->sa_family == AF_INET)
+        return Address::v4(reinterpret_cast<const sockaddr_in *>(from)->sin_addr.s_addr);
+    if (from->sa_family != AF_INET6)
+        return std::nullopt;
+    std::array<std::uint8_t, 16> bytes{};
+    std::copy_n(reinterpret_cast<const sockaddr_in6 *>(from)->sin6_addr.s6_addr, bytes.size(),
+                bytes.begin());
+    return Address(bytes);
+}
+
+// Every address of this network namespace, with its interface.
+std::vector<AddedAddress> host_addresses() {
+    ifaddrs *found = nullptr;
+    if (getifaddrs(&found) != 0)
+        return {};
+    const std::unique_ptr<ifaddrs, ListDeleter> list(found);
+    std::vector<AddedAddress> all;
+    for (const ifaddrs *one = list.get(); one != nullptr; one = one->ifa_next)
+        if (const auto address = address_of(one->ifa_addr))
+            all.push_back({if_nametoindex(one->ifa_name), *address});
+    return all;
+}
+
+bool contains(const std::vector<AddedAddress> &all, const AddedAddress &one) {
+    return std::find(all.begin(), all.end(), one) != all.end();
+}
+
+RouteAddress to_route(const AddedAddress &added) {
+    const bool v4 = added.address.is_v4();
+    const auto &bytes = added.address.bytes();
+    const std::unique_ptr<nl_addr, LocalDeleter> local(nl_addr_build(
+        v4 ? AF_INET : AF_INET6, bytes.data() + (v4 ? 12 : 0), v4 ? 4 : bytes.size()));
+    RouteAddress route(rtnl_addr_alloc());
+    nl_addr_set_prefixlen(local.get(), v4 ? 32 : 128);
+    rtnl_addr_set_ifindex(route.get(), static_cast<int>(added.ifindex));
+    rtnl_addr_set_local(route.get(), local.get());
+    if (v4)
+        return route;
+    // at once, and never as the source of what this host itself sends (RFC 6724, rule 3)
+    rtnl_addr_set_flags(route.get(), IFA_F_NODAD);
+    rtnl_addr_set_valid_lifetime(route.get(), 0xffffffffU);
+    rtnl_addr_set_preferred_lifetime(route.get(), 0);
+    return route;
+}
+
+Result<RouteSocket> connect_netlink() {
+    RouteSocket socket(nl_socket_alloc());
+    if (!socket || nl_connect(socket.get(), NETLINK_ROUTE) != 0)
+        return fail(Exit::refused, "cannot open a netlink socket");
+    return socket;
+}
+
+std::string remedy(const AddedAddress &wanted, const std::string &interface) {
+    std::ifstream file(fmt::format("/proc/sys/net/ipv6/conf/{}/disable_ipv6", interface));
+    int disabled = 0;
+    if (!wanted.address.is_v4() && file >> disabled && disabled != 0)
+        return fmt::format(
+            "; IPv6 is off there: switch it on (sysctl -w "
+            "net.ipv6.conf.{}.disable_ipv6=0)",
+            interface);
+    return {};
+}
+
+Result<void> add(const AddedAddress &wanted, const std::string &interface) {
+    const auto socket = connect_netlink();
+    if (!socket)
+        return tl::make_unexpected(socket.error());
+    const int error = rtnl_addr_add(socket->get(), to_route(wanted).get(), 0);
+    if (error != 0 && error != -NLE_EXIST)
+        return fail(Exit::refused,
+                    fmt::format("cannot put {} on {}: {}{}", wanted.address.to_string(), interface,
+                                nl_geterror(error), remedy(wanted, interface)));
+    return {};
+}
+
+// Also where it is not there, or the interface has gone.
+Result<void> remove(const AddedAddress &added) {
+    const auto socket = connect_netlink();
+    if (!socket)
+        return tl::make_unexpected(socket.error());
+    const int error = rtnl_addr_delete(socket->get(), to_route(added).get(), 0);
+    if (error != 0 && error != -NLE_NOADDR && error != -NLE_NODEV && error != -NLE_OBJ_NOTFOUND)
+        return fail(Exit::refused, fmt::format("cannot take {} off its interface: {}",
+                                               added.address.to_string(), nl_geterror(error)));
+    return {};
+}
+
+}  // namespace
+
+Result<void> announce(HostChanges &changes, const AddedAddress &wanted,
+                      const std::string &interface) {
+    const auto own = changes.addresses();
+    if (!own)
+        return tl::make_unexpected(own.error());
+    const auto there = host_addresses();
+    if (contains(there, wanted))
+        return {};
+    // one that this instance has put on another interface moves; anybody else's stays
+    const bool others = std::any_of(there.begin(), there.end(), [&](const AddedAddress &one) {
+        return one.address == wanted.address && !contains(*own, one);
+    });
+    if (others)
+        return {};
+    const auto added = changes.note(wanted).and_then([&] { return add(wanted, interface); });
+    if (!added) {
+        static_cast<void>(changes.forget(wanted));
+        return added;
+    }
+    tell_neighbours(interface, wanted.ifindex, wanted.address);
+    return {};
+}
+
+Result<void> withdraw(HostChanges &changes, const std::vector<AddedAddress> &keep) {
+    const auto own = changes.addresses();
+    if (!own)
+        return tl::make_unexpected(own.error());
+    for (const AddedAddress &one : *own) {
+        if (contains(keep, one))
+            continue;
+        const auto removed = remove(one).and_then([&] { return changes.forget(one); });
+        if (!removed)
+            return removed;
+    }
+    return {};
+}
+
+}  // namespace weir
