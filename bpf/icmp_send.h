@@ -158,6 +158,18 @@ static __always_inline struct icmp_scratch *icmp_scratch_get(void) {
 }
 
 /*
+ * Makes room before the packet that is carried. bpf_skb_adjust_room() knows IP only, and the skb of
+ * a frame with tags in it is "of 802.1Q"; in bpf_skb_change_head() the network header stays with
+ * what is carried, which only those look at who classify a frame on its way out.
+ */
+static __always_inline long icmp_make_room(struct __sk_buff *skb, const struct weir_packet *packet,
+                                           __u32 size) {
+    if (packet->l3_offset > ETH_HLEN)
+        return bpf_skb_change_head(skb, size, 0);
+    return bpf_skb_adjust_room(skb, (__s32)size, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_NO_CSUM_RESET);
+}
+
+/*
  * Turns the skb into an error about the packet that it holds, to the sender of that. False when it
  * could not, or not that often; what is left is to be dropped.
  */
@@ -183,8 +195,7 @@ static __noinline int icmp_send_error(struct __sk_buff *skb, int family,
     if (size < 20 || size > ICMP_CARRIED)
         return 0;
     carried = icmp_cut(skb, packet, s, size);
-    if (carried < 0 || bpf_skb_adjust_room(skb, (__s32)(header + sizeof(s->icmp)), BPF_ADJ_ROOM_MAC,
-                                           BPF_F_ADJ_ROOM_NO_CSUM_RESET))
+    if (carried < 0 || icmp_make_room(skb, packet, header + (__u32)sizeof(s->icmp)))
         return 0;
     if (family == WEIR_V4)
         icmp_write_v4(s, packet, from, size);
