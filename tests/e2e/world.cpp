@@ -95,7 +95,7 @@ std::string Settings::text() const {
     service("local", places.vip_local, "tcp");
     yaml += fmt::format(" [{{address: \"{}\", port: {}}}]\n", places.at_weir.address.to_string(),
                         places.at_weir.port);
-    yaml += "limits: {flows: 4096, new_flows: 1024}\n";
+    yaml += "limits: " + limits + "\n";
     yaml += fmt::format("metrics: {{listen: \"{}\"}}\napi: {{socket: {}}}\ninstance: {}\n", metrics,
                         socket, instance);
     return yaml + more;

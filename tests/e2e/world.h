@@ -48,6 +48,7 @@ struct Settings {
     std::string socket = "/run/weir/weir.sock";
     std::string metrics = "127.0.0.1:9470";
     std::string instance = "default";
+    std::string limits = "{flows: 4096, new_flows: 1024}";
     std::string more{};  // appended as it is
 
     std::string text() const;
