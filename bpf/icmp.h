@@ -90,7 +90,9 @@ static __always_inline int icmp_read(int family, struct __sk_buff *skb,
     if (!(family == WEIR_V4 ? icmp_read_v4(skb, in) : icmp_read_v6(skb, in)))
         return 0;
     protocol = in->answer.head.protocol;
+    /* what follows the IP packet in the frame is padding, and in no sum */
     if ((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) ||
+        in->l4 + sizeof(ports) > packet->l3_offset + packet->ip_length ||
         bpf_skb_load_bytes(skb, in->l4, ports, sizeof(ports)))
         return 0;
     in->answer.head.sport = ports[1];

@@ -45,6 +45,19 @@ static __always_inline struct icmp_error icmp_error_of(int family, __u8 reason, 
     }
 }
 
+/* Whether the packet's source is a single host, and not this one: RFC 1812, 4.3.2.7 and RFC 4443,
+ * 2.4 e. */
+static __always_inline int icmp_can_answer(int family, const struct weir_packet *packet) {
+    const struct weir_address *source = &packet->tuple.v6.saddr;
+    __u8 net;
+
+    if (family == WEIR_V6) /* no group, nor :: or ::1 */
+        return source->bytes[0] != 0xff && (source->words[0] || source->words[1] ||
+                                            source->words[2] || bpf_ntohl(source->words[3]) > 1);
+    net = (__u8)(bpf_ntohl(packet->tuple.v4.saddr) >> 24);
+    return net != 0 && net != 127 && net < 224;
+}
+
 /* Sums up `size` bytes, a multiple of 4 and at most ICMP_CARRIED. */
 static __always_inline __u32 icmp_sum(const void *from, __u32 size, __u32 seed) {
     return (__u32)bpf_csum_diff(NULL, 0, (__be32 *)from, size, seed);
@@ -145,6 +158,18 @@ static __always_inline struct icmp_scratch *icmp_scratch_get(void) {
 }
 
 /*
+ * Makes room before the packet that is carried. bpf_skb_adjust_room() knows IP only, and the skb of
+ * a frame with tags in it is "of 802.1Q"; in bpf_skb_change_head() the network header stays with
+ * what is carried, which only those look at who classify a frame on its way out.
+ */
+static __always_inline long icmp_make_room(struct __sk_buff *skb, const struct weir_packet *packet,
+                                           __u32 size) {
+    if (packet->l3_offset > ETH_HLEN)
+        return bpf_skb_change_head(skb, size, 0);
+    return bpf_skb_adjust_room(skb, (__s32)size, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_NO_CSUM_RESET);
+}
+
+/*
  * Turns the skb into an error about the packet that it holds, to the sender of that. False when it
  * could not, or not that often; what is left is to be dropped.
  */
@@ -159,7 +184,8 @@ static __noinline int icmp_send_error(struct __sk_buff *skb, int family,
     __u32 sum = 0;
     __s64 carried;
 
-    if (!s || !admit_rate(&s->sent, ICMP_RATE, packet->now) || !icmp_read_l2(skb, s))
+    if (!s || !icmp_can_answer(family, packet) || !admit_rate(&s->sent, ICMP_RATE, packet->now) ||
+        !icmp_read_l2(skb, s))
         return 0;
     if (size > have)
         size = have; /* replay: the capture cut the frame */
@@ -169,8 +195,7 @@ static __noinline int icmp_send_error(struct __sk_buff *skb, int family,
     if (size < 20 || size > ICMP_CARRIED)
         return 0;
     carried = icmp_cut(skb, packet, s, size);
-    if (carried < 0 || bpf_skb_adjust_room(skb, (__s32)(header + sizeof(s->icmp)), BPF_ADJ_ROOM_MAC,
-                                           BPF_F_ADJ_ROOM_NO_CSUM_RESET))
+    if (carried < 0 || icmp_make_room(skb, packet, header + (__u32)sizeof(s->icmp)))
         return 0;
     if (family == WEIR_V4)
         icmp_write_v4(s, packet, from, size);
