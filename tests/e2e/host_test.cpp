@@ -231,7 +231,7 @@ TEST_F(Collector, CountsLiveFlowsAndRemovesThoseThatAreOver) {
         clients.push_back(
             std::make_unique<Client>(world().client_host, Protocol::udp, world().vip_udp));
     EXPECT_TRUE(eventually([&] {
-        return std::all_of(clients.begin(), clients.end(), [&](auto &one) { return ask(*one); }) &&
+        return std::all_of(clients.begin(), clients.end(), [&](auto &each) { return ask(*each); }) &&
                flows() == 5;
     }));
     EXPECT_EQ(entries(), 10);

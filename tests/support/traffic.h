@@ -42,6 +42,8 @@ class Client {
 
     // Sends, and returns what came back; nothing when there was no answer in time.
     std::optional<std::string> ask(const std::string &text) const;
+    // Only the latter half: what comes for this socket.
+    std::optional<std::string> receive() const;
     Endpoint local() const;
 
   private:
