@@ -125,7 +125,7 @@ std::string_view to_string(Announce announce) {
 }
 
 std::string SourceRange::to_string() const {
-    return (allow ? "" : "!") + prefix.to_string();
+    return fmt::format("{}{}", allow ? "" : "!", prefix.to_string());
 }
 
 std::string place(const std::string &file, const Mark &mark) {

@@ -16,6 +16,14 @@ std::string quote(const std::optional<std::string> &text) {
     return text ? quote(std::string_view(*text)) : "null";
 }
 
+// " (no_backend 2, unreachable 1)", or nothing.
+std::string list(const std::map<std::string, std::uint64_t> &reasons) {
+    std::string text;
+    for (const auto &[reason, times] : reasons)
+        text += fmt::format("{}{} {}", text.empty() ? " (" : ", ", reason, times);
+    return text.empty() ? text : text + ")";
+}
+
 }  // namespace
 
 // Put together by hand: no JSON library writes 1700000000.000000, and a double does not hold it.
@@ -35,6 +43,8 @@ void Summary::add(const Frame &in, const Outcome &outcome) {
     verdicts_[outcome.verdict]++;
     if (outcome.verdict == Verdict::drop)
         reasons_[outcome.reason.value_or("no reason given")]++;
+    else if (outcome.reason)
+        answered_[*outcome.reason]++;
     if (in.bytes.size() < in.wire_length)
         cut_++;
 }
@@ -44,17 +54,13 @@ std::string Summary::to_string() const {
         const auto found = verdicts_.find(verdict);
         return found == verdicts_.end() ? 0 : found->second;
     };
-    std::string reasons;
-    for (const auto &[reason, times] : reasons_)
-        reasons += fmt::format("{}{} {}", reasons.empty() ? " (" : ", ", reason, times);
-    if (!reasons.empty())
-        reasons += ")";
     const double seconds = std::chrono::duration<double>(duration_).count();
-    std::string text =
-        fmt::format("{} frames in, {} out: {} pass, {} tx, {} redirect, {} drop{}; {:.0f} frames/s",
-                    in_, in_ - count(Verdict::drop), count(Verdict::pass), count(Verdict::tx),
-                    count(Verdict::redirect), count(Verdict::drop), reasons,
-                    seconds > 0 ? static_cast<double>(in_) / seconds : 0.0);
+    std::string text = fmt::format(
+        "{} frames in, {} out: {} pass, {} tx, {} redirect, {} drop{}; {:.0f} frames/s", in_,
+        in_ - count(Verdict::drop), count(Verdict::pass), count(Verdict::tx),
+        count(Verdict::redirect), count(Verdict::drop),
+        list(reasons_) + (answered_.empty() ? "" : "; answered with ICMP" + list(answered_)),
+        seconds > 0 ? static_cast<double>(in_) / seconds : 0.0);
     if (cut_ > 0)
         text += fmt::format("\n{} cut by the capture's snapshot length, and run as kept",
                             cut_ == 1 ? "1 frame was" : fmt::format("{} frames were", cut_));

@@ -28,7 +28,9 @@ class Summary {
     std::uint64_t in_ = 0;
     std::uint64_t cut_ = 0;
     std::map<Verdict, std::uint64_t> verdicts_;
-    std::map<std::string, std::uint64_t> reasons_;
+    std::map<std::string, std::uint64_t> reasons_;  // of drops
+    std::map<std::string, std::uint64_t>
+        answered_;  // of drops that an ICMP error took the place of
     std::chrono::nanoseconds duration_{};
 };
 

@@ -57,10 +57,10 @@ frames() { # FILE FILTER
         END { if (frame) print frame }' | sort
 }
 
-# What Weir makes of in.pcap must be what the hosts received: every TCP and UDP frame that went to
-# them, in all its bytes. Where nothing is Weir's, in.pcap itself.
+# What Weir makes of in.pcap must be what the hosts received: every frame of TCP, UDP and ICMP errors
+# and echo that went to them, in all its bytes. Where nothing is Weir's, in.pcap itself.
 judge() { # CASE
-    local host differ
+    local host differ judged='tcp or udp or icmp or (icmp6 and ip6[40] < 130)'
 
     "$weir" replay -c "$here/$1/weir.yaml" -r "$run/in.pcap" -w "$run/expected.pcap" \
         --json "$run/report.jsonl" || fail 1 "$1: the replay failed"
@@ -69,8 +69,8 @@ judge() { # CASE
         return
     fi
     for host in "${hosts[@]}"; do
-        if ! differ=$(diff <(frames "$run/$host.received.pcap" 'tcp or udp') \
-            <(frames "$run/expected.pcap" "ether dst $(mac_of "$host") and (tcp or udp)")); then
+        if ! differ=$(diff <(frames "$run/$host.received.pcap" "$judged") \
+            <(frames "$run/expected.pcap" "ether dst $(mac_of "$host") and ($judged)")); then
             cut -c 1-160 <<<"$differ" | head -n 10 >&2
             fail 1 "$1: $host received other frames (<) than the replay sent to it (>)"
         fi

@@ -231,7 +231,8 @@ TEST_F(Collector, CountsLiveFlowsAndRemovesThoseThatAreOver) {
         clients.push_back(
             std::make_unique<Client>(world().client_host, Protocol::udp, world().vip_udp));
     EXPECT_TRUE(eventually([&] {
-        return std::all_of(clients.begin(), clients.end(), [&](auto &each) { return ask(*each); }) &&
+        return std::all_of(clients.begin(), clients.end(),
+                           [&](auto &client) { return ask(*client); }) &&
                flows() == 5;
     }));
     EXPECT_EQ(entries(), 10);

@@ -54,10 +54,18 @@ TEST_F(EngineTest, FramesOfTheLoadBalancerItselfEnterAtTcEgress) {
     load("xdp", "replay: {mac: 02:00:00:00:00:77}\n");
     auto own = to_web();
     own.source_mac = *MacAddress::parse("02:00:00:00:00:77");
-    const auto outcome = run(build(own));
+    auto elsewhere = own;
+    elsewhere.destination.port = 81;
+    auto outcome = run(build(elsewhere));
     EXPECT_EQ(outcome.hook, ReplayHook::tc_egress);
     EXPECT_EQ(outcome.verdict, weir::Verdict::pass);
-    EXPECT_EQ(outcome.frame.bytes, build(own));
+    EXPECT_EQ(outcome.frame.bytes, build(elsewhere));
+    // a program on the load balancer itself is a client like any other
+    outcome = run(build(own));
+    EXPECT_EQ(outcome.hook, ReplayHook::tc_egress);
+    EXPECT_EQ(outcome.verdict, weir::Verdict::pass);
+    EXPECT_EQ(outcome.flow, FlowTrace::opened);
+    EXPECT_EQ(read(outcome.frame.bytes).value().destination, *Endpoint::parse("198.51.100.6:8080"));
 }
 
 TEST_F(EngineTest, ForwardsWithTheVerdictOfItsHookAndNamesServiceAndBackend) {

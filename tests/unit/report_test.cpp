@@ -44,6 +44,17 @@ TEST(Summary, CountsVerdictsAndReasons) {
               "4 frames in, 2 out: 1 pass, 1 tx, 0 redirect, 2 drop (no_backend 2); 2000 frames/s");
 }
 
+TEST(Summary, NamesDropsThatWereAnsweredApart) {
+    Summary summary;
+    Outcome answered = dropped();
+    answered.verdict = Verdict::redirect;
+    summary.add(frame_of(74, 74), answered);
+    summary.set_duration(std::chrono::milliseconds(1));
+    EXPECT_EQ(summary.to_string(),
+              "1 frames in, 1 out: 0 pass, 0 tx, 1 redirect, 0 drop; answered with ICMP "
+              "(no_backend 1); 1000 frames/s");
+}
+
 TEST(Summary, MentionsFramesThatWereCut) {
     Summary summary;
     summary.add(frame_of(60, 1514), Outcome{});
