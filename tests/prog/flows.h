@@ -27,6 +27,10 @@ services:
      backends: [{address: "2001:db8::c633:640b", port: 8080}]}
   - {name: dns-6, vip: "2001:db8::c000:235", port: 53, protocol: udp,
      backends: [{address: "2001:db8::c633:640c", port: 53}]}
+  - {name: idle, vip: 192.0.2.30, port: 80, protocol: tcp,
+     backends: [{address: 198.51.100.13, port: 80, weight: 0}]}
+  - {name: idle-6, vip: "2001:db8::c000:21e", port: 80, protocol: tcp,
+     backends: [{address: "2001:db8::c633:640d", port: 80, weight: 0}]}
 timeouts: {tcp_established: 2h4m, tcp_transitory: 4m, tcp_new: 30s, udp: 5m}
 limits: {flows: 1024, new_flows: 64, services: 16, backends: 16}
 )";
@@ -61,21 +65,35 @@ inline Segment datagram(const Endpoint &source, const Endpoint &destination) {
     return segment;
 }
 
+// A packet that is translated, as ingress sends it on.
+inline Segment as_sent(Segment segment, const Endpoint &source, const Endpoint &destination) {
+    segment.source = source;
+    segment.destination = destination;
+    segment.source_mac = ReplayConfig{}.mac;
+    segment.destination_mac = hop_mac(destination.address);
+    segment.ttl--;
+    return segment;
+}
+
 class Flows : public testing::TestWithParam<std::tuple<Entry, Family>> {
   protected:
     void SetUp() override {
         if (const std::string why = why_not_runnable(); !why.empty())
             GTEST_SKIP() << why;
-        path = std::make_unique<DataPath>(kFlowConfig);
+        path = std::make_unique<DataPath>(config());
         client = at("203.0.113.5:40000");
         vip = at("192.0.2.10:80");
         vip2 = at("192.0.2.20:80");
         dns = at("192.0.2.53:53");
-        first_service = std::get<1>(GetParam()) == Family::v4 ? 0 : 3;
+        idle = at("192.0.2.30:80");
+        first_service = family() == Family::v4 ? 0 : 3;
     }
 
+    virtual const char *config() const { return kFlowConfig; }
+
     static Entry entry() { return std::get<0>(GetParam()); }
-    static Endpoint at(const char *text) { return in_family(std::get<1>(GetParam()), text); }
+    static Family family() { return std::get<1>(GetParam()); }
+    static Endpoint at(const char *text) { return in_family(family(), text); }
 
     Outcome run(const Segment &segment) { return path->run(entry(), build(segment)); }
 
@@ -95,6 +113,21 @@ class Flows : public testing::TestWithParam<std::tuple<Entry, Family>> {
         return backend;
     }
 
+    // The packet leaves `entry` as it came.
+    void expect_untouched(Entry where, const Bytes &frame, std::uint32_t came_by = 0) {
+        const Outcome outcome = path->run(where, frame, came_by);
+        EXPECT_EQ(to_string(outcome.verdict), "pass");
+        EXPECT_EQ(hex(outcome.frame), hex(frame)) << "I1";
+    }
+
+    // The packet is forwarded, as `expected` to the byte.
+    void expect_sent(const Bytes &frame, const Bytes &expected) {
+        const Outcome outcome = path->run(entry(), frame);
+        EXPECT_EQ(to_string(outcome.verdict), "forward");
+        EXPECT_EQ(checksum_fault(outcome.frame), "") << "I2";
+        EXPECT_EQ(hex(outcome.frame), hex(expected));
+    }
+
     std::vector<Flow> list() {
         std::vector<Flow> flows;
         const auto done = path->tables().for_each_flow([&flows](const Flow &flow) {
@@ -110,6 +143,7 @@ class Flows : public testing::TestWithParam<std::tuple<Entry, Family>> {
     Endpoint vip;
     Endpoint vip2;
     Endpoint dns;
+    Endpoint idle;                  // no backend takes flows
     std::size_t first_service = 0;  // the index of `web` in this family
 };
 

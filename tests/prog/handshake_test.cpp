@@ -25,8 +25,10 @@ TEST_P(Handshake, AnAckOfAnotherSequenceDoesNotEstablish) {
     run(make(backend, client, kSyn | kAck, 500, 101));
     send(make(client, vip, kAck, 101, 502));
     EXPECT_EQ(list().at(0).state, FlowState::replied);
-    send(make(client, vip, kSyn | kAck, 101, 501));
+    send(make(client, vip, kSyn | kAck, 101, 502));
     EXPECT_EQ(list().at(0).state, FlowState::replied);
+    send(make(client, vip, kSyn, 101, 501));
+    EXPECT_EQ(list().at(0).state, FlowState::replied) << "no ACK";
 }
 
 TEST_P(Handshake, AnAckBeforeTheAnswerDoesNotEstablish) {

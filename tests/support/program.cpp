@@ -6,8 +6,10 @@
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <numeric>
 #include <ostream>
 #include <stdexcept>
 
@@ -93,8 +95,10 @@ DataPath::DataPath(const std::string &yaml)
     value_of(tables().take_trace());
 }
 
-Outcome DataPath::run_program(Entry entry, const Bytes &frame) {
+Outcome DataPath::run_program(Entry entry, const Bytes &frame, std::uint32_t came_by) {
     Outcome outcome;
+    __sk_buff context{};
+    context.ingress_ifindex = came_by;
     outcome.frame.resize(frame.size() + 256);
     LIBBPF_OPTS(bpf_test_run_opts, options);
     options.data_in = frame.data();
@@ -102,6 +106,10 @@ Outcome DataPath::run_program(Entry entry, const Bytes &frame) {
     options.data_out = outcome.frame.data();
     options.data_size_out = static_cast<std::uint32_t>(outcome.frame.size());
     options.repeat = 1;
+    if (entry == Entry::tc_egress) {
+        options.ctx_in = &context;
+        options.ctx_size_in = sizeof context;
+    }
     const int program = entry == Entry::xdp_ingress  ? value_of(objects_.xdp_ingress())
                         : entry == Entry::tc_ingress ? objects_.tc_ingress()
                                                      : objects_.tc_egress();
@@ -113,14 +121,15 @@ Outcome DataPath::run_program(Entry entry, const Bytes &frame) {
     return outcome;
 }
 
-Outcome DataPath::run(Entry entry, const Bytes &frame) {
-    Outcome outcome = run_program(entry, frame);
+Outcome DataPath::run(Entry entry, const Bytes &frame, std::uint32_t came_by) {
+    Outcome outcome = run_program(entry, frame, came_by);
     // TC refuses a frame whose IP header is cut short (net/bpf/test_run.c)
-    if (entry != Entry::xdp_ingress || outcome.verdict != Verdict::pass || frame.size() < 54)
+    const std::size_t least = frame.size() > 13 && frame[12] == 0x86 && frame[13] == 0xdd ? 54 : 34;
+    if (entry != Entry::xdp_ingress || outcome.verdict != Verdict::pass || frame.size() < least)
         return outcome;
     EXPECT_EQ(outcome.frame, frame) << "XDP passes what it has changed";
     const auto opened = outcome.trace;
-    outcome = run_program(Entry::tc_ingress, frame);
+    outcome = run_program(Entry::tc_ingress, frame, came_by);
     if (opened.flow == WEIR_TRACE_NEW && outcome.trace.flow == WEIR_TRACE_ESTABLISHED)
         outcome.trace.flow = WEIR_TRACE_NEW;
     return outcome;
@@ -129,6 +138,13 @@ Outcome DataPath::run(Entry entry, const Bytes &frame) {
 void DataPath::advance(std::chrono::nanoseconds time) {
     now_ += time;
     value_of(tables().set_replay_frame(now_, 0));
+}
+
+void DataPath::reload(const std::string &yaml) {
+    config_ = value_of(parse_config(yaml, "test.yaml"));
+    plan_ = value_of(make_plan(value_of(tables().read()), config_));
+    value_of(tables().apply(plan_));
+    value_of(tables().write_settings(config_));
 }
 
 Counters DataPath::service(std::size_t index) {
@@ -145,6 +161,48 @@ Counters DataPath::backend(const Endpoint &endpoint) {
 
 std::uint64_t DataPath::drops(weir_drop_reason reason) {
     return value_of(tables().drop_counters()).at(reason);
+}
+
+std::uint64_t DataPath::all_drops() {
+    const DropCounters drops = value_of(tables().drop_counters());
+    return std::accumulate(drops.begin(), drops.end(), std::uint64_t{0});
+}
+
+std::uint64_t DataPath::icmp(weir_icmp_event event) {
+    return value_of(tables().icmp_counters()).at(event);
+}
+
+Fd DataPath::map(const std::string &name) {
+    std::array<std::uint32_t, 64> ids{};
+    bpf_prog_info program{};
+    program.map_ids = reinterpret_cast<std::uintptr_t>(ids.data());
+    program.nr_map_ids = ids.size();
+    std::uint32_t size = sizeof program;
+    if (bpf_obj_get_info_by_fd(objects_.tc_ingress(), &program, &size) != 0)
+        throw std::runtime_error(fmt::format("program info: {}", std::strerror(errno)));
+    for (std::uint32_t i = 0; i < program.nr_map_ids; ++i) {
+        Fd fd(bpf_map_get_fd_by_id(ids.at(i)));
+        bpf_map_info map{};
+        size = sizeof map;
+        // the kernel keeps 15 characters of a name
+        if (bpf_obj_get_info_by_fd(fd.get(), &map, &size) == 0 && name.substr(0, 15) == map.name)
+            return fd;
+    }
+    throw std::runtime_error("no map " + name);
+}
+
+OneCpu::OneCpu() {
+    sched_getaffinity(0, sizeof before_, &before_);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (std::size_t cpu = 0; cpu < std::size_t{CPU_SETSIZE} && CPU_COUNT(&one) == 0; ++cpu)
+        if (CPU_ISSET(cpu, &before_))
+            CPU_SET(cpu, &one);
+    sched_setaffinity(0, sizeof one, &one);
+}
+
+OneCpu::~OneCpu() {
+    sched_setaffinity(0, sizeof before_, &before_);
 }
 
 MacAddress hop_mac(const Address &address) {

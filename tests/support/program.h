@@ -2,11 +2,14 @@
 // the clock is the test's, a next hop a.b.c.d is at 02:00:a:b:c:d.
 #pragma once
 
+#include <sched.h>
+
 #include <chrono>
 #include <iosfwd>
 #include <string>
 
 #include "lb/config/config.h"
+#include "lb/dataplane/fd.h"
 #include "lb/dataplane/objects.h"
 #include "lb/dataplane/tables.h"
 #include "tests/support/frame.h"
@@ -35,9 +38,12 @@ class DataPath {
     explicit DataPath(const std::string &yaml);
 
     // At the time set by advance(); verdicts of XDP and TC in one vocabulary. What XDP passes meets
-    // TC ingress next, as on an interface.
-    Outcome run(Entry entry, const Bytes &frame);
+    // TC ingress next, as on an interface. `came_by`: at egress, the interface that the frame came
+    // from; 0 when it is a program's on this host.
+    Outcome run(Entry entry, const Bytes &frame, std::uint32_t came_by = 0);
     void advance(std::chrono::nanoseconds time);
+    // Changes the configuration as a reload does; `limits` must stay.
+    void reload(const std::string &yaml);
 
     Tables &tables() { return objects_.tables(); }
     const Plan &plan() const { return plan_; }
@@ -45,14 +51,31 @@ class DataPath {
     Counters service(std::size_t index = 0);
     Counters backend(const Endpoint &endpoint);
     std::uint64_t drops(weir_drop_reason reason);
+    std::uint64_t all_drops();
+    std::uint64_t icmp(weir_icmp_event event);
+
+    // The descriptor of a map of the data path, by its name in maps.h; the caller's to close.
+    Fd map(const std::string &name);
 
   private:
-    Outcome run_program(Entry entry, const Bytes &frame);
+    Outcome run_program(Entry entry, const Bytes &frame, std::uint32_t came_by);
 
     Config config_;
     Objects objects_;
     Plan plan_;
     std::chrono::nanoseconds now_{std::chrono::hours(1)};
+};
+
+// Holds this thread on one CPU as long as it lives: for what the data path counts per CPU.
+class OneCpu {
+  public:
+    OneCpu();
+    ~OneCpu();
+    OneCpu(const OneCpu &) = delete;
+    OneCpu &operator=(const OneCpu &) = delete;
+
+  private:
+    cpu_set_t before_{};
 };
 
 // The MAC address under which a replay's next hop is found.
