@@ -153,10 +153,12 @@ Client::Client(const Netns &netns, Protocol protocol, const Endpoint &server, st
     check(::connect(socket_.get(), address.get(), address.length), "connect");
 }
 
+bool Client::send(const std::string &text) const {
+    return ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL) >= 0;
+}
+
 std::optional<std::string> Client::ask(const std::string &text) const {
-    if (::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL) < 0)
-        return std::nullopt;
-    return receive();
+    return send(text) ? receive() : std::nullopt;
 }
 
 std::optional<std::string> Client::receive() const {
