@@ -65,6 +65,11 @@ traffic_http_no_backend() {
     ! fetch --connect-timeout 2 http://192.0.2.10/ 2>/dev/null || fail 3 "someone answered"
 }
 
+# Not from this client: SYN and its repetition are dropped.
+traffic_http_denied() {
+    ! fetch --connect-timeout 2 http://192.0.2.10/ 2>/dev/null || fail 3 "someone answered"
+}
+
 # Weir as a router: echo replies, time exceeded; and a backend's port unreachable, in its name.
 traffic_icmp() {
     in_ns client ping -q -c 2 -i 0.2 192.0.2.10 >/dev/null

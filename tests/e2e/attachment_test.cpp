@@ -4,7 +4,7 @@
 
 #include "lb/dataplane/objects.h"
 #include "lb/dataplane/pins.h"
-#include "tests/e2e/world.h"
+#include "tests/e2e/tools.h"
 #include "tests/support/traffic.h"
 
 namespace weir::test {
@@ -220,10 +220,6 @@ class Foreign : public WeirTest {
         segment.protocol = Protocol::udp;
         segment.payload = {'x'};
         return build(segment);
-    }
-    static MacAddress mac_of(const Netns &netns, const std::string &name) {
-        const auto link = netns.output("ip -o link show dev " + name);
-        return MacAddress::parse(link.substr(link.find("link/ether ") + 11, 17)).value();
     }
     double new_flows() { return metric(R"(weir_service_new_flows_total{service="dns"})"); }
     // A veth keeps the order: what was sent before this has been seen when this has been.

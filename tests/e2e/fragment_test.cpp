@@ -17,11 +17,6 @@ std::string long_text(std::size_t size) {
     return text;
 }
 
-MacAddress mac_of(const Netns &netns, const std::string &name) {
-    const auto link = netns.output("ip -o link show dev " + name);
-    return MacAddress::parse(link.substr(link.find("link/ether ") + 11, 17)).value();
-}
-
 class Fragments : public HookTest {
   protected:
     void SetUp() override {
@@ -30,17 +25,14 @@ class Fragments : public HookTest {
             return;
         if (hook() == "tc")
             world().offload();
-        backend_ =
-            std::make_unique<EchoServer>(world().one, Protocol::udp, world().at_one, "one");
+        backend_ = std::make_unique<EchoServer>(world().one, Protocol::udp, world().at_one, "one");
     }
     void run(const std::string &mode) {
         daemon_ = start_with({.backends_of_web = world().at_one.address.to_string(),
                               .of_web = "mode: " + mode,
                               .more = kSnat});
     }
-    Client client() {
-        return {world().client_host, Protocol::udp, world().vip_udp, kPort};
-    }
+    Client client() { return {world().client_host, Protocol::udp, world().vip_udp, kPort}; }
     // The fragments of one datagram from the client's port, as its host would send them.
     std::vector<Bytes> fragments_of(const std::string &text, std::uint32_t id) {
         const std::size_t most = v4() ? 1480 : 1448;
@@ -80,8 +72,7 @@ TEST_P(Fragments, TheyDoWithFullnat) {
     const auto text = long_text(9000);
     const auto answer = parse(client().ask(text));
     EXPECT_EQ(answer.text, text);
-    EXPECT_EQ(answer.client.find(world().one_side.to_string() + (v4() ? ":" : "]")),
-              v4() ? 0U : 1U)
+    EXPECT_EQ(answer.client.find(world().one_side.to_string() + (v4() ? ":" : "]")), v4() ? 0U : 1U)
         << answer.client;
     EXPECT_TRUE(drops().empty());
 }
@@ -113,7 +104,9 @@ TEST_P(Fragments, AloneTheyWaitUntilTheirPlaceIsNeeded) {
     EXPECT_TRUE(drops().empty());
     send(frames[9]);
     EXPECT_TRUE(eventually(
-        [&] { return drops() == std::map<std::string, double>{{"fragment_orphan", 1}}; },
+        [&] {
+            return drops() == std::map<std::string, double>{{"fragment_orphan", 1}};
+        },
         std::chrono::seconds(3)));
     EXPECT_EQ(metric(R"(weir_service_packets_total{service="dns",direction="forward"})"), 1);
 }

@@ -55,8 +55,7 @@ TEST_P(Fullnat, ABackendSeesThePoolAndNeedsNoRouteToTheClient) {
             const Client client(world().client_host, protocol, vip);
             const auto answer = parse(client.ask("hello"));
             EXPECT_EQ(answer.text, "hello");
-            EXPECT_TRUE(is_of_pool(answer.client, world().one_side, 20000, 29999))
-                << answer.client;
+            EXPECT_TRUE(is_of_pool(answer.client, world().one_side, 20000, 29999)) << answer.client;
             EXPECT_EQ(parse(client.ask("again")).client, answer.client);
         }
     EXPECT_TRUE(drops().empty());
@@ -77,7 +76,9 @@ TEST_P(Fullnat, I4TheHundredAndFirstFlowIsRefusedAndTheHundredLiveOn) {
     EXPECT_EQ(seen.size(), 100U);
     const auto start = std::chrono::steady_clock::now();
     EXPECT_EQ(refused(), ECONNREFUSED);
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1)) << "at once";
+    // At once; but on one machine the refusal comes while connect() still holds the socket, when
+    // Linux only notes it, and again a second later, when it counts.
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(1500));
     EXPECT_EQ(drops().count("snat_exhausted"), 1U);
     EXPECT_EQ(drops().size(), 1U);
     for (const auto &client : clients)
@@ -141,8 +142,7 @@ TEST_P(Translated, TcpAndUdpAreServed) {
     EXPECT_TRUE(drops().empty());
 }
 
-// An IPv6 packet is 20 bytes longer than the IPv4 packet it came as: senders of IPv4 are told.
-TEST_P(Translated, BulkDataPassesBothWaysAndTheLongerHeaderIsAllowedFor) {
+TEST_P(Translated, BulkDataPassesBothWays) {
     for (const auto *direction : {"", " -R"}) {
         const auto bulk = iperf3(world().client_host, world().vip_tcp, world().one,
                                  other().at_one.port, "-n 20M" + std::string(direction));
@@ -150,21 +150,27 @@ TEST_P(Translated, BulkDataPassesBothWaysAndTheLongerHeaderIsAllowedFor) {
         EXPECT_GE(bulk.bytes, 5 << 20);
         EXPECT_LT(bulk.seconds, 3);
     }
-    const auto counted = drops();
-    EXPECT_EQ(counted.size(), 1U);
-    EXPECT_EQ(counted.count("too_big"), 1U);
-    if (v4())
-        EXPECT_EQ(learnt_mtu(world().client_host, world().vip_tcp.address), 1480);
-    else
-        EXPECT_EQ(learnt_mtu(world().one, other().one_side), 1480);
+    EXPECT_TRUE(drops().empty());
+}
+
+// A packet is 20 bytes longer as IPv6 than as IPv4, and its sender counts its own.
+TEST_P(Translated, ASmallerLinkIsToldInTheSendersTerms) {
+    world().limit("lb1", 1400);
+    const auto bulk =
+        iperf3(world().client_host, world().vip_tcp, world().one, other().at_one.port, "-n 5M");
+    EXPECT_EQ(bulk.error, "");
+    EXPECT_LT(bulk.seconds, 3);
+    EXPECT_EQ(learnt_mtu(world().client_host, world().vip_tcp.address), v4() ? 1380 : 1420);
+    EXPECT_EQ(drops().size(), 1U);
+    EXPECT_GT(drops()["too_big"], 0);
 }
 
 TEST_P(Translated, ADatagramInFragmentsIsCountedAsNotTranslatable) {
     const EchoServer one(world().one, Protocol::udp, other().at_one, "one");
     const Client client(world().client_host, Protocol::udp, world().vip_udp);
     ASSERT_TRUE(client.send(std::string(2000, 'x')));
-    EXPECT_TRUE(eventually([&] { return drops()["not_translatable"] == 2; },
-                           std::chrono::seconds(3)));
+    EXPECT_TRUE(
+        eventually([&] { return drops()["not_translatable"] == 2; }, std::chrono::seconds(3)));
     EXPECT_EQ(drops().size(), 1U);
     EXPECT_EQ(parse(client.ask("hello")).text, "hello");
 }

@@ -46,11 +46,11 @@ class Inside : public HookTest {
     }
     void run(const std::string &backends) {
         bulk_ = {world().vip_tcp.address, 5201};
-        daemon_ = start_with({.backends_of_web = backends,
-                              .services = "  - {name: bulk, vip: \"" + bulk_.address.to_string() +
-                                          "\", port: 5201, protocol: tcp, backends: [{address: \"" +
-                                          world().at_one.address.to_string() +
-                                          "\", port: 5201}]}\n"});
+        daemon_ =
+            start_with({.backends_of_web = backends,
+                        .services = "  - {name: bulk, vip: \"" + bulk_.address.to_string() +
+                                    "\", port: 5201, protocol: tcp, backends: [{address: \"" +
+                                    world().at_one.address.to_string() + "\", port: 5201}]}\n"});
     }
     // Routes that programs on Weir's host have to a VIP, which is no address of it. What they send
     // is from an address that is no backend's.

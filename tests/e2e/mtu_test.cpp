@@ -1,6 +1,6 @@
-// Path MTU discovery through a VIP (RFC 1191, RFC 8201): TCP sends with DF, so a bulk transfer over a
-// path with a smaller MTU somewhere stalls unless its sender is told. Far ends still offer segments
-// of 1,460 bytes: the small MTU is only that of the sending side of a link.
+// Path MTU discovery through a VIP (RFC 1191, RFC 8201): TCP sends with DF, so a bulk transfer over
+// a path with a smaller MTU somewhere stalls unless its sender is told. Far ends still offer
+// segments of 1,460 bytes: the small MTU is only that of the sending side of a link.
 #include "tests/e2e/tools.h"
 
 namespace weir::test {

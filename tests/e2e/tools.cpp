@@ -35,6 +35,11 @@ Bulk iperf3(const Netns &client, const Endpoint &to, const Netns &host, std::uin
     return bulk;
 }
 
+MacAddress mac_of(const Netns &netns, const std::string &name) {
+    const auto link = netns.output("ip -o link show dev " + name);
+    return MacAddress::parse(link.substr(link.find("link/ether ") + 11, 17)).value();
+}
+
 int learnt_mtu(const Netns &netns, const Address &to) {
     const auto route = netns.output("ip route get " + to.to_string());
     const auto at = route.find(" mtu ");

@@ -26,6 +26,9 @@ struct Bulk {
 Bulk iperf3(const Netns &client, const Endpoint &to, const Netns &host, std::uint16_t port,
             const std::string &options);
 
+// The hardware address of an interface.
+MacAddress mac_of(const Netns &netns, const std::string &name);
+
 // The path MTU that a host has learnt towards an address; 0: none.
 int learnt_mtu(const Netns &netns, const Address &to);
 

@@ -20,6 +20,11 @@ class Vlan : public HookTest {
         HookTest::SetUp();
         if (IsSkipped())
             return;
+        if (run({"ip", "link", "add", "link", "eth0", "name", "probe", "type", "vlan", "id", "1"},
+                {.netns = &world().two})
+                .status != 0)
+            GTEST_SKIP() << "this kernel has no VLAN devices (8021q)";
+        world().two.command("ip link del probe");
         if (hook() == "tc")
             world().offload();
         for (const auto protocol : {Protocol::tcp, Protocol::udp}) {
@@ -65,11 +70,11 @@ class Vlan : public HookTest {
     // Every kind of traffic, by both backends.
     void expect_served(const std::string &interfaces) {
         const Endpoint bulk_vip{world().vip_tcp.address, 5201};
-        const auto daemon = start_with(
-            {.interfaces = interfaces,
-             .services = "  - {name: bulk, vip: \"" + bulk_vip.address.to_string() +
-                         "\", port: 5201, protocol: tcp, backends: [{address: \"" +
-                         world().at_two.address.to_string() + "\", port: 5201}]}\n"});
+        const auto daemon =
+            start_with({.interfaces = interfaces,
+                        .services = "  - {name: bulk, vip: \"" + bulk_vip.address.to_string() +
+                                    "\", port: 5201, protocol: tcp, backends: [{address: \"" +
+                                    world().at_two.address.to_string() + "\", port: 5201}]}\n"});
         std::map<std::string, int> served;
         for (std::uint16_t i = 0; i < 10; i++)
             for (const auto protocol : {Protocol::tcp, Protocol::udp}) {
@@ -127,6 +132,66 @@ TEST_P(Vlan, ClientsBehindTwoTagsAreServed) {
     expect_served("lb0 lb1 lb2");
 }
 
+// One arm: a backend beside the client, on the same tagged link. Frames are made and looked at by
+// hand, so that no host needs a VLAN device.
+class OneArm : public HookTest {
+  protected:
+    // A datagram of the client behind `tags`, outermost first; what reached the backend, as tcpdump
+    // shows it.
+    std::string forwarded(const std::vector<std::uint16_t> &tags) {
+        const auto backend = world().stranger.to_string();
+        const auto mac = mac_of(world().client_host, "eth0");
+        world().weir.command("ip neigh replace " + backend + " lladdr " + mac.to_string() +
+                             " dev lb0 nud permanent");
+        const auto daemon = start_with({.backends_of_web = backend});
+        Segment segment;
+        segment.source_mac = mac;
+        segment.destination_mac = mac_of(world().weir, "lb0");
+        segment.source = {world().client, 20000};
+        segment.destination = world().vip_udp;
+        segment.protocol = Protocol::udp;
+        segment.payload = {'x'};
+        auto frame = build(segment);
+        for (auto tag = tags.rbegin(); tag != tags.rend(); ++tag) {
+            const bool service = tags.size() > 1 && tag + 1 == tags.rend();
+            const Bytes bytes{static_cast<std::uint8_t>(service ? 0x88 : 0x81),
+                              static_cast<std::uint8_t>(service ? 0xa8 : 0x00),
+                              static_cast<std::uint8_t>(*tag >> 8),
+                              static_cast<std::uint8_t>(*tag & 0xff)};
+            frame.insert(frame.begin() + 12, bytes.begin(), bytes.end());
+        }
+        Process seen({"tcpdump", "-i", "eth0", "-Q", "in", "-nevvc", "1", "vlan"},
+                     {.netns = &world().client_host});
+        EXPECT_TRUE(seen.wait_for_err("listening on"));
+        send_frame(world().client_host, "eth0", frame);
+        const auto text = seen.wait(std::chrono::seconds(4)).out;
+        EXPECT_TRUE(drops().empty());
+        return text;
+    }
+    std::string to_backend() {
+        const auto dot = [](const Endpoint &at) {
+            return at.address.to_string() + "." + std::to_string(at.port);
+        };
+        return dot({world().client, 20000}) + " > " + dot({world().stranger, 8080}) +
+               ": [udp sum ok]";
+    }
+};
+
+TEST_P(OneArm, ATagStays) {
+    const auto text = forwarded({100});
+    EXPECT_NE(text.find("vlan 100, p 0"), std::string::npos) << text;
+    EXPECT_NE(text.find(to_backend()), std::string::npos) << text;
+}
+
+TEST_P(OneArm, TwoTagsStay) {
+    const auto text = forwarded({100, 200});
+    EXPECT_NE(text.find("802.1Q-QinQ (0x88a8)"), std::string::npos) << text;
+    EXPECT_NE(text.find("vlan 100, p 0"), std::string::npos) << text;
+    EXPECT_NE(text.find("vlan 200, p 0"), std::string::npos) << text;
+    EXPECT_NE(text.find(to_backend()), std::string::npos) << text;
+}
+
+INSTANTIATE_TEST_SUITE_P(Hook, OneArm, every_hook_and_family(), name_of);
 INSTANTIATE_TEST_SUITE_P(Hook, Vlan, every_hook_and_family(), name_of);
 
 }  // namespace

@@ -141,10 +141,9 @@ std::string Settings::text() const {
     service("dns", places.vip_udp, "udp");
     yaml += web + "    backends:\n" + backends;
     service("local", places.vip_local, "tcp");
-    yaml += fmt::format("    backends: [{{address: \"{}\", port: {}}}]\n", places.at_weir.address.to_string(),
-                        places.at_weir.port);
-    yaml += services;
-    yaml += "limits: {flows: 4096, new_flows: 1024}\n";
+    yaml += fmt::format("    backends: [{{address: \"{}\", port: {}}}]\n",
+                        places.at_weir.address.to_string(), places.at_weir.port);
+    yaml += services + "limits: " + limits + "\n";
     yaml += fmt::format("metrics: {{listen: \"{}\"}}\napi: {{socket: {}}}\ninstance: {}\n", metrics,
                         socket, instance);
     return yaml + more;

@@ -67,7 +67,8 @@ struct Settings {
     std::string metrics = "127.0.0.1:9470";
     std::string instance = "default";
     std::string services{};  // more of them, entries of the list as they are
-    std::string more{};      // appended as it is
+    std::string limits = "{flows: 4096, new_flows: 1024}";
+    std::string more{};  // appended as it is
 
     std::string text() const;
 };

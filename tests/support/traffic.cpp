@@ -87,8 +87,7 @@ bool answer(int socket, const std::string &name, const SocketAddress *connected)
     if (got <= 0)
         return false;
     const auto seen = (connected == nullptr ? peer : *connected).endpoint().to_string();
-    const auto reply =
-        name + " " + seen + " " + text.substr(0, static_cast<std::size_t>(got));
+    const auto reply = name + " " + seen + " " + text.substr(0, static_cast<std::size_t>(got));
     const auto *to = connected == nullptr ? peer.get() : nullptr;
     return ::sendto(socket, reply.data(), reply.size(), MSG_NOSIGNAL, to,
                     to == nullptr ? 0 : peer.length) >= 0;
