@@ -194,6 +194,7 @@ enum weir_flow_flags {
     WEIR_FLOW_LOCAL = 1, /* the client is a program on this host: replies go up its stack */
     WEIR_FLOW_FIN = 4,   /* a FIN was seen in this direction */
     WEIR_FLOW_XDP = 2,   /* XDP may send to next_hop from any interface that carries it natively */
+    WEIR_FLOW_NO_TX = 8, /* with WEIR_FLOW_XDP: by redirecting, not by XDP_TX */
 };
 
 /*
@@ -345,6 +346,7 @@ enum { WEIR_MAX_SNAT = 64 };
 enum weir_xdp_mode {
     WEIR_XDP_NATIVE = 1,
     WEIR_XDP_GENERIC = 2,
+    WEIR_XDP_NO_TX = 3, /* native, of a driver that XDP_TX stalls: redirected to instead */
 };
 
 enum { WEIR_MAX_XDP_DEVICES = 256 };

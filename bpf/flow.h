@@ -144,11 +144,10 @@ static __always_inline void flow_touch(int family, const struct weir_packet *pac
  */
 static __noinline void flow_refresh(void *ctx, int family, const struct weir_packet *packet,
                                     struct weir_flow *entry, struct weir_next_hop *hop) {
-    __u8 flags = entry->flags & (__u8)~WEIR_FLOW_XDP;
+    __u8 flags = entry->flags & (__u8) ~(WEIR_FLOW_XDP | WEIR_FLOW_NO_TX);
     __u16 mtu = world_route(ctx, packet, entry, hop);
 
-    if (world_xdp_can_send(hop->ifindex))
-        flags |= WEIR_FLOW_XDP;
+    flags |= world_xdp_flags(hop->ifindex);
     flow_touch(family, packet, entry);
     entry->mtu = mtu;
     entry->flags = flags;

@@ -42,11 +42,16 @@ static __always_inline int world_is_resolved(const struct weir_next_hop *hop) {
            hop->dmac[5];
 }
 
-/* XDP sends out of interfaces that carry it natively: their drivers take frames from it. */
-static __always_inline int world_xdp_can_send(__u32 ifindex) {
+/*
+ * XDP sends out of interfaces that carry it natively: their drivers take frames from it. Returns
+ * WEIR_FLOW_XDP where it does, and how.
+ */
+static __always_inline __u8 world_xdp_flags(__u32 ifindex) {
     const __u32 *mode = bpf_map_lookup_elem(&xdp_devices, &ifindex);
 
-    return mode && *mode == WEIR_XDP_NATIVE;
+    if (mode && *mode == WEIR_XDP_NO_TX)
+        return WEIR_FLOW_XDP | WEIR_FLOW_NO_TX;
+    return mode && *mode == WEIR_XDP_NATIVE ? WEIR_FLOW_XDP : 0;
 }
 
 /*

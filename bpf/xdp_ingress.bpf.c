@@ -48,7 +48,7 @@ static __always_inline int xdp_drop(const struct weir_decision *decision) {
  */
 static __always_inline int xdp_forward(int family, struct xdp_md *ctx,
                                        const struct weir_packet *packet,
-                                       const struct weir_next_hop *hop) {
+                                       const struct weir_next_hop *hop, __u8 flags) {
     void *data = (void *)(long)ctx->data;
     void *end = (void *)(long)ctx->data_end;
     struct ethhdr *eth = data;
@@ -58,7 +58,7 @@ static __always_inline int xdp_forward(int family, struct xdp_md *ctx,
         return XDP_ABORTED; /* cannot be: the verifier does not see what nat_rewrite() checked */
     __builtin_memcpy(eth->h_dest, hop->dmac, ETH_ALEN);
     __builtin_memcpy(eth->h_source, hop->smac, ETH_ALEN);
-    if (hop->ifindex == ctx->ingress_ifindex)
+    if (hop->ifindex == ctx->ingress_ifindex && !(flags & WEIR_FLOW_NO_TX))
         return XDP_TX;
     return (int)bpf_redirect(hop->ifindex, 0);
 }
@@ -68,6 +68,7 @@ static __always_inline int xdp_ingress(int family, struct xdp_md *ctx,
     void *data = (void *)(long)ctx->data;
     void *end = (void *)(long)ctx->data_end;
     struct weir_decision decision;
+    __u8 flags;
 
     ingress_classify(family, packet, 0, &decision);
     if (decision.way == WEIR_WAY_DROP)
@@ -80,8 +81,9 @@ static __always_inline int xdp_ingress(int family, struct xdp_md *ctx,
         return XDP_PASS;
 
     count_translated(decision.entry, decision.opened, 1, packet->length);
+    flags = decision.entry->flags; /* promotion moves the entry */
     flow_track(family, packet, decision.entry);
-    return xdp_forward(family, ctx, packet, &decision.hop);
+    return xdp_forward(family, ctx, packet, &decision.hop, flags);
 }
 
 /*

@@ -90,7 +90,7 @@ Result<void> DataPath::write(const Config &config) {
     const bool needed = !config.snat.addresses.empty();
     const auto settings = [&] { return tables().write_settings(config); };
     const auto services = [&] { return tables().apply(*plan); };
-    const auto written = needed ? settings().and_then(services) : services().and_then(settings);
+    auto written = needed ? settings().and_then(services) : services().and_then(settings);
     if (!written)
         return written;
     rings_in_doubt_ = false;
@@ -99,10 +99,10 @@ Result<void> DataPath::write(const Config &config) {
 }
 
 Result<void> DataPath::reload(const Config &config) {
-    const auto done = host_.begin()
-                          .and_then([&] { return host_.reserve(config); })
-                          .and_then([&] { return host_.announce(config); })
-                          .and_then([&] { return write(config); });
+    auto done = host_.begin()
+                    .and_then([&] { return host_.reserve(config); })
+                    .and_then([&] { return host_.announce(config); })
+                    .and_then([&] { return write(config); });
     if (!done) {
         static_cast<void>(host_.roll_back());
         return done;

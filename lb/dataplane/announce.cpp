@@ -142,7 +142,7 @@ Result<void> announce(HostChanges &changes, const AddedAddress &wanted,
     });
     if (others)
         return {};
-    const auto added = changes.note(wanted).and_then([&] { return add(wanted, interface); });
+    auto added = changes.note(wanted).and_then([&] { return add(wanted, interface); });
     if (!added) {
         static_cast<void>(changes.forget(wanted));
         return added;
@@ -158,7 +158,7 @@ Result<void> withdraw(HostChanges &changes, const std::vector<AddedAddress> &kee
     for (const AddedAddress &one : *own) {
         if (contains(keep, one))
             continue;
-        const auto removed = remove(one).and_then([&] { return changes.forget(one); });
+        auto removed = remove(one).and_then([&] { return changes.forget(one); });
         if (!removed)
             return removed;
     }

@@ -65,9 +65,17 @@ bool is_attached(const std::string &name, std::uint32_t flows_map_id) {
                             tc_is_attached(ifindex, TcSide::egress, flows_map_id));
 }
 
+// What XDP_TX sends out of a veth waits in its peer until something else comes, unless the peer
+// carries XDP as well: the kernel wakes no other (drivers/net/veth.c, veth_xdp_flush()).
+weir_xdp_mode device_mode(const AttachedInterface &to) {
+    if (to.xdp_mode == XdpMode::generic)
+        return WEIR_XDP_GENERIC;
+    return link_driver(to.name) == "veth" ? WEIR_XDP_NO_TX : WEIR_XDP_NATIVE;
+}
+
 Result<void> attach_xdp(Objects &objects, const AttachedInterface &to, std::uint32_t flows_map_id) {
     return xdp_attach(objects, to.name, to.ifindex, to.xdp_mode, flows_map_id).and_then([&] {
-        return objects.tables().set_xdp_device(to.ifindex, to.xdp_mode);
+        return objects.tables().set_xdp_device(to.ifindex, device_mode(to));
     });
 }
 

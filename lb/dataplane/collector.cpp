@@ -63,7 +63,7 @@ class Collector::Walk {
         if (stage_ == stages_.size())
             return false;
         Stage &stage = stages_[stage_];
-        const auto more = stage.reader.next();
+        auto more = stage.reader.next();
         if (!more)
             return more;
         if (!*more) {
@@ -178,7 +178,7 @@ Result<bool> Collector::advance(std::chrono::nanoseconds budget) {
         walk_ = std::make_unique<Walk>(tables_.maps(), *settings);
     }
     do {
-        const auto more = walk_->next();
+        auto more = walk_->next();
         if (!more)
             return more;
         if (!*more) {

@@ -47,7 +47,8 @@ void send_advertisement(unsigned ifindex, const MacAddress &mac, const Address &
     sockaddr_in6 from{};
     from.sin6_family = AF_INET6;
     std::copy(address.bytes().begin(), address.bytes().end(), from.sin6_addr.s6_addr);
-    ::bind(socket.get(), reinterpret_cast<const sockaddr *>(&from), sizeof from);
+    // unbound it goes out from a link-local address, which is as good
+    static_cast<void>(::bind(socket.get(), reinterpret_cast<const sockaddr *>(&from), sizeof from));
     sockaddr_in6 to{};
     to.sin6_family = AF_INET6;
     to.sin6_scope_id = ifindex;

@@ -75,8 +75,8 @@ Result<void> Tables::write_backend_flows(const std::vector<std::uint32_t> &ids,
     return put(NamedMap{fds_.settings, "settings"}, kOnly, *value, "write");
 }
 
-Result<void> Tables::set_xdp_device(unsigned ifindex, XdpMode mode) {
-    const std::uint32_t value = mode == XdpMode::generic ? WEIR_XDP_GENERIC : WEIR_XDP_NATIVE;
+Result<void> Tables::set_xdp_device(unsigned ifindex, weir_xdp_mode mode) {
+    const std::uint32_t value = mode;
     return put(NamedMap{fds_.xdp_devices, "xdp_devices"}, ifindex, value, "add an interface");
 }
 

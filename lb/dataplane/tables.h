@@ -103,7 +103,7 @@ class Tables {
     Result<weir_settings> settings() const;
 
     // The interfaces that XDP may send frames to, from each other: those that carry it.
-    Result<void> set_xdp_device(unsigned ifindex, XdpMode mode);
+    Result<void> set_xdp_device(unsigned ifindex, weir_xdp_mode mode);
     Result<void> remove_xdp_device(unsigned ifindex);  // also where it is not there
     // Forgets all but those with `hook: xdp` in the list.
     Result<void> keep_xdp_devices(const std::vector<AttachedInterface> &attached);

@@ -90,6 +90,7 @@ TEST_P(Flood, EstablishedConnectionsLiveOnAndNewOnesAreMade) {
                               .limits = fmt::format("{{flows: 65536, new_flows: {}}}", kNewFlows)}
                          .text()));
     std::vector<std::unique_ptr<Client>> crowd;
+    crowd.reserve(kConnections);
     for (int i = 0; i < kConnections; i++)
         crowd.push_back(
             std::make_unique<Client>(world().client_host, Protocol::tcp, world().vip_tcp));

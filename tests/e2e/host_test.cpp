@@ -226,6 +226,7 @@ TEST_F(Collector, CountsLiveFlowsAndRemovesThoseThatAreOver) {
     EXPECT_EQ(flows(), 0);
 
     std::vector<std::unique_ptr<Client>> clients;
+    clients.reserve(5);
     const auto ask = [&](const Client &client) { return client.ask("x").has_value(); };
     for (int i = 0; i < 5; i++)
         clients.push_back(

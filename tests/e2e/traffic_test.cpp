@@ -1,7 +1,5 @@
 // Real connections from the client through Weir to the backends.
 #include <map>
-#include <sstream>
-#include <tuple>
 
 #include "tests/e2e/world.h"
 #include "tests/support/traffic.h"
@@ -9,30 +7,9 @@
 namespace weir::test {
 namespace {
 
-// What an EchoServer says: who served, and as whom the client was seen.
-struct Answer {
-    std::string server;
-    std::string client;
-    std::string text;
-};
-
-Answer parse(const std::optional<std::string> &reply) {
-    Answer answer;
-    std::istringstream(reply.value_or("")) >> answer.server >> answer.client >> answer.text;
-    return answer;
-}
-
-using HookAndFamily = std::tuple<const char *, Family>;
-
-class Traffic : public WeirTest, public testing::WithParamInterface<HookAndFamily> {
+class Traffic : public HookTest {
   protected:
-    Traffic() : WeirTest(std::get<Family>(GetParam())) {}
-
-    std::unique_ptr<Process> start_with_hook() {
-        return start(write_config(Settings{.family = std::get<Family>(GetParam()),
-                                           .hook = std::get<const char *>(GetParam())}
-                                      .text()));
-    }
+    std::unique_ptr<Process> start_with_hook() { return start_with({}); }
     // Exchanges over connections of their own; how many each backend served.
     std::map<std::string, int> ask(Protocol protocol, const Endpoint &vip, int times) {
         std::map<std::string, int> served;
@@ -146,13 +123,7 @@ TEST_P(Traffic, I7GoesOnWhenTheDaemonIsKilled) {
     EXPECT_EQ(parse(open.ask("later")).server, server);
 }
 
-INSTANTIATE_TEST_SUITE_P(Hook, Traffic,
-                         testing::Combine(testing::Values("xdp", "tc"),
-                                          testing::Values(Family::v4, Family::v6)),
-                         [](const auto &instance) {
-                             return std::get<const char *>(instance.param) + std::string("_") +
-                                    to_string(std::get<Family>(instance.param));
-                         });
+INSTANTIATE_TEST_SUITE_P(Hook, Traffic, every_hook_and_family(), name_of);
 
 }  // namespace
 }  // namespace weir::test

@@ -35,6 +35,10 @@ Places::Places(Family family) {
     at_one = {pick("192.0.2.11", "2001:db8:2::11"), 8080};
     at_two = {pick("192.0.2.141", "2001:db8:3::141"), 8080};
     at_weir = {pick("198.51.100.1", "2001:db8:1::1"), 7001};
+    one_side = pick("192.0.2.1", "2001:db8:2::1");
+    two_side = pick("192.0.2.129", "2001:db8:3::1");
+    far = pick("203.0.113.66", "2001:db8:5::2");
+    at_server = {pick("203.0.113.130", "2001:db8:4::2"), 8080};
 }
 
 World::World(Family family) : Places(family) {
@@ -68,6 +72,50 @@ World::World(Family family) : Places(family) {
     join(two, "2001:db8:3::141", "2001:db8:3::1");
 }
 
+namespace {
+
+// Both ends of a link of its own; `subnet` and `subnet6` lack their last number.
+void put_behind(const Netns &router, const Netns &host, const std::string &subnet, int first,
+                const std::string &subnet6) {
+    const auto v4 = [&](int more) { return subnet + std::to_string(first + more); };
+    connect(router, "eth1", host, "eth0");
+    enable_ipv6(router, "eth1");
+    enable_ipv6(host, "eth0");
+    router.sysctl("net/ipv4/ip_forward", "1");
+    router.sysctl("net/ipv6/conf/all/forwarding", "1");
+    router.command("ip addr add " + v4(1) + "/26 dev eth1");
+    router.command("ip addr add " + subnet6 + "1/64 dev eth1 nodad");
+    host.command("ip addr add " + v4(2) + "/26 dev eth0");
+    host.command("ip addr add " + subnet6 + "2/64 dev eth0 nodad");
+    host.command("ip route add default via " + v4(1));
+    host.command("ip route add default via " + subnet6 + "1");
+}
+
+}  // namespace
+
+void World::add_far() {
+    far_host.emplace();
+    put_behind(client_host, *far_host, "203.0.113.", 64, "2001:db8:5::");
+    weir.command("ip route add 203.0.113.64/26 via 198.51.100.2");
+    weir.command("ip route add 2001:db8:5::/64 via 2001:db8:1::2");
+}
+
+void World::add_server() {
+    server.emplace();
+    put_behind(one, *server, "203.0.113.", 128, "2001:db8:4::");
+    weir.command("ip route add 203.0.113.128/26 via 192.0.2.11");
+    weir.command("ip route add 2001:db8:4::/64 via 2001:db8:2::11");
+}
+
+void World::limit(const std::string &link, int mtu) const {
+    weir.command("ip link set " + link + " mtu " + std::to_string(mtu));
+}
+
+void World::offload() const {
+    for (const auto *host : {&client_host, &one, &two})
+        host->command("ethtool -K eth0 tx on tso on gso on gro on");
+}
+
 std::string Settings::text() const {
     std::string yaml = "interfaces:\n";
     for (const auto &word : words(interfaces)) {
@@ -86,16 +134,16 @@ std::string Settings::text() const {
     const auto service = [&](const char *name, const Endpoint &vip, const char *protocol) {
         yaml += fmt::format("  - name: {}\n    vip: {}\n    port: {}\n    protocol: {}\n", name,
                             vip.address.to_string(), vip.port, protocol);
-        yaml += "    backends:";
     };
+    const auto web = of_web.empty() ? "" : "    " + of_web + "\n";
     service("web", places.vip_tcp, "tcp");
-    yaml += "\n" + backends;
+    yaml += web + "    backends:\n" + backends;
     service("dns", places.vip_udp, "udp");
-    yaml += "\n" + backends;
+    yaml += web + "    backends:\n" + backends;
     service("local", places.vip_local, "tcp");
-    yaml += fmt::format(" [{{address: \"{}\", port: {}}}]\n", places.at_weir.address.to_string(),
-                        places.at_weir.port);
-    yaml += "limits: " + limits + "\n";
+    yaml += fmt::format("    backends: [{{address: \"{}\", port: {}}}]\n",
+                        places.at_weir.address.to_string(), places.at_weir.port);
+    yaml += services + "limits: " + limits + "\n";
     yaml += fmt::format("metrics: {{listen: \"{}\"}}\napi: {{socket: {}}}\ninstance: {}\n", metrics,
                         socket, instance);
     return yaml + more;
@@ -149,6 +197,15 @@ double WeirTest::metric(const std::string &name) {
     return found == std::string::npos ? -1 : std::stod(scrape.out.substr(found + name.size()));
 }
 
+std::map<std::string, double> WeirTest::drops() {
+    std::map<std::string, double> counted;
+    const auto status = listing({"status"});
+    for (const auto &[reason, packets] : status["drops"].items())
+        if (packets != 0)
+            counted[reason] = packets;
+    return counted;
+}
+
 std::string WeirTest::attached() {
     std::string all;
     const auto keep_lines_with = [&](const std::string &output, const char *mark) {
@@ -175,6 +232,17 @@ void WeirTest::expect_nothing_left() {
     EXPECT_EQ(attached(), "");
     EXPECT_EQ(pinned(), "");
     EXPECT_FALSE(std::filesystem::exists("/run/weir")) << "the socket or its folder is left";
+}
+
+std::string name_of(const testing::TestParamInfo<HookAndFamily> &instance) {
+    return std::get<const char *>(instance.param) + std::string("_") +
+           to_string(std::get<Family>(instance.param));
+}
+
+Answer parse(const std::optional<std::string> &reply) {
+    Answer answer;
+    std::istringstream(reply.value_or("")) >> answer.server >> answer.client >> answer.text;
+    return answer;
 }
 
 std::size_t lines(const std::string &text) {

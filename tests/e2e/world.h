@@ -10,8 +10,11 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <tuple>
 
 #include "lb/api/documents.h"
 #include "tests/support/netns.h"
@@ -31,12 +34,26 @@ struct Places {
     Address stranger;  // beside the client, and nobody
     Endpoint vip_tcp, vip_udp, vip_local;
     Endpoint at_one, at_two, at_weir;
+    Address one_side, two_side;  // Weir's own, towards the backends
+    Address far;                 // of World::add_far()
+    Endpoint at_server;          // of World::add_server()
 };
 
 struct World : Places {
     explicit World(Family family);
 
+    // The largest IP packet that Weir sends out of a link, bytes; the far end still sends larger
+    // ones.
+    void limit(const std::string &link, int mtu) const;
+    // Lets every host have its NIC cut up segments and finish checksums, as virtual machines do.
+    void offload() const;
+
+    // A client whose router is `client_host`, a backend whose router is `one`.
+    void add_far();
+    void add_server();
+
     Netns client_host, weir, one, two;
+    std::optional<Netns> far_host, server;
 };
 
 // What a configuration says; text() is YAML.
@@ -45,9 +62,11 @@ struct Settings {
     std::string hook = "xdp";
     std::string interfaces = "lb0 lb1 lb2";  // "lb0:tc": with a hook of its own
     std::string backends_of_web{};           // of dns as well; empty: both
+    std::string of_web{};                    // of dns as well: "mode: fullnat", one line or many
     std::string socket = "/run/weir/weir.sock";
     std::string metrics = "127.0.0.1:9470";
     std::string instance = "default";
+    std::string services{};  // more of them, entries of the list as they are
     std::string limits = "{flows: 4096, new_flows: 1024}";
     std::string more{};  // appended as it is
 
@@ -74,6 +93,9 @@ class WeirTest : public testing::Test {
     // Of /metrics, "weir_drops_total{reason=\"no_backend\"}"; -1 when it is not there.
     double metric(const std::string &name);
 
+    // weir_drops_total by reason, those that are not zero.
+    std::map<std::string, double> drops();
+
     // Programs on any interface, or a clsact qdisc; empty: none. Text for people.
     std::string attached();
     // Pins of any instance; empty: none.
@@ -85,6 +107,39 @@ class WeirTest : public testing::Test {
     TempDir folder_;
     std::unique_ptr<World> world_;
 };
+
+// A test that is run for every hook and both families.
+using HookAndFamily = std::tuple<const char *, Family>;
+
+class HookTest : public WeirTest, public testing::WithParamInterface<HookAndFamily> {
+  protected:
+    HookTest() : WeirTest(family()) {}
+
+    static std::string hook() { return std::get<const char *>(GetParam()); }
+    static Family family() { return std::get<Family>(GetParam()); }
+    static bool v4() { return family() == Family::v4; }
+    // For a command line: "-4" or "-6".
+    static std::string flag() { return v4() ? "-4" : "-6"; }
+    // `settings` with this test's hook and family.
+    std::unique_ptr<Process> start_with(Settings settings) {
+        settings.hook = hook();
+        settings.family = family();
+        return start(write_config(settings.text()));
+    }
+};
+
+inline auto every_hook_and_family() {
+    return testing::Combine(testing::Values("xdp", "tc"), testing::Values(Family::v4, Family::v6));
+}
+std::string name_of(const testing::TestParamInfo<HookAndFamily> &instance);  // "xdp_v4"
+
+// What an EchoServer says: who served, and as whom the client was seen.
+struct Answer {
+    std::string server;
+    std::string client;
+    std::string text;
+};
+Answer parse(const std::optional<std::string> &reply);
 
 // How many lines `text` has; each must end.
 std::size_t lines(const std::string &text);

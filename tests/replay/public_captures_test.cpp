@@ -42,8 +42,8 @@ class PublicCaptures : public ReplayTest {
         EXPECT_EQ(reader.error().exit, Exit::usage) << file;
     }
 
-    // Every second one that a frame is addressed to; by turns with and without SNAT, and over the
-    // other family.
+    // Every second one that a frame is addressed to; by turns with and without SNAT, over the
+    // other family, and without a backend that takes flows.
     Config services() const {
         Config config;
         config.snat.addresses = {{Address::v4(192, 0, 2, 1), {}},
@@ -61,7 +61,8 @@ class PublicCaptures : public ReplayTest {
             service.mode = seen.size() % 3 ? Mode::fullnat : Mode::dnat;
             const bool v4 = service.vip.address.is_v4() != (seen.size() % 3 == 2);
             service.backends.push_back(
-                {{v4 ? Address::v4(198, 51, 100, 7) : *Address::parse("2001:db8:1::7"), 8080}});
+                {{v4 ? Address::v4(198, 51, 100, 7) : *Address::parse("2001:db8:1::7"), 8080},
+                 seen.size() % 10 == 0 ? 0U : 100U});
             config.services.push_back(std::move(service));
         }
         return config;

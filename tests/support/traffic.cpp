@@ -18,6 +18,7 @@ namespace {
 
 constexpr int kStepMs = 20;
 constexpr timeval kAnswerTime{3, 0};
+constexpr std::size_t kLongestText = 65536;  // more than any datagram
 
 void check(int result, const char *what) {
     if (result < 0)
@@ -80,14 +81,13 @@ void bind_to(const Fd &socket, const Endpoint &endpoint) {
 
 // One exchange; false when the peer has no more to say.
 bool answer(int socket, const std::string &name, const SocketAddress *connected) {
-    std::array<char, 2048> text{};
+    std::string text(kLongestText, '\0');
     SocketAddress peer;
     const auto got = ::recvfrom(socket, text.data(), text.size(), 0, peer.get(), &peer.length);
     if (got <= 0)
         return false;
     const auto seen = (connected == nullptr ? peer : *connected).endpoint().to_string();
-    const auto reply =
-        name + " " + seen + " " + std::string(text.data(), static_cast<std::size_t>(got));
+    const auto reply = name + " " + seen + " " + text.substr(0, static_cast<std::size_t>(got));
     const auto *to = connected == nullptr ? peer.get() : nullptr;
     return ::sendto(socket, reply.data(), reply.size(), MSG_NOSIGNAL, to,
                     to == nullptr ? 0 : peer.length) >= 0;
@@ -152,14 +152,20 @@ Client::Client(const Netns &netns, Protocol protocol, const Endpoint &server, st
     check(::connect(socket_.get(), address.get(), address.length), "connect");
 }
 
+bool Client::send(const std::string &text) const {
+    return ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL) >= 0;
+}
+
 std::optional<std::string> Client::ask(const std::string &text) const {
-    std::array<char, 2048> reply{};
-    if (::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL) < 0)
-        return std::nullopt;
+    return send(text) ? receive() : std::nullopt;
+}
+
+std::optional<std::string> Client::receive() const {
+    std::string reply(kLongestText, '\0');
     const auto got = ::recv(socket_.get(), reply.data(), reply.size(), 0);
     if (got <= 0)
         return std::nullopt;
-    return std::string(reply.data(), static_cast<std::size_t>(got));
+    return reply.substr(0, static_cast<std::size_t>(got));
 }
 
 Endpoint Client::local() const {

@@ -42,6 +42,9 @@ class Client {
 
     // Sends, and returns what came back; nothing when there was no answer in time.
     std::optional<std::string> ask(const std::string &text) const;
+    // The two halves of it.
+    bool send(const std::string &text) const;
+    std::optional<std::string> receive() const;
     Endpoint local() const;
 
   private:

@@ -59,7 +59,7 @@ class TablesState : public TablesTest {
     }
     Plan change_to(const std::string &yaml) {
         const Config config = value_of(parse_config(yaml, "test.yaml"));
-        const Plan plan = value_of(make_plan(value_of(tables().read()), config));
+        Plan plan = value_of(make_plan(value_of(tables().read()), config));
         value_of(tables().apply(plan));
         return plan;
     }

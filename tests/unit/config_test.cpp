@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <tuple>
 
@@ -35,6 +34,7 @@ auto values(const Config &config) {
 
 std::vector<std::string> texts(const std::vector<SourceRange> &ranges) {
     std::vector<std::string> result;
+    result.reserve(ranges.size());
     for (const SourceRange &range : ranges)
         result.push_back(range.to_string());
     return result;
@@ -42,6 +42,7 @@ std::vector<std::string> texts(const std::vector<SourceRange> &ranges) {
 
 std::vector<Address> addresses(const SnatConfig &snat) {
     std::vector<Address> result;
+    result.reserve(snat.addresses.size());
     for (const SnatAddress &one : snat.addresses)
         result.push_back(one.address);
     return result;
@@ -77,14 +78,6 @@ void expect_round_trip(const Config &config) {
     const Config again = parsed(text);
     expect_equal(config, again);
     EXPECT_EQ(to_yaml(again), text);
-}
-
-std::string load_error(const std::string &file) {
-    const auto config = load_config(file);
-    if (config)
-        return "loaded";
-    EXPECT_EQ(config.error().exit, Exit::usage);
-    return config.error().message;
 }
 
 // Design section 6, without what this version does not support.
@@ -276,36 +269,6 @@ TEST(Config, TheReferenceFileNamesEveryKeyThatIsPrinted) {
                             "new_flows_per_second_per_source:",
                             "flows_per_backend:"})
         EXPECT_THAT(reference, testing::HasSubstr(key));
-}
-
-TEST(LoadConfig, SaysWhyAFileCannotBeRead) {
-    const test::TempDir dir;
-    const std::string missing = dir.path() / "missing.yaml";
-    EXPECT_EQ(load_error(missing), missing + ": cannot read: No such file or directory");
-    EXPECT_EQ(load_error(dir.path()), dir.path().string() + ": cannot read: Is a directory");
-    EXPECT_EQ(load_error(""), ": cannot read: No such file or directory");
-    EXPECT_EQ(load_error("/dev/zero"), "/dev/zero: cannot read: larger than 16 MiB");
-}
-
-TEST(LoadConfig, NamesTheFileInItsErrors) {
-    const test::TempDir dir;
-    const std::string empty = dir.write("empty.yaml", "");
-    EXPECT_EQ(load_error(empty), empty + ":1:1: the configuration is empty");
-    const std::string bad = dir.write("bad.yaml", "services: []\ninstance: a b\n");
-    EXPECT_EQ(load_error(bad),
-              bad + ":2:11: instance must be 1 to 31 of A-Z a-z 0-9 _ -, not 'a b'");
-}
-
-TEST(LoadConfig, LeavesNoDescriptorOpen) {
-    rlimit old{};
-    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
-    const rlimit low{64, old.rlim_max};
-    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
-    for (int i = 0; i < 100; ++i) {
-        EXPECT_TRUE(load_config(kReference));
-        EXPECT_EQ(load_error("/"), "/: cannot read: Is a directory");
-    }
-    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
 }
 
 }  // namespace

@@ -148,6 +148,7 @@ ServiceConfig with_ranges(std::initializer_list<const char *> ranges) {
 // "203.0.113.0/120 allow" and so on, in the order of the writes.
 std::vector<std::string> texts(const std::vector<RangeWrite> &writes) {
     std::vector<std::string> result;
+    result.reserve(writes.size());
     for (const RangeWrite &write : writes)
         result.push_back(fmt::format("{}/{}{}", write.key.address.to_string(), write.key.bits,
                                      write.allow ? " allow" : " deny"));

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What the TC hooks do with ICMP. */
+#pragma once
+
+#include "bpf/tc_way.h"
+
+/* An ICMP message: an echo request to a VIP, or an error about the packet of a flow. */
+static __always_inline int tc_icmp(struct __sk_buff *skb, int family,
+                                   const struct weir_packet *packet, enum tc_side side) {
+    struct weir_next_hop hop = {};
+    struct icmp_embedded in;
+    struct weir_flow *entry;
+
+    if (side == TC_INGRESS && icmp_is_echo(family, packet)) {
+        if (!icmp_echo(skb, family, packet))
+            return TC_ACT_SHOT;
+        count_icmp(WEIR_ICMP_ANSWERED);
+        return (int)bpf_redirect(skb->ifindex, 0);
+    }
+    if (!icmp_is_error(family, packet) || !icmp_read(family, skb, packet, &in))
+        return TC_ACT_OK;
+    entry = flow_find(family, &in.answer);
+    if (!entry || flow_expired(entry, in.answer.head.protocol, packet->now))
+        return TC_ACT_OK;
+    if (entry->family != family) {
+        count_drop(WEIR_DROP_NOT_TRANSLATABLE, entry->service, entry->backend);
+        return TC_ACT_SHOT;
+    }
+    if (side == TC_INGRESS && !(entry->flags & WEIR_FLOW_LOCAL && entry->direction == WEIR_REPLY))
+        world_route(skb, packet, entry, &hop);
+    if (hop.ifindex == WEIR_HOP_UNREACHABLE || (hop.ifindex && packet->ttl <= 1)) {
+        count_drop(
+            hop.ifindex == WEIR_HOP_UNREACHABLE ? WEIR_DROP_UNREACHABLE : WEIR_DROP_TTL_EXPIRED,
+            entry->service, entry->backend);
+        return TC_ACT_SHOT;
+    }
+    if (!icmp_translate(skb, family, packet, &in, entry)) {
+        count_drop(WEIR_DROP_REWRITE_FAILED, entry->service, entry->backend);
+        return TC_ACT_SHOT;
+    }
+    count_icmp(WEIR_ICMP_TRANSLATED);
+    count_trace(entry->service, entry->backend,
+                entry->direction == WEIR_REPLY ? WEIR_TRACE_REPLY : WEIR_TRACE_ESTABLISHED,
+                WEIR_DROP_NONE);
+    if (hop.ifindex == WEIR_HOP_STACK)
+        return TC_ACT_OK;
+    rewrite_ttl(family, skb, packet->l3_offset, packet->ttl, packet->ttl - 1);
+    return tc_send(skb, packet, &hop, side);
+}

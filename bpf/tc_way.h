@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The way of an skb whose flow is known: decide, translate, send; or drop it and say why. */
+#pragma once
+
+#include <linux/pkt_cls.h>
+
+#include "bpf/hold.h"
+#include "bpf/icmp_send.h"
+#include "bpf/ingress.h"
+#include "bpf/nat64.h"
+
+enum tc_side {
+    TC_INGRESS = 0,
+    TC_EGRESS = 1,
+};
+
+static __always_inline void tc_count(struct __sk_buff *skb, const struct weir_packet *packet,
+                                     const struct weir_flow *flow, __u8 opened) {
+    __u32 segments = skb->gso_segs ? skb->gso_segs : 1;
+    __u32 headers = packet->l4_offset + packet->l4_header;
+
+    count_translated(flow, opened, segments, skb->len + (segments - 1) * headers);
+}
+
+/*
+ * Sends the skb to its next hop. Out of the interface by which it came, VLAN tags stay; another
+ * interface has tags of its own (a VLAN interface) or none.
+ */
+static __always_inline int tc_send(struct __sk_buff *skb, const struct weir_packet *packet,
+                                   const struct weir_next_hop *hop, enum tc_side side) {
+    if (hop->ifindex != skb->ifindex) {
+        if (skb->vlan_present)
+            bpf_skb_vlan_pop(skb);
+        if (packet->l3_offset > ETH_HLEN)
+            bpf_skb_vlan_pop(skb);
+    }
+    if (!world_is_resolved(hop))
+        return (int)bpf_redirect_neigh(hop->ifindex, NULL, 0, 0);
+    bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_dest), hop->dmac, ETH_ALEN, 0);
+    bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_source), hop->smac, ETH_ALEN, 0);
+    if (side == TC_EGRESS && hop->ifindex == skb->ifindex)
+        return TC_ACT_OK;
+    return (int)bpf_redirect(hop->ifindex, 0);
+}
+
+/* Drops the packet, and tells its sender where that helps. */
+static __noinline int tc_drop(struct __sk_buff *skb, int family, const struct weir_packet *packet,
+                              const struct weir_decision *decision, enum tc_side side) {
+    const struct weir_flow *entry = decision->entry;
+    struct weir_address from;
+    struct icmp_error error;
+    __u16 mtu = 0;
+
+    if (entry) {
+        mtu = entry->mtu;
+        if (entry->family == WEIR_V6 && family == WEIR_V4)
+            mtu -= sizeof(struct ipv6hdr) - sizeof(struct iphdr);
+        if (entry->family == WEIR_V4 && family == WEIR_V6)
+            mtu += sizeof(struct ipv6hdr) - sizeof(struct iphdr);
+    }
+    count_drop(decision->reason, decision->service, decision->backend);
+    error = icmp_error_of(family, decision->reason, mtu);
+    if (!error.type || packet->fragment == WEIR_LATER_FRAGMENT)
+        return TC_ACT_SHOT;
+    /* the sender knows the VIP, and not who is behind it */
+    nat_destination(family, &packet->tuple, &from);
+    if (entry && entry->direction == WEIR_REPLY && entry->family == family)
+        from = entry->saddr;
+    if (!icmp_send_error(skb, family, packet, &from, &error))
+        return TC_ACT_SHOT;
+    count_icmp(WEIR_ICMP_SENT);
+    return (int)bpf_redirect(skb->ifindex, side == TC_EGRESS ? BPF_F_INGRESS : 0);
+}
+
+/* Whether the flow leaves the client's address as it is: its replies are addressed to the client.
+ */
+static __always_inline int tc_is_dnat_reply(int family, const struct weir_packet *packet,
+                                            const struct weir_flow *entry) {
+    struct weir_address to;
+
+    nat_destination(family, &packet->tuple, &to);
+    return entry->direction == WEIR_REPLY && entry->dport == packet->tuple.head.dport &&
+           flow_same_address(&to, &entry->daddr);
+}
+
+/* The packet's length after translation. */
+static __always_inline __u32 tc_length(int family, const struct weir_packet *packet,
+                                       const struct weir_flow *entry) {
+    __u32 header = (__u32)packet->l4_offset - packet->l3_offset;
+
+    if (entry->family == family)
+        return packet->ip_length;
+    return packet->ip_length - header +
+           (entry->family == WEIR_V6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+}
+
+/*
+ * Finds the way on of a packet that has an entry. What is for the stack goes up translated, except
+ * a reply with the VIP as its source, which it might take for its own: that is translated on its
+ * way out, at TC egress.
+ */
+static __always_inline void tc_decide(int family, struct __sk_buff *skb,
+                                      const struct weir_packet *packet, enum tc_side side,
+                                      struct weir_decision *decision) {
+    struct weir_flow *entry = decision->entry;
+    int dnat_reply = tc_is_dnat_reply(family, packet, entry);
+
+    decision->way = WEIR_WAY_UP;
+    if (side == TC_INGRESS && entry->direction == WEIR_REPLY && entry->flags & WEIR_FLOW_LOCAL)
+        return;
+    flow_route(skb, family, packet, entry, &decision->hop);
+    if (decision->hop.ifindex == WEIR_HOP_UNREACHABLE)
+        return decide_drop(decision, WEIR_DROP_UNREACHABLE);
+    if (decision->hop.ifindex == WEIR_HOP_STACK) {
+        if (side == TC_EGRESS)
+            return decide_drop(decision, WEIR_DROP_UNREACHABLE);
+        decision->way = dnat_reply ? WEIR_WAY_UNTOUCHED : WEIR_WAY_UP;
+        return;
+    }
+    if (side == TC_INGRESS && packet->ttl <= 1)
+        return decide_drop(decision, WEIR_DROP_TTL_EXPIRED);
+    decision->way = WEIR_WAY_OUT;
+    if (tc_length(family, packet, entry) <= entry->mtu)
+        return;
+    if (!packet->may_fragment || entry->family != family || side == TC_EGRESS)
+        return decide_drop(decision, WEIR_DROP_TOO_BIG);
+    decision->way = dnat_reply ? WEIR_WAY_UNTOUCHED : WEIR_WAY_UP; /* the stack cuts it up */
+}
+
+/* The translation. False when it cannot be done; the reason is noted. */
+static __always_inline int tc_rewrite(int family, struct __sk_buff *skb, struct weir_packet *packet,
+                                      struct weir_decision *decision) {
+    const struct weir_flow *entry = decision->entry;
+
+    if (entry->family == family && rewrite_addresses(family, skb, packet, entry))
+        return 1;
+    if (entry->family != family) {
+        if (!nat64_can(family, skb, packet)) {
+            decide_drop(decision, WEIR_DROP_NOT_TRANSLATABLE);
+            return 0;
+        }
+        if (nat64_rewrite(skb, family, packet, entry))
+            return 1;
+    }
+    decide_drop(decision, WEIR_DROP_REWRITE_FAILED);
+    return 0;
+}
+
+/* A packet whose entry is known: translates it, and sends it on its way. */
+static __always_inline int tc_translate(int family, struct __sk_buff *skb,
+                                        struct weir_packet *packet, enum tc_side side,
+                                        struct weir_decision *decision) {
+    const struct weir_flow *entry = decision->entry;
+    __u8 to = entry->family;
+
+    if (packet->fragment == WEIR_FIRST_FRAGMENT) {
+        fragment_note(family, packet);
+        if (side == TC_INGRESS && hold_release(skb, family, packet))
+            return TC_ACT_SHOT; /* it comes again */
+    }
+    if (decision->way == WEIR_WAY_DROP || !tc_rewrite(family, skb, packet, decision))
+        return tc_drop(skb, family, packet, decision, side);
+    tc_count(skb, packet, entry, decision->opened);
+    flow_track(family, packet, decision->entry);
+    if (decision->way == WEIR_WAY_UP)
+        return TC_ACT_OK;
+    if (side == TC_INGRESS)
+        rewrite_ttl(to, skb, packet->l3_offset, packet->ttl, packet->ttl - 1);
+    return tc_send(skb, packet, &decision->hop, side);
+}

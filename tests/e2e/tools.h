@@ -1,0 +1,35 @@
+// Programs that people use, between the hosts of a World.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/world.h"
+
+namespace weir::test {
+
+// For Settings::more: the pool of fullnat. Weir's addresses towards `one`, and ports that leave
+// enough of the host's own for its programs.
+inline constexpr auto kSnat =
+    "snat: {addresses: [192.0.2.1, \"2001:db8:2::1\"], ports: 20000-29999}\n";
+
+// What one run of iperf3 said.
+struct Bulk {
+    double bytes = 0;  // that arrived
+    double seconds = 0;
+    std::string error;  // empty: none
+};
+
+// iperf3 from `client` to a service at `to`, whose backend is a server on `host` at `port`. More
+// options: "-n 1M", "-R".
+Bulk iperf3(const Netns &client, const Endpoint &to, const Netns &host, std::uint16_t port,
+            const std::string &options);
+
+// The hardware address of an interface.
+MacAddress mac_of(const Netns &netns, const std::string &name);
+
+// The path MTU that a host has learnt towards an address; 0: none.
+int learnt_mtu(const Netns &netns, const Address &to);
+
+}  // namespace weir::test
