@@ -3,17 +3,17 @@
 // WEIR_PROPERTY_PACKETS and WEIR_SEED choose how many packets and which; both are printed.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <random>
 
 #include "tests/prog/generator.h"
-#include "tests/prog/model.h"
-#include "tests/support/program.h"
+#include "tests/prog/judge.h"
+#include "tests/support/fragments.h"
 
 namespace weir::test {
 namespace {
 
+// `full` keeps the client's family, `other` does not.
 constexpr const char *kConfig = R"(
 services:
   - {name: web, vip: 192.0.2.10, port: 80, protocol: tcp,
@@ -25,6 +25,14 @@ services:
      backends: [{address: 198.51.100.11, port: 53}, {address: 198.51.100.12, port: 5353}]}
   - {name: none, vip: 192.0.2.30, port: 80, protocol: tcp,
      backends: [{address: 198.51.100.14, port: 80, weight: 0}]}
+  - {name: full, vip: 192.0.2.40, port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: 198.51.100.11, port: 8080}, {address: 198.51.100.15, port: 8080}]}
+  - {name: full-dns, vip: 192.0.2.40, port: 53, protocol: udp, mode: fullnat,
+     backends: [{address: 198.51.100.15, port: 53}, {address: 198.51.100.16, port: 53}]}
+  - {name: other, vip: 192.0.2.64, port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: "2001:db8::c633:640f", port: 8080}, {address: "2001:db8::c633:6410", port: 8080}]}
+  - {name: other-dns, vip: 192.0.2.64, port: 53, protocol: udp, mode: fullnat,
+     backends: [{address: "2001:db8::c633:640f", port: 53}, {address: "2001:db8::c633:6410", port: 53}]}
   - {name: web-6, vip: "2001:db8::c000:20a", port: 80, protocol: tcp,
      backends: [{address: "2001:db8::c633:640b", port: 8080}, {address: "2001:db8::c633:640c", port: 8080, weight: 50},
                 {address: "2001:db8::c633:640d", port: 8080}]}
@@ -34,8 +42,17 @@ services:
      backends: [{address: "2001:db8::c633:640b", port: 53}, {address: "2001:db8::c633:640c", port: 5353}]}
   - {name: none-6, vip: "2001:db8::c000:21e", port: 80, protocol: tcp,
      backends: [{address: "2001:db8::c633:640e", port: 80, weight: 0}]}
+  - {name: full-6, vip: "2001:db8::c000:228", port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: "2001:db8::c633:640b", port: 8080}, {address: "2001:db8::c633:640f", port: 8080}]}
+  - {name: full-dns-6, vip: "2001:db8::c000:228", port: 53, protocol: udp, mode: fullnat,
+     backends: [{address: "2001:db8::c633:640f", port: 53}, {address: "2001:db8::c633:6410", port: 53}]}
+  - {name: other-6, vip: "2001:db8::c000:240", port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: 198.51.100.15, port: 8080}, {address: 198.51.100.16, port: 8080}]}
+  - {name: other-dns-6, vip: "2001:db8::c000:240", port: 53, protocol: udp, mode: fullnat,
+     backends: [{address: 198.51.100.15, port: 53}, {address: 198.51.100.16, port: 53}]}
+snat: {addresses: [198.51.100.1, "2001:db8::c633:6401"], ports: 20000-20099}
 timeouts: {tcp_established: 24h, tcp_transitory: 24h, tcp_new: 24h, udp: 24h}
-limits: {flows: 65536, new_flows: 65536, services: 16, backends: 16}
+limits: {flows: 65536, new_flows: 65536, services: 32, backends: 64}
 )";
 
 std::uint64_t from_environment(const char *name, std::uint64_t otherwise) {
@@ -45,110 +62,47 @@ std::uint64_t from_environment(const char *name, std::uint64_t otherwise) {
 
 class Properties : public testing::TestWithParam<Entry> {
   protected:
-    void check_foreign(const Bytes &frame) {
-        const Outcome outcome = path_->run(GetParam(), frame);
-        ASSERT_EQ(to_string(outcome.verdict), "pass") << "I1: " << hex(frame);
-        ASSERT_EQ(hex(outcome.frame), hex(frame)) << "I1";
-    }
-
-    // The packet as it must leave when it is translated to `to`.
-    Bytes translated(Segment segment, const Tuple &to) const {
-        segment.source = to.source;
-        segment.destination = to.destination;
-        segment.source_mac = path_->config().replay.mac;
-        segment.destination_mac = hop_mac(to.destination.address);
-        segment.ttl--;
-        return build(segment);
-    }
-
-    void check_known(const Segment &segment, const Tuple &to) {
-        const Bytes in = build(segment);
-        const Outcome outcome = path_->run(GetParam(), in);
-        if (segment.ttl == 1) {
-            ASSERT_EQ(to_string(outcome.verdict), "pass");
-            ASSERT_EQ(hex(outcome.frame), hex(in));
-            return;
+    // Returns how many packets it sent.
+    std::size_t step(Generator &generator, const Model &model, Judge &judge) {
+        if (generator.once_in(8)) {
+            const Bytes foreign = generator.foreign(model);
+            if (foreign.size() >= 54)  // shorter ones make no skb in a test run
+                judge.check_foreign(foreign);
+            return 1;
         }
-        ASSERT_EQ(to_string(outcome.verdict), "forward") << hex(in);
-        ASSERT_EQ(checksum_fault(outcome.frame), "") << "I2: " << hex(in);
-        ASSERT_EQ(hex(outcome.frame), hex(translated(segment, to))) << "I2, I3";
-    }
-
-    void check_new(const Segment &segment, const ServiceConfig &service) {
-        const Bytes in = build(segment);
-        const Outcome outcome = path_->run(GetParam(), in);
-        const auto taken = [&](const BackendConfig &backend) {
-            const auto *owner =
-                model_->find(Model::reply_tuple(tuple_of(segment), backend.endpoint));
-            return owner != nullptr && owner->to != answer_to(tuple_of(segment));
-        };
-        if (outcome.verdict == Verdict::drop) {
-            ++drops_;
-            const bool none = service.backends[0].weight == 0;
-            ASSERT_EQ(outcome.trace.reason, none ? WEIR_DROP_NO_BACKEND : WEIR_DROP_TUPLE_IN_USE);
-            ASSERT_TRUE(none ||
-                        std::any_of(service.backends.begin(), service.backends.end(), taken));
-            return;
+        Segment segment = generator.segment(model);
+        if (generator.once_in(10)) {
+            const Icmp error = generator.error(segment);
+            judge.check_error(segment, error);
+            return 1;
         }
-        ASSERT_EQ(outcome.trace.backend == WEIR_NO_BACKEND, segment.ttl == 1);
-        if (segment.ttl == 1) {  // it opened a flow, but to which backend is not to be seen
-            ASSERT_EQ(hex(outcome.frame), hex(in));
-            learn_from_next_packet(segment);
-            return;
+        if (generator.once_in(50)) {
+            judge.check_echo(generator.echo());
+            return 1;
         }
-        ASSERT_EQ(to_string(outcome.verdict), "forward") << hex(in);
-        const auto out = read(outcome.frame);
-        ASSERT_TRUE(out);
-        const auto chosen = std::find_if(
-            service.backends.begin(), service.backends.end(),
-            [&](const BackendConfig &backend) { return backend.endpoint == out->destination; });
-        ASSERT_NE(chosen, service.backends.end()) << out->destination.to_string();
-        ASSERT_FALSE(taken(*chosen)) << "I4: the reply tuple belongs to another flow";
-        model_->open(tuple_of(segment), out->destination);
-        ASSERT_EQ(hex(outcome.frame),
-                  hex(translated(segment, model_->find(tuple_of(segment))->to)));
-        ASSERT_EQ(checksum_fault(outcome.frame), "") << "I2";
+        if (generator.once_in(10))
+            return send_fragments(segment, generator, judge);
+        judge.check(segment, Judge::Kind::whole, [](const Segment &one) { return build(one); });
+        return 1;
     }
 
-    void learn_from_next_packet(Segment segment) {
-        segment.ttl = 64;
-        segment.tcp_flags =
-            segment.protocol == Protocol::tcp ? std::uint8_t{kAck} : segment.tcp_flags;
-        const auto out = read(path_->run(GetParam(), build(segment)).frame);
-        ASSERT_TRUE(out);
-        model_->open(tuple_of(segment), out->destination);
-    }
-
-    void check(const Segment &segment) {
-        const Tuple tuple = tuple_of(segment);
-        const bool tcp = segment.protocol == Protocol::tcp;
-        const auto *known = model_->find(tuple);
-        if (known != nullptr && !known->reply && tcp && model_->is_closing(tuple) &&
-            (segment.tcp_flags & (kSyn | kAck)) == kSyn) {
-            model_->forget(tuple);
-            known = nullptr;
+    std::size_t send_fragments(Segment segment, Generator &generator, Judge &judge) {
+        const auto cuts = generator.make_cuttable(segment);
+        std::vector<std::size_t> order(cuts.size() + 1);
+        for (std::size_t i = 0; i < order.size(); ++i)
+            order[i] = i;
+        if (generator.once_in(2))
+            generator.shuffle(order);
+        if (generator.once_in(10))
+            order.pop_back();
+        for (const std::size_t i : order) {
+            if (HasFatalFailure())
+                break;
+            judge.check(segment, i == 0 ? Judge::Kind::first : Judge::Kind::later,
+                        [&](const Segment &one) { return fragment(build(one), cuts, one.id)[i]; });
         }
-        if (known != nullptr) {
-            check_known(segment, known->to);
-        } else if (const ServiceConfig *service = model_->service_of(tuple)) {
-            check_new(segment, *service);
-        } else {
-            check_foreign(build(segment));
-        }
-        if (tcp && segment.tcp_flags & (kFin | kRst) && segment.ttl != 1)
-            model_->close(tuple);
+        return order.size();
     }
-
-    std::uint64_t total_drops() {
-        std::uint64_t sum = 0;
-        for (int reason = 0; reason < WEIR_DROP_REASONS; ++reason)
-            sum += path_->drops(static_cast<weir_drop_reason>(reason));
-        return sum;
-    }
-
-    std::unique_ptr<DataPath> path_;
-    std::unique_ptr<Model> model_;
-    std::uint64_t drops_ = 0;
 };
 
 TEST_P(Properties, HoldForGeneratedPackets) {
@@ -160,22 +114,26 @@ TEST_P(Properties, HoldForGeneratedPackets) {
     printf("WEIR_SEED=%llu WEIR_PROPERTY_PACKETS=%llu\n", static_cast<unsigned long long>(seed),
            static_cast<unsigned long long>(packets));
 
-    path_ = std::make_unique<DataPath>(kConfig);
-    model_ = std::make_unique<Model>(path_->config());
+    const OneCpu one;  // ICMP errors have a limit per CPU
+    DataPath path(kConfig);
+    Model model(path.config());
+    Judge judge(path, model, GetParam());
     Generator generator(seed);
-    for (std::uint64_t i = 0; i < packets && !HasFatalFailure(); ++i) {
+    for (std::uint64_t i = 0; i < packets && !HasFatalFailure();) {
         SCOPED_TRACE("packet " + std::to_string(i));
-        const Bytes foreign = generator.once_in(5) ? generator.foreign(*model_) : Bytes{};
-        if (foreign.empty())
-            check(generator.segment(*model_));
-        else if (foreign.size() >= 54)  // shorter ones make no skb in a test run
-            check_foreign(foreign);
+        i += step(generator, model, judge);
         if (generator.once_in(100))
-            path_->advance(std::chrono::milliseconds(generator.below(1500)));
+            judge.advance(std::chrono::milliseconds(generator.below(1500)));
     }
-    EXPECT_EQ(total_drops(), drops_) << "I6: one drop, one count";
-    EXPECT_GT(drops_, 0U) << "the generator no longer reaches the drops";
-    EXPECT_GT(model_->entries().size(), 100U) << "the generator no longer opens flows";
+    judge.check_totals();
+    for (const weir_drop_reason reason :
+         {WEIR_DROP_NO_BACKEND, WEIR_DROP_TUPLE_IN_USE, WEIR_DROP_SNAT_EXHAUSTED,
+          WEIR_DROP_FRAGMENT_ORPHAN, WEIR_DROP_TTL_EXPIRED, WEIR_DROP_NOT_TRANSLATABLE})
+        EXPECT_GT(judge.drops(reason), 0U)
+            << "the generator no longer reaches " << drop_reason_name(reason);
+    EXPECT_GT(path.icmp(WEIR_ICMP_TRANSLATED), 0U);
+    EXPECT_GT(path.icmp(WEIR_ICMP_ANSWERED), 0U);
+    EXPECT_GT(model.entries().size(), 1000U) << "the generator no longer opens flows";
 }
 
 INSTANTIATE_TEST_SUITE_P(, Properties, testing::Values(Entry::xdp_ingress, Entry::tc_ingress),
