@@ -21,10 +21,11 @@ static __always_inline int admit_source(__u32 service, const struct weir_address
  */
 static __always_inline int admit_rate(struct weir_rate *bucket, __u32 rate, __u64 now) {
     __u64 due = bucket->due > now ? bucket->due : now;
+    __u64 cost = 1000000000ULL / rate;
 
-    if (due - now >= 1000000000ULL)
+    if (due - now + cost > 1000000000ULL)
         return 0;
-    bucket->due = due + 1000000000ULL / rate;
+    bucket->due = due + cost;
     return 1;
 }
 
