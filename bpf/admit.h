@@ -21,10 +21,11 @@ static __always_inline int admit_source(__u32 service, const struct weir_address
  */
 static __always_inline int admit_rate(struct weir_rate *bucket, __u32 rate, __u64 now) {
     __u64 due = bucket->due > now ? bucket->due : now;
+    __u64 cost = 1000000000ULL / rate;
 
-    if (due - now >= 1000000000ULL)
+    if (due - now + cost > 1000000000ULL)
         return 0;
-    bucket->due = due + 1000000000ULL / rate;
+    bucket->due = due + cost;
     return 1;
 }
 
@@ -67,7 +68,7 @@ static __always_inline int admit_backend_full(__u32 backend, __u32 most, __u64 n
     const __u32 *flows = bpf_map_lookup_elem(&backend_flows, &backend);
 
     return set && flows && *flows >= most &&
-           (options.replay || now - set->counted_at < WEIR_COUNT_VALID_NS);
+           (options.replay || now < set->counted_at + WEIR_COUNT_VALID_NS);
 }
 
 static __always_inline void admit_count(__u32 backend) {
@@ -82,7 +83,7 @@ static __always_inline __u32 admit_affinity(const struct weir_client *client, __
                                             __u64 now) {
     const struct weir_affinity *last = bpf_map_lookup_elem(&affinity, client);
 
-    return last && now - last->seen < timeout_s * 1000000000ULL ? last->backend : WEIR_NO_BACKEND;
+    return last && now < last->seen + timeout_s * 1000000000ULL ? last->backend : WEIR_NO_BACKEND;
 }
 
 static __always_inline void admit_remember(const struct weir_client *client, __u32 backend,

@@ -49,17 +49,6 @@ static __always_inline struct weir_flow *flow_of(int family, const struct weir_p
     return flow_find(family, &key);
 }
 
-/* Both directions. */
-static __noinline void flow_forget(int family, const struct weir_packet *packet,
-                                   const struct weir_flow *entry) {
-    union weir_any_tuple key;
-
-    nat_answer_tuple(entry, packet->tuple.head.protocol, &key);
-    flow_delete(entry->family, &key);
-    flow_key(family, packet, &key);
-    flow_delete(family, &key);
-}
-
 static __always_inline __u32 flow_timeout_s(const struct weir_settings *set, __u8 protocol,
                                             __u8 state) {
     if (protocol == IPPROTO_UDP)
@@ -94,6 +83,23 @@ static __always_inline int flow_same_address(const struct weir_address *a,
 static __always_inline int flow_same_target(const struct weir_flow *a, const struct weir_flow *b) {
     return a->sport == b->sport && a->dport == b->dport &&
            flow_same_address(&a->saddr, &b->saddr) && flow_same_address(&a->daddr, &b->daddr);
+}
+
+/* Both directions; the other one only if no other flow has taken its tuple meanwhile. */
+static __noinline void flow_forget(int family, const struct weir_packet *packet,
+                                   const struct weir_flow *entry) {
+    struct weir_flow reverse = *entry;
+    const struct weir_flow *peer;
+    __u8 other = entry->family;
+    union weir_any_tuple key;
+
+    nat_answer_tuple(entry, packet->tuple.head.protocol, &key);
+    nat_turn(family, &packet->tuple, &reverse);
+    peer = flow_find(other, &key);
+    if (peer && flow_same_target(peer, &reverse))
+        flow_delete(other, &key);
+    flow_key(family, packet, &key);
+    flow_delete(family, &key);
 }
 
 /*
@@ -133,7 +139,8 @@ static __always_inline void flow_touch(int family, const struct weir_packet *pac
     struct weir_flow *peer = flow_peer(family, &packet->tuple, entry);
     __u64 now = packet->now;
 
-    entry->seen = now;
+    /* without the other direction answers go astray: the next packet starts over */
+    entry->seen = peer ? now : 0;
     if (peer && now >= peer->seen + 2ULL * WEIR_REFRESH_NS) {
         peer->seen = now;
         peer->next_hop.ifindex = WEIR_HOP_UNKNOWN;

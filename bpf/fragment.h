@@ -38,7 +38,7 @@ static __noinline int fragment_recall(int family, struct weir_packet *packet) {
 
     fragment_key(family, packet, &key);
     note = bpf_map_lookup_elem(&fragments, &key);
-    if (!note || packet->now - note->seen >= WEIR_FRAGMENT_NS)
+    if (!note || packet->now >= note->seen + WEIR_FRAGMENT_NS)
         return 0;
     packet->tuple.head.sport = note->sport;
     packet->tuple.head.dport = note->dport;

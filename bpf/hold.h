@@ -42,7 +42,7 @@ static __always_inline struct weir_held *hold_find_room(__u32 set, __u64 now) {
             return NULL;
         if (hold_seize(place, WEIR_HELD_FREE))
             return place;
-        if (place->state == WEIR_HELD_FULL && now - place->seen >= WEIR_FRAGMENT_NS &&
+        if (place->state == WEIR_HELD_FULL && now >= place->seen + WEIR_FRAGMENT_NS &&
             hold_seize(place, WEIR_HELD_FULL)) {
             count_drop(WEIR_DROP_FRAGMENT_ORPHAN, WEIR_NO_SERVICE, WEIR_NO_BACKEND);
             return place;

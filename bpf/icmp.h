@@ -175,7 +175,8 @@ static __always_inline __u16 icmp_write_outer(int family, struct __sk_buff *skb,
     if (family == WEIR_V4) {
         __be32 pair[2] = {from.words[3], flow->daddr.words[3]};
 
-        icmp_store(skb, ip + offsetof(struct iphdr, saddr), pair, sizeof(pair));
+        /* the header's checksum takes this back */
+        bpf_skb_store_bytes(skb, ip + offsetof(struct iphdr, saddr), pair, sizeof(pair), 0);
         bpf_l3_csum_replace(skb, ip + offsetof(struct iphdr, check), 0, delta, 0);
     } else {
         icmp_store(skb, ip + offsetof(struct ipv6hdr, saddr), &from, sizeof(from));

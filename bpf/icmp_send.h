@@ -45,19 +45,6 @@ static __always_inline struct icmp_error icmp_error_of(int family, __u8 reason, 
     }
 }
 
-/* Whether the packet's source is a single host, and not this one: RFC 1812, 4.3.2.7 and RFC 4443,
- * 2.4 e. */
-static __always_inline int icmp_can_answer(int family, const struct weir_packet *packet) {
-    const struct weir_address *source = &packet->tuple.v6.saddr;
-    __u8 net;
-
-    if (family == WEIR_V6) /* no group, nor :: or ::1 */
-        return source->bytes[0] != 0xff && (source->words[0] || source->words[1] ||
-                                            source->words[2] || bpf_ntohl(source->words[3]) > 1);
-    net = (__u8)(bpf_ntohl(packet->tuple.v4.saddr) >> 24);
-    return net != 0 && net != 127 && net < 224;
-}
-
 /* Sums up `size` bytes, a multiple of 4 and at most ICMP_CARRIED. */
 static __always_inline __u32 icmp_sum(const void *from, __u32 size, __u32 seed) {
     return (__u32)bpf_csum_diff(NULL, 0, (__be32 *)from, size, seed);
@@ -184,8 +171,8 @@ static __noinline int icmp_send_error(struct __sk_buff *skb, int family,
     __u32 sum = 0;
     __s64 carried;
 
-    if (!s || !icmp_can_answer(family, packet) || !admit_rate(&s->sent, ICMP_RATE, packet->now) ||
-        !icmp_read_l2(skb, s))
+    if (!s || !nat_is_host(family, &packet->tuple) ||
+        !admit_rate(&s->sent, ICMP_RATE, packet->now) || !icmp_read_l2(skb, s))
         return 0;
     if (size > have)
         size = have; /* replay: the capture cut the frame */
@@ -223,7 +210,7 @@ static __always_inline int icmp_is_echo(int family, const struct weir_packet *pa
             : packet->tuple.head.protocol != IPPROTO_ICMPV6 || packet->icmp_type != ICMP6_ECHO)
         return 0;
     nat_destination(family, &packet->tuple, &vip);
-    return bpf_map_lookup_elem(&vips, &vip) != NULL;
+    return nat_is_host(family, &packet->tuple) && bpf_map_lookup_elem(&vips, &vip) != NULL;
 }
 
 /* Turns an echo request into its reply. Swapped addresses leave every sum as it is. */

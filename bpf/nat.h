@@ -42,6 +42,21 @@ static __always_inline void nat_destination(int family, const union weir_any_tup
         *address = tuple->v6.daddr;
 }
 
+/*
+ * Whether the source is a single host, and not this one: others open no flows, and nobody sends
+ * ICMP errors to them (RFC 1812, 4.3.2.7 and 5.3.7; RFC 4443, 2.4 e).
+ */
+static __always_inline int nat_is_host(int family, const union weir_any_tuple *tuple) {
+    const struct weir_address *source = &tuple->v6.saddr;
+    __u8 net;
+
+    if (family == WEIR_V6) /* no group, nor :: or ::1 */
+        return source->bytes[0] != 0xff && (source->words[0] || source->words[1] ||
+                                            source->words[2] || bpf_ntohl(source->words[3]) > 1);
+    net = (__u8)(bpf_ntohl(tuple->v4.saddr) >> 24);
+    return net != 0 && net != 127 && net < 224;
+}
+
 static __always_inline __u8 nat_family_of(const struct weir_address *address) {
     int mapped = !address->words[0] && !address->words[1] && address->words[2] == bpf_htonl(0xffff);
 

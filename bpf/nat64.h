@@ -36,7 +36,7 @@ static __always_inline void nat64_write_v6(struct __sk_buff *skb, const struct w
     __builtin_memcpy(&ip.saddr, &flow->saddr, sizeof(ip.saddr));
     __builtin_memcpy(&ip.daddr, &flow->daddr, sizeof(ip.daddr));
     bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_proto), &type, sizeof(type), 0);
-    bpf_skb_store_bytes(skb, ETH_HLEN, &ip, sizeof(ip), 0);
+    bpf_skb_store_bytes(skb, ETH_HLEN, &ip, sizeof(ip), BPF_F_RECOMPUTE_CSUM);
 }
 
 static __always_inline void nat64_write_v4(struct __sk_buff *skb, const struct weir_packet *packet,
@@ -61,7 +61,7 @@ static __always_inline void nat64_write_v4(struct __sk_buff *skb, const struct w
         sum += word[i];
     ip.check = (__sum16)~csum_fold(sum);
     bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_proto), &type, sizeof(type), 0);
-    bpf_skb_store_bytes(skb, ETH_HLEN, &ip, sizeof(ip), 0);
+    bpf_skb_store_bytes(skb, ETH_HLEN, &ip, sizeof(ip), BPF_F_RECOMPUTE_CSUM);
 }
 
 /*

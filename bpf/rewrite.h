@@ -2,7 +2,8 @@
 /*
  * Rewrite, for skbs: through the helpers that know about offloaded checksums. Where the device will
  * finish the sum (CHECKSUM_PARTIAL), the field holds the pseudo header only, and ports must not be
- * added to it.
+ * added to it. Where the NIC has summed up the frame (CHECKSUM_COMPLETE), its sum must follow what
+ * no checksum of the header takes back: in IPv6 every byte (BPF_F_RECOMPUTE_CSUM).
  */
 #pragma once
 
@@ -40,7 +41,8 @@ static __always_inline int rewrite_addresses(int family, struct __sk_buff *skb,
             return 0;
         bpf_l3_csum_replace(skb, ip + offsetof(struct iphdr, check), 0, flow->address_delta, 0);
     } else if (bpf_skb_store_bytes(skb, ip + offsetof(struct ipv6hdr, saddr), &flow->saddr,
-                                   sizeof(flow->saddr) + sizeof(flow->daddr), 0)) {
+                                   sizeof(flow->saddr) + sizeof(flow->daddr),
+                                   BPF_F_RECOMPUTE_CSUM)) {
         return 0;
     }
     rewrite_l4(skb, packet, packet->l4_offset, flow);
@@ -50,7 +52,8 @@ static __always_inline int rewrite_addresses(int family, struct __sk_buff *skb,
 static __always_inline void rewrite_ttl(int family, struct __sk_buff *skb, __u32 ip, __u8 from,
                                         __u8 to) {
     if (family == WEIR_V6) {
-        bpf_skb_store_bytes(skb, ip + offsetof(struct ipv6hdr, hop_limit), &to, sizeof(to), 0);
+        bpf_skb_store_bytes(skb, ip + offsetof(struct ipv6hdr, hop_limit), &to, sizeof(to),
+                            BPF_F_RECOMPUTE_CSUM);
         return;
     }
     bpf_skb_store_bytes(skb, ip + offsetof(struct iphdr, ttl), &to, sizeof(to), 0);

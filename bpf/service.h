@@ -9,8 +9,7 @@
 /* Backends tried for a new flow before its tuple counts as taken. */
 enum { WEIR_OPEN_TRIES = 4 };
 
-/* SNAT ports tried towards one backend. Below a load of 90 % of the pool one in a million flows
- * finds none. */
+/* SNAT ports tried towards one backend, from a random one on. */
 enum { WEIR_SNAT_TRIES = 128 };
 
 /* <errno.h> is none of BPF's headers */
@@ -75,6 +74,7 @@ static __always_inline enum weir_drop_reason service_claim(const struct weir_ope
 static __noinline enum weir_drop_reason service_enter(struct weir_opening *o) {
     struct weir_flow *flow = &o->flow;
     enum weir_drop_reason reason;
+    long error;
 
     nat_measure(o->family, &o->tuple, flow);
     nat_answer_tuple(flow, o->tuple.head.protocol, &o->answer);
@@ -83,9 +83,10 @@ static __noinline enum weir_drop_reason service_enter(struct weir_opening *o) {
     reason = service_claim(o, flow->family);
     if (reason != WEIR_DROP_NONE)
         return reason;
-    return bpf_map_update_elem(flow_new_table(o->family), &o->tuple, flow, BPF_ANY)
-               ? WEIR_DROP_FLOW_TABLE_FULL
-               : WEIR_DROP_NONE;
+    error = bpf_map_update_elem(flow_new_table(o->family), &o->tuple, flow, BPF_NOEXIST);
+    /* another CPU was faster: its entry holds, and a port that this one claimed comes free in time
+     */
+    return error && error != -WEIR_EEXIST ? WEIR_DROP_FLOW_TABLE_FULL : WEIR_DROP_NONE;
 }
 
 /* One address and port of the pool, counted from o->first; an index past the addresses of the
@@ -235,6 +236,8 @@ __noinline int service_open(int family, const struct weir_packet *packet,
     o->client.service = service->id;
     nat_source(family, &packet->tuple, &o->client.address);
     nat_destination(family, &packet->tuple, &o->source);
+    if (!nat_is_host(family, &packet->tuple) || bpf_map_lookup_elem(&vips, &o->client.address))
+        return WEIR_DROP_SOURCE_DENIED; /* two services would answer each other for ever */
     reason = admit_flow(service, &o->client.address, packet->now);
     if (reason != WEIR_DROP_NONE)
         return reason;

@@ -13,24 +13,23 @@
 #include "bpf/tc_icmp.h"
 #include "bpf/tc_way.h"
 
-/*
- * What parsing may read: headers up to the latest place where L4 can start. An skb with less in its
- * linear part has it pulled there.
- */
+/* What parsing may read: headers up to the latest place where L4 can start. */
 enum { TC_HEADERS = WEIR_OFFSET_MASK + 1 + sizeof(struct tcphdr) };
 
 /*
- * Parses an skb, whose headers may lie outside its linear part. Of one that is still to be cut into
- * segments (GSO) the length to compare with an MTU is a segment's.
+ * Parses an skb, whose headers may lie outside its linear part: then they are pulled there. Of one
+ * that is still to be cut into segments (GSO) the length to compare with an MTU is a segment's.
  */
 static __always_inline int tc_parse(struct __sk_buff *skb, struct weir_packet *packet) {
     __u32 wanted = skb->len < TC_HEADERS ? skb->len : TC_HEADERS;
-    int family;
+    int family = 0;
 
-    if (skb->data_end - skb->data < wanted && bpf_skb_pull_data(skb, wanted))
-        return 0;
-    family = parse_packet((void *)(long)skb->data, (void *)(long)skb->data_end,
-                          world_length(skb->len), WEIR_PARSE_ALL, packet);
+    for (int attempt = 0; attempt < 2 && !family; attempt++) {
+        if (attempt > 0 && (skb->data_end - skb->data >= wanted || bpf_skb_pull_data(skb, wanted)))
+            return 0;
+        family = parse_packet((void *)(long)skb->data, (void *)(long)skb->data_end,
+                              world_length(skb->len), WEIR_PARSE_ALL, packet);
+    }
     if (!family)
         return 0;
     if (skb->gso_size)

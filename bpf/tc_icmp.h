@@ -28,6 +28,9 @@ static __always_inline int tc_icmp(struct __sk_buff *skb, int family,
     }
     if (side == TC_INGRESS && !(entry->flags & WEIR_FLOW_LOCAL && entry->direction == WEIR_REPLY))
         world_route(skb, packet, entry, &hop);
+    if (hop.ifindex == WEIR_HOP_STACK && side == TC_INGRESS &&
+        tc_is_for_client(family, packet, entry))
+        return TC_ACT_OK; /* as a reply: with the VIP as its source, the stack might refuse it */
     if (hop.ifindex == WEIR_HOP_UNREACHABLE || (hop.ifindex && packet->ttl <= 1)) {
         count_drop(
             hop.ifindex == WEIR_HOP_UNREACHABLE ? WEIR_DROP_UNREACHABLE : WEIR_DROP_TTL_EXPIRED,

@@ -15,8 +15,7 @@ enum tc_side {
 };
 
 static __always_inline void tc_count(struct __sk_buff *skb, const struct weir_packet *packet,
-                                     const struct weir_flow *flow, __u8 opened) {
-    __u32 segments = skb->gso_segs ? skb->gso_segs : 1;
+                                     const struct weir_flow *flow, __u8 opened, __u32 segments) {
     __u32 headers = packet->l4_offset + packet->l4_header;
 
     count_translated(flow, opened, segments, skb->len + (segments - 1) * headers);
@@ -72,14 +71,14 @@ static __noinline int tc_drop(struct __sk_buff *skb, int family, const struct we
     return (int)bpf_redirect(skb->ifindex, side == TC_EGRESS ? BPF_F_INGRESS : 0);
 }
 
-/* Whether the flow leaves the client's address as it is: its replies are addressed to the client.
- */
-static __always_inline int tc_is_dnat_reply(int family, const struct weir_packet *packet,
+/* Whether the packet is for a flow's client, and addressed to it: the flow leaves its address as it
+ * is, and its replies are the stack's to forward. */
+static __always_inline int tc_is_for_client(int family, const struct weir_packet *packet,
                                             const struct weir_flow *entry) {
     struct weir_address to;
 
     nat_destination(family, &packet->tuple, &to);
-    return entry->direction == WEIR_REPLY && entry->dport == packet->tuple.head.dport &&
+    return entry->direction == WEIR_REPLY && !(entry->flags & WEIR_FLOW_LOCAL) &&
            flow_same_address(&to, &entry->daddr);
 }
 
@@ -103,11 +102,14 @@ static __always_inline void tc_decide(int family, struct __sk_buff *skb,
                                       const struct weir_packet *packet, enum tc_side side,
                                       struct weir_decision *decision) {
     struct weir_flow *entry = decision->entry;
-    int dnat_reply = tc_is_dnat_reply(family, packet, entry);
+    int dnat_reply = tc_is_for_client(family, packet, entry);
 
     decision->way = WEIR_WAY_UP;
-    if (side == TC_INGRESS && entry->direction == WEIR_REPLY && entry->flags & WEIR_FLOW_LOCAL)
+    if (side == TC_INGRESS && entry->direction == WEIR_REPLY && entry->flags & WEIR_FLOW_LOCAL) {
+        if (flow_due(entry, packet->now))
+            flow_touch(family, packet, entry);
         return;
+    }
     flow_route(skb, family, packet, entry, &decision->hop);
     if (decision->hop.ifindex == WEIR_HOP_UNREACHABLE)
         return decide_drop(decision, WEIR_DROP_UNREACHABLE);
@@ -152,6 +154,7 @@ static __always_inline int tc_translate(int family, struct __sk_buff *skb,
                                         struct weir_decision *decision) {
     const struct weir_flow *entry = decision->entry;
     __u8 to = entry->family;
+    __u32 segments = skb->gso_segs ? skb->gso_segs : 1; /* NAT64 resets it */
 
     if (packet->fragment == WEIR_FIRST_FRAGMENT) {
         fragment_note(family, packet);
@@ -160,7 +163,7 @@ static __always_inline int tc_translate(int family, struct __sk_buff *skb,
     }
     if (decision->way == WEIR_WAY_DROP || !tc_rewrite(family, skb, packet, decision))
         return tc_drop(skb, family, packet, decision, side);
-    tc_count(skb, packet, entry, decision->opened);
+    tc_count(skb, packet, entry, decision->opened, segments);
     flow_track(family, packet, decision->entry);
     if (decision->way == WEIR_WAY_UP)
         return TC_ACT_OK;

@@ -70,7 +70,8 @@ __noinline int flow_follow(int family, const struct weir_packet *packet, struct 
     if (packet->tcp_flags & (WEIR_TCP_FIN | WEIR_TCP_RST)) {
         if (entry->state != WEIR_FLOW_NEW && entry->state != WEIR_FLOW_REPLIED)
             flow_close(family, packet, entry);
-    } else if (reply && entry->state == WEIR_FLOW_NEW && packet->tcp_flags & WEIR_TCP_SYN) {
+    } else if (reply && packet->tcp_flags & WEIR_TCP_SYN &&
+               (entry->state == WEIR_FLOW_NEW || entry->state == WEIR_FLOW_REPLIED)) {
         peer = flow_peer(family, &packet->tuple, entry);
         if (peer)
             peer->ack = packet->seq + 1;

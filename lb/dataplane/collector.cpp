@@ -127,8 +127,10 @@ class Collector::Walk {
         const weir_tuple_v6 answer = answer_of(protocol, flow);
         const auto lives = [&](int fd, const auto &tuple) {
             weir_flow peer{};
+            // another flow of that tuple keeps nothing of this one
             return bpf_map_lookup_elem(fd, &tuple, &peer) == 0 &&
-                   !is_expired(settings_, protocol, peer, now);
+                   peer.direction != flow.direction && peer.service == flow.service &&
+                   peer.backend == flow.backend && !is_expired(settings_, protocol, peer, now);
         };
         if (is_v4(flow))
             return lives(v4_.established, to_v4(answer)) || lives(v4_.fresh, to_v4(answer));

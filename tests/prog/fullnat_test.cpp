@@ -1,0 +1,197 @@
+// fullnat: the client's address and port are translated as well.
+#include "tests/prog/answers.h"
+#include "tests/prog/flows.h"
+
+#include <map>
+#include <set>
+
+namespace weir::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char *kFullnatConfig = R"(
+services:
+  - {name: web, vip: 192.0.2.10, port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: 198.51.100.11, port: 8080}]}
+  - {name: dns, vip: 192.0.2.53, port: 53, protocol: udp, mode: fullnat,
+     backends: [{address: 198.51.100.11, port: 53}]}
+  - {name: other, vip: 192.0.2.20, port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: 198.51.100.12, port: 8080}]}
+  - {name: web-6, vip: "2001:db8::c000:20a", port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: "2001:db8::c633:640b", port: 8080}]}
+  - {name: dns-6, vip: "2001:db8::c000:235", port: 53, protocol: udp, mode: fullnat,
+     backends: [{address: "2001:db8::c633:640b", port: 53}]}
+  - {name: other-6, vip: "2001:db8::c000:214", port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: "2001:db8::c633:640c", port: 8080}]}
+snat: {addresses: [198.51.100.1, "2001:db8::c633:6401"], ports: 20000-20099}
+timeouts: {tcp_established: 2h4m, tcp_transitory: 4m, tcp_new: 30s, udp: 5m}
+limits: {flows: 4096, new_flows: 4096, services: 16, backends: 16}
+)";
+
+class Fullnat : public Flows {
+  protected:
+    const char *config() const override { return kFullnatConfig; }
+
+    void SetUp() override {
+        Flows::SetUp();
+        snat = at("198.51.100.1:0").address;
+        backend = at("198.51.100.11:8080");
+    }
+
+    // A handshake of `from`; returns the address and port that the backend saw.
+    Endpoint connect_as(const Endpoint &from, const Endpoint &to) {
+        const Outcome outcome = run(make(from, to, kSyn, 100));
+        EXPECT_EQ(to_string(outcome.verdict), "forward");
+        EXPECT_EQ(checksum_fault(outcome.frame), "") << "I2";
+        const auto out = read(outcome.frame);
+        if (!out)
+            return {};
+        const Segment reply = make(out->destination, out->source, kSyn | kAck, 500, 101);
+        expect_sent(build(reply), build(as_sent(reply, to, from)));
+        const Segment ack = make(from, to, kAck, 101, 501);
+        expect_sent(build(ack), build(as_sent(ack, out->source, out->destination)));
+        return out->source;
+    }
+
+    Endpoint numbered(std::uint16_t port) const { return {client.address, port}; }
+
+    Address snat;
+    Endpoint backend;
+};
+
+TEST_P(Fullnat, I3TheBackendSeesThePoolAndTheClientTheVip) {
+    const Endpoint seen = connect_as(client, vip);
+    EXPECT_EQ(seen.address.to_string(), snat.to_string());
+    EXPECT_TRUE(path->config().snat.ports.contains(seen.port)) << seen.port;
+    const auto flows = list();
+    ASSERT_EQ(flows.size(), 1U);
+    EXPECT_EQ(flows[0].state, FlowState::established);
+    EXPECT_EQ(flows[0].client.to_string(), client.to_string());
+    ASSERT_TRUE(flows[0].snat);
+    EXPECT_EQ(flows[0].snat->to_string(), seen.to_string());
+}
+
+TEST_P(Fullnat, I3UdpToo) {
+    const Segment query = datagram(client, dns);
+    const auto out = read(run(query).frame);
+    ASSERT_TRUE(out);
+    EXPECT_EQ(out->source.address.to_string(), snat.to_string());
+    const Segment reply = datagram(out->destination, out->source);
+    expect_sent(build(reply), build(as_sent(reply, dns, client)));
+    expect_sent(build(query), build(as_sent(query, out->source, out->destination)));
+}
+
+TEST_P(Fullnat, I3RepliesOfThisHostAreTranslatedAtEgress) {
+    const Endpoint seen = connect_as(client, vip);
+    const Segment reply = make(backend, seen, kAck, 501, 101);
+    Segment expected = reply;
+    expected.source = vip;
+    expected.destination = client;
+    const Outcome outcome = path->run(Entry::tc_egress, build(reply));
+    EXPECT_EQ(hex(outcome.frame), hex(build(expected)));
+}
+
+TEST_P(Fullnat, I4AHundredPortsAreAHundredFlowsAndTheNextIsRefused) {
+    std::map<Endpoint, Endpoint> seen;  // by whom the backend sees
+    for (std::uint16_t port = 30000; port < 30100; ++port) {
+        const Endpoint source = connect_as(numbered(port), vip);
+        EXPECT_TRUE(seen.emplace(source, numbered(port)).second) << source.to_string();
+    }
+    for (std::uint16_t port = 30100; port < 30110; ++port) {
+        const Bytes syn = build(make(numbered(port), vip, kSyn));
+        expect_sent(syn, answer_about(syn, Error::unreachable));
+    }
+    EXPECT_EQ(path->drops(WEIR_DROP_SNAT_EXHAUSTED), 10U);
+    EXPECT_EQ(path->all_drops(), 10U) << "I6";
+    for (const auto &[source, from] : seen) {
+        const Segment data = make(from, vip, kAck | kPsh, 101, 501);
+        expect_sent(build(data), build(as_sent(data, source, backend)));
+        const Segment reply = make(backend, source, kAck, 501, 101);
+        expect_sent(build(reply), build(as_sent(reply, vip, from)));
+    }
+    connect_as(numbered(30100), vip2);  // another backend
+    EXPECT_TRUE(read(run(datagram(numbered(30100), dns)).frame)) << "another protocol";
+    EXPECT_EQ(path->all_drops(), 10U);
+}
+
+TEST_P(Fullnat, ThePortsOfFlowsThatAreOverAreUsedAgain) {
+    for (std::uint16_t port = 30000; port < 30100; ++port)
+        connect_as(numbered(port), vip);
+    run(make(numbered(30007), vip, kRst, 101));
+    path->advance(4min - 1s);
+    EXPECT_EQ(run(make(numbered(30200), vip, kSyn)).trace.reason, WEIR_DROP_SNAT_EXHAUSTED);
+    path->advance(1s);
+    connect_as(numbered(30200), vip);
+    EXPECT_EQ(run(make(numbered(30201), vip, kSyn)).trace.reason, WEIR_DROP_SNAT_EXHAUSTED)
+        << "the others live on";
+    path->advance(2h + 4min);
+    for (std::uint16_t port = 30300; port < 30400; ++port)
+        connect_as(numbered(port), vip);
+}
+
+TEST_P(Fullnat, HalfOpenFlowsGiveTheirPortsBackSooner) {
+    for (std::uint16_t port = 30000; port < 30100; ++port)
+        send(make(numbered(port), vip, kSyn));
+    EXPECT_EQ(run(make(client, vip, kSyn)).trace.reason, WEIR_DROP_SNAT_EXHAUSTED);
+    path->advance(30s);
+    connect_as(client, vip);
+}
+
+TEST_P(Fullnat, AConnectionThatStartsOverMayGetAnotherPort) {
+    connect_as(client, vip);
+    run(make(client, vip, kRst, 101));
+    connect_as(client, vip);
+    EXPECT_EQ(list().size(), 1U);
+    for (std::uint16_t port = 30000; port < 30099; ++port)
+        connect_as(numbered(port), vip);
+    EXPECT_EQ(path->all_drops(), 0U) << "the first port was given back";
+}
+
+TEST_P(Fullnat, I1WhatIsNoFlowsIsLeftAlone) {
+    const Endpoint seen = connect_as(client, vip);
+    const Endpoint free{snat, static_cast<std::uint16_t>(seen.port == 20000 ? 20001 : 20000)};
+    for (const Segment &other :
+         {make(backend, free, kAck), make(at("198.51.100.12:8080"), seen, kAck),
+          datagram(backend, seen), make(backend, client, kAck), make(client, seen, kSyn)})
+        expect_untouched(entry(), build(other));
+}
+
+INSTANTIATE_TEST_SUITE_P(, Fullnat, every_hook_and_family(), flow_test_name);
+
+constexpr const char *kPoolConfig = R"(
+services:
+  - {name: web, vip: 192.0.2.10, port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: 198.51.100.11, port: 8080}]}
+  - {name: web-6, vip: "2001:db8::c000:20a", port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: "2001:db8::c633:640b", port: 8080}]}
+snat: {addresses: [198.51.100.1, 198.51.100.2, "2001:db8::c633:6401", 198.51.100.3,
+                   "2001:db8::c633:6402", "2001:db8::c633:6403"], ports: 20000-20009}
+limits: {flows: 4096, new_flows: 4096, services: 16, backends: 16}
+)";
+
+class FullnatPool : public Flows {
+  protected:
+    const char *config() const override { return kPoolConfig; }
+};
+
+TEST_P(FullnatPool, I4IsUsedToItsLastAddressAndPort) {
+    std::set<Endpoint> seen;
+    std::map<Address, int> per_address;
+    for (std::uint16_t port = 30000; port < 30030; ++port) {
+        const auto out = read(run(make({client.address, port}, vip, kSyn)).frame);
+        ASSERT_TRUE(out);
+        seen.insert(out->source);
+        ++per_address[out->source.address];
+    }
+    EXPECT_EQ(seen.size(), 30U);
+    EXPECT_EQ(per_address, (std::map<Address, int>{{at("198.51.100.1:0").address, 10},
+                                                   {at("198.51.100.2:0").address, 10},
+                                                   {at("198.51.100.3:0").address, 10}}));
+    EXPECT_EQ(run(make(client, vip, kSyn)).trace.reason, WEIR_DROP_SNAT_EXHAUSTED);
+}
+
+INSTANTIATE_TEST_SUITE_P(, FullnatPool, every_hook_and_family(), flow_test_name);
+
+}  // namespace
+}  // namespace weir::test
