@@ -43,8 +43,8 @@ static __always_inline void nat_destination(int family, const union weir_any_tup
 }
 
 /*
- * Whether the source is a single host, and not this one: others open no flows, and nobody sends
- * ICMP errors to them (RFC 1812, 4.3.2.7 and 5.3.7; RFC 4443, 2.4 e).
+ * Whether the source is a single host, and not this one: to others nobody sends ICMP (RFC 1812,
+ * 4.3.2.7; RFC 4443, 2.4 e).
  */
 static __always_inline int nat_is_host(int family, const union weir_any_tuple *tuple) {
     const struct weir_address *source = &tuple->v6.saddr;

@@ -236,7 +236,7 @@ __noinline int service_open(int family, const struct weir_packet *packet,
     o->client.service = service->id;
     nat_source(family, &packet->tuple, &o->client.address);
     nat_destination(family, &packet->tuple, &o->source);
-    if (!nat_is_host(family, &packet->tuple) || bpf_map_lookup_elem(&vips, &o->client.address))
+    if (bpf_map_lookup_elem(&vips, &o->client.address))
         return WEIR_DROP_SOURCE_DENIED; /* two services would answer each other for ever */
     reason = admit_flow(service, &o->client.address, packet->now);
     if (reason != WEIR_DROP_NONE)

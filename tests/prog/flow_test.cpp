@@ -136,6 +136,29 @@ TEST_P(FlowLife, I4AReplyTupleHasOneOwner) {
     EXPECT_GE(path->drops(WEIR_DROP_TUPLE_IN_USE), 1U);
 }
 
+// Its own half went with it, and the other half is another flow's by now.
+TEST_P(FlowLife, I4AnExpiredFlowTakesNothingOfTheNextOwnerAlong) {
+    const Endpoint backend = send(make(client, vip2, kSyn));
+    path->advance(31s);
+    for (std::uint16_t tries = 0; tries < 50 && send(make(client, vip, kSyn)) != backend; ++tries)
+        path->advance(31s);
+    run(make(client, vip2, kSyn));  // the first one again: it must not get the tuple back
+    const Outcome reply = run(make(backend, client, kSyn | kAck, 500, 1001));
+    EXPECT_EQ(reply.trace.flow, WEIR_TRACE_REPLY);
+    const auto seen = list();
+    for (const Flow &flow : seen) {
+        if (flow.backend == backend && flow.state == FlowState::replied) {
+            EXPECT_EQ(read(reply.frame)->source.to_string(), flow.vip.to_string());
+        }
+    }
+}
+
+TEST_P(FlowLife, AVipIsNobodysClient) {
+    const Outcome outcome = run(datagram({vip.address, 5353}, dns));
+    EXPECT_EQ(to_string(outcome.verdict), "drop");
+    EXPECT_EQ(outcome.trace.reason, WEIR_DROP_SOURCE_DENIED);
+}
+
 TEST_P(FlowLife, AnExpiredOwnerGivesItsTupleUp) {
     send(make(client, vip2, kSyn));
     path->advance(31s);

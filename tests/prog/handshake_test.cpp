@@ -31,6 +31,19 @@ TEST_P(Handshake, AnAckOfAnotherSequenceDoesNotEstablish) {
     EXPECT_EQ(list().at(0).state, FlowState::replied) << "no ACK";
 }
 
+// A client that gave up and tries again, a backend that was restarted, a SYN cookie of the next
+// key.
+TEST_P(Handshake, TheLastAnswerToASynCounts) {
+    const Endpoint backend = send(make(client, vip, kSyn, 100));
+    run(make(backend, client, kSyn | kAck, 500, 101));
+    send(make(client, vip, kSyn, 200));
+    run(make(backend, client, kSyn | kAck, 900, 201));
+    send(make(client, vip, kAck, 201, 501));
+    EXPECT_EQ(list().at(0).state, FlowState::replied);
+    send(make(client, vip, kAck, 201, 901));
+    EXPECT_EQ(list().at(0).state, FlowState::established);
+}
+
 TEST_P(Handshake, AnAckBeforeTheAnswerDoesNotEstablish) {
     send(make(client, vip, kSyn, 100));
     send(make(client, vip, kAck, 101, 0));

@@ -39,7 +39,7 @@ struct Connection {
         if (flags & (kFin | kRst)) {
             if (!half_open)
                 close(flags, reply);
-        } else if (reply && state == FlowState::fresh && flags & kSyn) {
+        } else if (reply && half_open && flags & kSyn) {
             state = FlowState::replied;
             ack = segment.seq + 1;
         } else if ((reply && state == FlowState::fresh) ||

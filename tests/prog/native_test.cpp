@@ -85,6 +85,16 @@ class Native : public testing::Test {
         return nullptr;
     }
 
+    // Whether a service is the client.
+    bool is_vip(const weir_packet &packet, int family) const {
+        weir_address source{};
+        nat_source(family, &packet.tuple, &source);
+        for (const ServiceConfig &service : path_->config().services)
+            if (std::memcmp(source.bytes, service.vip.address.bytes().data(), 16) == 0)
+                return true;
+        return false;
+    }
+
     // What the native code makes of a client's frame for `service`.
     Bytes translate(Bytes frame, int family, const weir_packet &packet,
                     const ServiceConfig &service) const {
@@ -114,6 +124,10 @@ class Native : public testing::Test {
             return;  // a fragment, a tag or ICMP: not for this comparison
         const ServiceConfig *service = family == 0 ? nullptr : service_of(packet, family);
         const Outcome outcome = path_->run(Entry::xdp_ingress, frame);
+        if (service != nullptr && is_vip(packet, family)) {
+            ASSERT_EQ(outcome.trace.reason, WEIR_DROP_SOURCE_DENIED) << hex(frame);
+            return;
+        }
         if (service == nullptr || packet.ttl <= 1) {
             if (service == nullptr) {
                 ASSERT_EQ(hex(outcome.frame), hex(frame));
