@@ -9,6 +9,9 @@
 /* Backends tried for a new flow before its tuple counts as taken. */
 enum { WEIR_OPEN_TRIES = 4 };
 
+/* Slots of the ring that are looked at for another backend than the one that refused. */
+enum { WEIR_SLOT_TRIES = 32 };
+
 /* SNAT ports tried towards one backend, from a random one on. */
 enum { WEIR_SNAT_TRIES = 128 };
 
@@ -190,7 +193,33 @@ static __always_inline enum weir_drop_reason service_attempt(struct weir_opening
     return WEIR_DROP_NONE;
 }
 
-/* The affinity's backend first, if there is one; then those that the ring picks. */
+/* For bpf_loop(): 0 goes on. */
+static long service_try_slot(__u32 index, void *unused) {
+    struct weir_opening *o = service_opening();
+    __u32 picked;
+
+    (void)index;
+    (void)unused;
+    if (!o)
+        return 1;
+    picked = service_pick(o->service.id, o->hash);
+    o->hash = schedule_mix(o->hash + 1);
+    if (picked == o->backend)
+        return 0;
+    o->backend = picked;
+    return 1;
+}
+
+/* Another backend than o->backend, which has refused. False when there seems to be none. */
+static __always_inline int service_pick_other(struct weir_opening *o) {
+    __u32 refused = o->backend;
+
+    bpf_loop(WEIR_SLOT_TRIES, service_try_slot, NULL, 0);
+    return o->backend != refused;
+}
+
+/* The affinity's backend first, if there is one; then that which the ring picks, and when it
+ * refuses, others. */
 static __always_inline enum weir_drop_reason service_schedule(struct weir_opening *o) {
     enum weir_drop_reason reason = WEIR_DROP_NO_BACKEND;
     int from_ring = 1;
@@ -199,17 +228,15 @@ static __always_inline enum weir_drop_reason service_schedule(struct weir_openin
         o->backend = admit_affinity(&o->client, o->service.affinity_s, o->now);
         from_ring = o->backend == WEIR_NO_BACKEND;
     }
+    if (from_ring)
+        o->backend = service_pick(o->service.id, o->hash);
     for (int attempt = 0; attempt < WEIR_OPEN_TRIES; attempt++) {
-        if (from_ring)
-            o->backend = service_pick(o->service.id, o->hash);
         if (o->backend == WEIR_NO_BACKEND)
             return WEIR_DROP_NO_BACKEND;
         reason = service_attempt(o);
         if (reason == WEIR_DROP_NONE || reason == WEIR_DROP_FLOW_TABLE_FULL ||
-            (reason == WEIR_DROP_NO_BACKEND && from_ring))
+            (reason == WEIR_DROP_NO_BACKEND && from_ring) || !service_pick_other(o))
             return reason;
-        if (from_ring)
-            o->hash = schedule_mix(o->hash + 1);
         from_ring = 1;
     }
     return reason;

@@ -92,19 +92,27 @@ TEST_P(Fullnat, I4TheHundredAndFirstFlowIsRefusedAndTheHundredLiveOn) {
 
 TEST_P(Fullnat, APoolThatIsUsedUpTowardsOneBackendServesAnother) {
     const EchoServer two(world().two, Protocol::tcp, world().at_two, "two");
+    const Endpoint other{world().vip_tcp.address, 81};
     const auto daemon = start_with(
-        {.of_web = "mode: fullnat",
+        {.backends_of_web = world().at_one.address.to_string(),
+         .of_web = "mode: fullnat",
+         .services = "  - {name: other, vip: \"" + other.address.to_string() +
+                     "\", port: 81, protocol: tcp, mode: fullnat, backends: [{address: \"" +
+                     world().at_two.address.to_string() + "\", port: 8080}]}\n",
          .more = "snat: {addresses: [192.0.2.1, \"2001:db8:2::1\"], ports: 30000-30009}\n"});
     std::vector<std::unique_ptr<Client>> clients;
-    std::map<std::string, int> served;
-    for (int i = 0; i < 20; i++) {
-        clients.push_back(
-            std::make_unique<Client>(world().client_host, Protocol::tcp, world().vip_tcp));
-        served[parse(clients.back()->ask("hello")).server]++;
+    for (const auto &vip : {world().vip_tcp, other}) {
+        for (int i = 0; i < 10; i++) {
+            clients.push_back(std::make_unique<Client>(world().client_host, Protocol::tcp, vip));
+            EXPECT_EQ(parse(clients.back()->ask("hello")).server, vip == other ? "two" : "one");
+        }
+        if (vip != other) {
+            EXPECT_TRUE(drops().empty());
+            EXPECT_EQ(refused(), ECONNREFUSED);
+        }
     }
-    EXPECT_EQ(served, (std::map<std::string, int>{{"one", 10}, {"two", 10}}));
-    EXPECT_TRUE(drops().empty());
-    EXPECT_EQ(refused(), ECONNREFUSED);
+    EXPECT_EQ(drops().size(), 1U);
+    EXPECT_EQ(drops().count("snat_exhausted"), 1U);
 }
 
 // The backends are of the other IP version.

@@ -115,6 +115,10 @@ TEST_P(Policy, NewFlowsOfAClientAreLimited) {
 
 TEST_P(Policy, FlowsOfABackendAreLimited) {
     run("limits: {flows_per_backend: 3}");
+    const auto counted = [&] {
+        return metric(R"(weir_flow_table_entries{table="flows_v6"})") == 0;
+    };
+    ASSERT_TRUE(eventually(counted)) << "the limit holds once the daemon has counted";
     open_flows(40);
     expect_dropped("backend_full", 6);
     EXPECT_EQ(opened(), 6) << "three for each backend";

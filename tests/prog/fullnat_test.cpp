@@ -163,8 +163,12 @@ constexpr const char *kPoolConfig = R"(
 services:
   - {name: web, vip: 192.0.2.10, port: 80, protocol: tcp, mode: fullnat,
      backends: [{address: 198.51.100.11, port: 8080}]}
+  - {name: two, vip: 192.0.2.20, port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: 198.51.100.12, port: 8080}, {address: 198.51.100.13, port: 8080}]}
   - {name: web-6, vip: "2001:db8::c000:20a", port: 80, protocol: tcp, mode: fullnat,
      backends: [{address: "2001:db8::c633:640b", port: 8080}]}
+  - {name: two-6, vip: "2001:db8::c000:214", port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: "2001:db8::c633:640c", port: 8080}, {address: "2001:db8::c633:640d", port: 8080}]}
 snat: {addresses: [198.51.100.1, 198.51.100.2, "2001:db8::c633:6401", 198.51.100.3,
                    "2001:db8::c633:6402", "2001:db8::c633:6403"], ports: 20000-20009}
 limits: {flows: 4096, new_flows: 4096, services: 16, backends: 16}
@@ -189,6 +193,16 @@ TEST_P(FullnatPool, I4IsUsedToItsLastAddressAndPort) {
                                                    {at("198.51.100.2:0").address, 10},
                                                    {at("198.51.100.3:0").address, 10}}));
     EXPECT_EQ(run(make(client, vip, kSyn)).trace.reason, WEIR_DROP_SNAT_EXHAUSTED);
+}
+
+TEST_P(FullnatPool, TheOtherBackendServesWhenOneHasNoPortLeft) {
+    std::map<Endpoint, int> served;
+    for (std::uint16_t port = 30000; port < 30060; ++port)
+        ++served[send(make({client.address, port}, vip2, kSyn))];
+    EXPECT_EQ(served, (std::map<Endpoint, int>{{at("198.51.100.12:8080"), 30},
+                                               {at("198.51.100.13:8080"), 30}}));
+    EXPECT_EQ(path->all_drops(), 0U);
+    EXPECT_EQ(run(make(client, vip2, kSyn)).trace.reason, WEIR_DROP_SNAT_EXHAUSTED);
 }
 
 INSTANTIATE_TEST_SUITE_P(, FullnatPool, every_hook_and_family(), flow_test_name);

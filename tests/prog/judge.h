@@ -183,18 +183,19 @@ class Judge {
         if (reason == WEIR_DROP_NO_BACKEND)
             return service.backends[0].weight == 0;
         const Address *vip = service.mode == Mode::dnat ? &tuple.destination.address : nullptr;
+        std::size_t refuse = 0;
         for (const BackendConfig &backend : service.backends) {
             const Tuple answer{backend.endpoint, tuple.source, tuple.protocol};
-            if (reason == WEIR_DROP_TUPLE_IN_USE && !model_.has_snat(tuple, service) &&
-                model_.find(answer) != nullptr)
-                return true;
             const std::size_t ports =
                 path_.config().snat.ports.last - path_.config().snat.ports.first + 1U;
-            if (reason == WEIR_DROP_SNAT_EXHAUSTED && model_.has_snat(tuple, service) &&
-                model_.claims(backend.endpoint, tuple.protocol, vip) == ports)
-                return true;
+            if (model_.has_snat(tuple, service) != (reason == WEIR_DROP_SNAT_EXHAUSTED))
+                return false;
+            if (reason == WEIR_DROP_TUPLE_IN_USE)
+                refuse += model_.find(answer) != nullptr;
+            else
+                refuse += model_.claims(backend.endpoint, tuple.protocol, vip) == ports;
         }
-        return false;
+        return refuse >= std::min<std::size_t>(2, service.backends.size());  // one, then another
     }
 
     void check_new(const Segment &segment, Kind kind, const Bytes &frame, const Shape &shape,

@@ -21,6 +21,7 @@ services:
                 {address: 198.51.100.13, port: 8080}]}
   - {name: web2, vip: 192.0.2.20, port: 80, protocol: tcp,
      backends: [{address: 198.51.100.11, port: 8080}, {address: 198.51.100.12, port: 8080}]}
+  - {name: solo, vip: 192.0.2.21, port: 80, protocol: tcp, backends: [{address: 198.51.100.11, port: 8080}]}
   - {name: dns, vip: 192.0.2.53, port: 53, protocol: udp,
      backends: [{address: 198.51.100.11, port: 53}, {address: 198.51.100.12, port: 5353}]}
   - {name: none, vip: 192.0.2.30, port: 80, protocol: tcp,
@@ -38,6 +39,8 @@ services:
                 {address: "2001:db8::c633:640d", port: 8080}]}
   - {name: web2-6, vip: "2001:db8::c000:214", port: 80, protocol: tcp,
      backends: [{address: "2001:db8::c633:640b", port: 8080}, {address: "2001:db8::c633:640c", port: 8080}]}
+  - {name: solo-6, vip: "2001:db8::c000:215", port: 80, protocol: tcp,
+     backends: [{address: "2001:db8::c633:640b", port: 8080}]}
   - {name: dns-6, vip: "2001:db8::c000:235", port: 53, protocol: udp,
      backends: [{address: "2001:db8::c633:640b", port: 53}, {address: "2001:db8::c633:640c", port: 5353}]}
   - {name: none-6, vip: "2001:db8::c000:21e", port: 80, protocol: tcp,
