@@ -116,8 +116,43 @@ std::string_view to_string(Mode mode) {
     return mode == Mode::fullnat ? "fullnat" : "dnat";
 }
 
-std::string_view to_string(Scheduler /*scheduler*/) {
+std::string_view to_string(Scheduler scheduler) {
+    switch (scheduler) {
+        case Scheduler::wrr:
+            return "wrr";
+        case Scheduler::least_conn:
+            return "least-conn";
+        case Scheduler::random:
+            return "random";
+        case Scheduler::source_hash:
+            return "source-hash";
+        case Scheduler::maglev:
+            break;
+    }
     return "maglev";
+}
+
+std::string_view to_string(OnDown on_down) {
+    switch (on_down) {
+        case OnDown::reset:
+            return "reset";
+        case OnDown::reselect:
+            return "reselect";
+        case OnDown::keep:
+            break;
+    }
+    return "keep";
+}
+
+std::string_view to_string(CheckType type) {
+    constexpr std::array<std::string_view, 7> kNames{"tcp", "http", "https", "udp",
+                                                     "dns", "icmp", "exec"};
+    return kNames[static_cast<std::size_t>(type)];
+}
+
+std::string_view to_string(LogLevel level) {
+    constexpr std::array<std::string_view, 4> kNames{"debug", "info", "warn", "error"};
+    return kNames[static_cast<std::size_t>(level)];
 }
 
 std::string_view to_string(Announce announce) {

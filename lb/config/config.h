@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lb/config/health_check.h"
 #include "lb/net/address.h"
 #include "lb/result.h"
 
@@ -16,15 +17,20 @@ namespace weir {
 enum class Hook { xdp, tc, automatic };
 enum class XdpMode { native, generic, offload };
 enum class Mode { dnat, fullnat };
-enum class Scheduler { maglev };
+enum class Scheduler { maglev, wrr, least_conn, random, source_hash };
+// What becomes of the flows of a backend that is down, or whose drain_timeout is over.
+enum class OnDown { keep, reset, reselect };
 // Who answers ARP and neighbour solicitations for a VIP: nobody here, or this host.
 enum class Announce { none, address };
+enum class LogLevel { debug, info, warn, error };
 
 std::string_view to_string(Hook hook);  // "xdp", "tc", "auto"
 std::string_view to_string(XdpMode mode);
 std::string_view to_string(Mode mode);
-std::string_view to_string(Scheduler scheduler);
+std::string_view to_string(Scheduler scheduler);  // "maglev", "wrr", "least-conn", ...
+std::string_view to_string(OnDown on_down);
 std::string_view to_string(Announce announce);
+std::string_view to_string(LogLevel level);
 
 // A place in the file, for messages that are found only later (an interface that is missing).
 struct Mark {
@@ -45,6 +51,10 @@ struct InterfaceConfig {
 struct BackendConfig {
     Endpoint endpoint;
     std::uint32_t weight = 100;  // 0..65535; 0 = no new flows
+    bool fallback = false;       // takes new flows only while no other backend of its service can
+    // Where it is checked, if that is not where it serves.
+    std::optional<Address> check_address{};
+    std::optional<std::uint16_t> check_port{};
     Mark mark{};
 };
 
@@ -72,6 +82,12 @@ struct ServiceConfig {
     Protocol protocol = Protocol::tcp;
     Mode mode = Mode::dnat;
     Scheduler scheduler = Scheduler::maglev;
+    std::uint32_t ring_size = 0;          // maglev, source-hash: slots, a prime; 0: by the backends
+    std::chrono::seconds slow_start{0};   // from up to full weight
+    std::optional<HealthCheckConfig> health_check;
+    OnDown on_down = OnDown::keep;
+    std::chrono::seconds drain_timeout{0};  // 0: draining lasts until the last flow is gone
+    std::uint32_t min_active = 0;  // checks take no backend out that would leave fewer than this
     std::chrono::seconds session_affinity{0};  // 0: none
     // Of the VIP's family. A client that none matches is let in only if none of them allows.
     std::vector<SourceRange> source_ranges;
@@ -125,6 +141,8 @@ struct KeyMarks {
     Mark limits;
     Mark metrics_listen;
     Mark api_socket;
+    Mark api_group;
+    Mark state_file;
     Mark instance;
 };
 
@@ -138,6 +156,10 @@ struct Config {
     Timeouts timeouts;
     std::optional<Endpoint> metrics;  // metrics.listen; none: no exporter
     std::string api_socket = "/run/weir/weir.sock";
+    std::string api_group;   // owns the socket beside root; empty: root's group
+    std::string state_file;  // what operators changed at run time; set to its default by the reader
+    LogLevel log_level = LogLevel::info;
+    bool watch = false;      // reload when the file changes
     ReplayConfig replay;
     KeyMarks marks;
 };

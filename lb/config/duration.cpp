@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "lb/net/address.h"
 
@@ -12,51 +13,72 @@ namespace weir {
 namespace {
 
 struct Unit {
-    char letter;
-    std::int64_t seconds;
+    std::string_view name;
+    std::int64_t milliseconds;
 };
 
-constexpr std::array<Unit, 4> kUnits{{{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}}};
+constexpr std::array<Unit, 5> kUnits{
+    {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}}};
 constexpr std::string_view kDigits = "0123456789";
+constexpr std::int64_t kLongest = std::chrono::milliseconds(kLongestDuration).count();
 
-}  // namespace
-
-tl::expected<std::chrono::seconds, std::string> parse_duration(std::string_view text) {
-    const std::string malformed = "must be a duration such as 30s, 5m or 2h4m";
-    if (text.empty())
-        return tl::make_unexpected(malformed);
-    if (text.find_first_not_of(kDigits) == std::string_view::npos)
-        return tl::make_unexpected("must have a unit, such as 30s, 5m or 2h4m");
-    if (text.size() > 2 && text.substr(text.size() - 2) == "ms")
-        return tl::make_unexpected("must be in whole seconds, such as 1s or 2h4m");
+// The sum of all parts; nothing where the text is no list of them.
+std::optional<std::int64_t> sum_of_parts(std::string_view text) {
     std::int64_t total = 0;
     const Unit *next = kUnits.begin();
     while (!text.empty()) {
         const auto digits = std::min(text.find_first_not_of(kDigits), text.size());
-        const auto count = parse_number(text.substr(0, digits),
-                                        static_cast<std::uint64_t>(kLongestDuration.count()));
-        while (digits < text.size() && next != kUnits.end() && next->letter != text[digits])
+        const auto count =
+            parse_number(text.substr(0, digits), static_cast<std::uint64_t>(kLongest));
+        text.remove_prefix(digits);
+        const auto name = text.substr(0, std::min(text.find_first_of(kDigits), text.size()));
+        while (next != kUnits.end() && next->name != name)
             ++next;
-        if (digits == 0 || digits == text.size() || next == kUnits.end())
-            return tl::make_unexpected(malformed);
-        // A count above the longest is as good as the longest and a second: refused below.
-        total += count ? static_cast<std::int64_t>(*count) * next->seconds
-                       : kLongestDuration.count() + 1;
+        if (digits == 0 || next == kUnits.end())
+            return std::nullopt;
+        // A count above the longest is as good as one above it: refused by the caller.
+        total += count && *count <= static_cast<std::uint64_t>(kLongest / next->milliseconds)
+                     ? static_cast<std::int64_t>(*count) * next->milliseconds
+                     : kLongest + 1;
         ++next;
-        text.remove_prefix(digits + 1);
+        text.remove_prefix(name.size());
     }
-    if (total < 1 || total > kLongestDuration.count())
-        return tl::make_unexpected("must be from 1s to 365d");
-    return std::chrono::seconds(total);
+    return total;
 }
 
-std::string print_duration(std::chrono::seconds duration) {
+}  // namespace
+
+tl::expected<std::chrono::milliseconds, std::string> parse_short_duration(std::string_view text) {
+    if (!text.empty() && text.find_first_not_of(kDigits) == std::string_view::npos)
+        return tl::make_unexpected("must have a unit, such as 200ms or 2s");
+    const auto total = text.empty() ? std::nullopt : sum_of_parts(text);
+    if (!total)
+        return tl::make_unexpected("must be a duration such as 200ms or 2s");
+    if (*total < 1 || *total > kLongest)
+        return tl::make_unexpected("must be from 1ms to 365d");
+    return std::chrono::milliseconds(*total);
+}
+
+tl::expected<std::chrono::seconds, std::string> parse_duration(std::string_view text) {
+    if (!text.empty() && text.find_first_not_of(kDigits) == std::string_view::npos)
+        return tl::make_unexpected("must have a unit, such as 30s, 5m or 2h4m");
+    if (text.size() > 2 && text.substr(text.size() - 2) == "ms")
+        return tl::make_unexpected("must be in whole seconds, such as 1s or 2h4m");
+    const auto total = text.empty() ? std::nullopt : sum_of_parts(text);
+    if (!total)
+        return tl::make_unexpected("must be a duration such as 30s, 5m or 2h4m");
+    if (*total < 1000 || *total > kLongest)
+        return tl::make_unexpected("must be from 1s to 365d");
+    return std::chrono::seconds(*total / 1000);
+}
+
+std::string print_duration(std::chrono::milliseconds duration) {
     std::string text;
     std::int64_t rest = duration.count();
     for (const Unit &unit : kUnits) {
-        if (rest >= unit.seconds)
-            text += fmt::format("{}{}", rest / unit.seconds, unit.letter);
-        rest %= unit.seconds;
+        if (rest >= unit.milliseconds)
+            text += fmt::format("{}{}", rest / unit.milliseconds, unit.name);
+        rest %= unit.milliseconds;
     }
     return text;
 }

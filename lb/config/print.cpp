@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
 
 #include <iterator>
 
@@ -35,7 +36,7 @@ template <typename Items, typename Text>
 std::string list(const Items &items, Text text) {
     std::string result;
     for (const auto &item : items)
-        result += fmt::format("{}\"{}\"", result.empty() ? "" : ", ", text(item));
+        result += fmt::format("{}{}", result.empty() ? "" : ", ", text(item));
     return "[" + result + "]";
 }
 
@@ -47,7 +48,8 @@ void print_policy(Out out, const ServiceConfig &service) {
     if (!service.source_ranges.empty())
         fmt::format_to(
             out, "    source_ranges: {}\n",
-            list(service.source_ranges, [](const auto &one) { return one.to_string(); }));
+            list(service.source_ranges,
+                            [](const auto &one) { return string(one.to_string()); }));
     std::string limits;
     const auto add = [&](std::string_view key, std::uint32_t value) {
         if (value != 0)
@@ -60,6 +62,72 @@ void print_policy(Out out, const ServiceConfig &service) {
         fmt::format_to(out, "    limits: {{{}}}\n", limits);
 }
 
+// A double-quoted scalar of any bytes that YAML can hold.
+std::string text_value(std::string_view text) {
+    YAML::Emitter emitter;
+    emitter.SetOutputCharset(YAML::EscapeNonAscii);
+    emitter << YAML::DoubleQuoted << std::string(text);
+    return emitter.c_str();
+}
+
+void print_check_details(Out out, const HealthCheckConfig &check) {
+    const auto text = [&](std::string_view key, const std::string &value) {
+        if (!value.empty())
+            fmt::format_to(out, ", {}: {}", key, text_value(value));
+    };
+    if (check.type == CheckType::http || check.type == CheckType::https)
+        fmt::format_to(out, ", path: {}, status: {}-{}", text_value(check.path),
+                       check.status.first, check.status.second);
+    if (check.type == CheckType::https)
+        fmt::format_to(out, ", verify: {}", check.verify);
+    if (check.type == CheckType::dns)
+        fmt::format_to(out, ", record: {}", check.query_v6 ? "AAAA" : "A");
+    if (check.type == CheckType::exec)
+        fmt::format_to(out, ", command: {}", list(check.command, text_value));
+    text("host", check.host);
+    text("body", check.body);
+    text("ca_file", check.ca_file);
+    text("sni", check.sni);
+    text("send", check.send);
+    text("expect", check.expect);
+    text("query", check.query);
+}
+
+void print_health(Out out, const ServiceConfig &service) {
+    if (const auto &check = service.health_check) {
+        fmt::format_to(out,
+                       "    health_check: {{type: {}, interval: {}, timeout: {}, rise: {}, fall: {}",
+                       to_string(check->type), print_duration(check->interval),
+                       print_duration(check->timeout), check->rise, check->fall);
+        print_check_details(out, *check);
+        fmt::format_to(out, "}}\n");
+    }
+    fmt::format_to(out, "    on_down: {}\n", to_string(service.on_down));
+    if (service.drain_timeout.count() != 0)
+        fmt::format_to(out, "    drain_timeout: {}\n", print_duration(service.drain_timeout));
+    if (service.min_active != 0)
+        fmt::format_to(out, "    min_active: {}\n", service.min_active);
+    if (service.ring_size != 0)
+        fmt::format_to(out, "    ring_size: {}\n", service.ring_size);
+    if (service.slow_start.count() != 0)
+        fmt::format_to(out, "    slow_start: {}\n", print_duration(service.slow_start));
+}
+
+void print_backend(Out out, const BackendConfig &backend) {
+    fmt::format_to(out, "      - {{address: \"{}\", port: {}, weight: {}",
+                   backend.endpoint.address.to_string(), backend.endpoint.port, backend.weight);
+    if (backend.fallback)
+        fmt::format_to(out, ", fallback: true");
+    std::string elsewhere;
+    if (backend.check_address)
+        elsewhere = fmt::format("address: \"{}\"", backend.check_address->to_string());
+    if (backend.check_port)
+        elsewhere += fmt::format("{}port: {}", elsewhere.empty() ? "" : ", ", *backend.check_port);
+    if (!elsewhere.empty())
+        fmt::format_to(out, ", health_check: {{{}}}", elsewhere);
+    fmt::format_to(out, "}}\n");
+}
+
 void print_services(Out out, const Config &config) {
     fmt::format_to(out, "services:{}\n", config.services.empty() ? " []" : "");
     for (const ServiceConfig &service : config.services) {
@@ -70,18 +138,18 @@ void print_services(Out out, const Config &config) {
                        to_string(service.protocol), to_string(service.mode),
                        to_string(service.scheduler), to_string(service.announce));
         print_policy(out, service);
+        print_health(out, service);
         fmt::format_to(out, "    backends:\n");
         for (const BackendConfig &backend : service.backends)
-            fmt::format_to(out, "      - {{address: \"{}\", port: {}, weight: {}}}\n",
-                           backend.endpoint.address.to_string(), backend.endpoint.port,
-                           backend.weight);
+            print_backend(out, backend);
     }
 }
 
 void print_rest(Out out, const Config &config) {
     fmt::format_to(
         out, "snat: {{addresses: {}, ports: {}}}\n",
-        list(config.snat.addresses, [](const auto &one) { return one.address.to_string(); }),
+        list(config.snat.addresses,
+             [](const auto &one) { return string(one.address.to_string()); }),
         config.snat.ports.to_string());
     const Limits &limits = config.limits;
     fmt::format_to(out, "limits: {{flows: {}, new_flows: {}, services: {}, backends: {}}}\n",
@@ -93,7 +161,11 @@ void print_rest(Out out, const Config &config) {
         print_duration(timeouts.tcp_new), print_duration(timeouts.udp));
     if (config.metrics)
         fmt::format_to(out, "metrics: {{listen: \"{}\"}}\n", config.metrics->to_string());
-    fmt::format_to(out, "api: {{socket: {}}}\n", string(config.api_socket));
+    fmt::format_to(out, "api: {{socket: {}{}}}\n", string(config.api_socket),
+                   config.api_group.empty() ? "" : ", group: " + string(config.api_group));
+    fmt::format_to(out, "state_file: {}\n", string(config.state_file));
+    fmt::format_to(out, "log: {{level: {}}}\n", to_string(config.log_level));
+    fmt::format_to(out, "watch: {}\n", config.watch);
     fmt::format_to(out, "replay: {{mac: \"{}\"}}\n", config.replay.mac.to_string());
     fmt::format_to(out, "instance: {}\n", string(config.instance));
 }

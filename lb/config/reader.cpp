@@ -205,6 +205,23 @@ void Mapping::duration(std::string_view key, std::chrono::seconds &target) {
         complain(key, fmt::format("{}, not {}", value.error(), quoted(*text)));
 }
 
+void Mapping::duration(std::string_view key, std::chrono::milliseconds &target) {
+    const auto text = scalar(key, "a duration such as 200ms or 2s");
+    if (!text)
+        return;
+    if (const auto value = parse_short_duration(*text))
+        target = *value;
+    else
+        complain(key, fmt::format("{}, not {}", value.error(), quoted(*text)));
+}
+
+void Mapping::flag(std::string_view key, bool &target) {
+    const auto parse = [](const std::string &text) -> std::optional<bool> {
+        return text == "true" || text == "false" ? std::optional(text == "true") : std::nullopt;
+    };
+    parsed(key, "true or false", parse, target);
+}
+
 std::optional<std::size_t> Mapping::choose(std::string_view key,
                                            const std::vector<std::string_view> &names,
                                            const std::vector<std::string_view> &unsupported) {

@@ -78,6 +78,8 @@ class Mapping {
                 std::uint32_t &target);
     void port(std::string_view key, std::uint16_t &target);
     void duration(std::string_view key, std::chrono::seconds &target);
+    void duration(std::string_view key, std::chrono::milliseconds &target);
+    void flag(std::string_view key, bool &target);  // true or false
 
     // A scalar that `parse` turns into an optional<T>.
     template <typename T, typename Parse>

@@ -12,11 +12,14 @@ constexpr std::uint32_t kMostFlows = 64U << 20U;  // a slip of the hand, not a l
 constexpr std::uint32_t kMostServices = 1U << 20U;
 constexpr std::uint32_t kMostBackends = 1U << 20U;
 constexpr std::uint32_t kHighestWeight = 65535;
+constexpr std::uint32_t kSmallestRing = 7;
+constexpr std::uint32_t kLargestRing = 1U << 23U;  // 64 MiB of table
 // The data path keeps the time between two flows in whole nanoseconds.
 constexpr std::uint32_t kHighestRate = 1000000000;
 constexpr std::uint16_t kLowestSnatPort = 1024;
 constexpr std::size_t kLongestInterface = 15;  // IFNAMSIZ without the NUL
 constexpr std::size_t kLongestInstance = 31;
+constexpr std::size_t kLongestGroup = 32;
 constexpr std::size_t kLongestName = 63;  // as a DNS label; fits a metric label
 constexpr std::size_t kLongestSocket = sizeof(sockaddr_un::sun_path) - 1;
 
@@ -76,11 +79,23 @@ void read_interface(Problems &problems, const Value &value, InterfaceConfig &int
 
 void read_backend(Problems &problems, const Value &value, const std::string &service,
                   BackendConfig &backend) {
-    Mapping mapping(problems, value, {service + ", backend", {"address", "port"}, {"weight"}, {}});
+    const std::string what = service + ", backend";
+    Mapping mapping(
+        problems, value,
+        {what, {"address", "port"}, {"weight", "fallback", "health_check"}, {}});
     backend.mark = mapping.mark();
     read_unicast(mapping, "address", backend.endpoint.address);
     mapping.port("port", backend.endpoint.port);
     mapping.number("weight", 0, kHighestWeight, backend.weight);
+    mapping.flag("fallback", backend.fallback);
+    const Value *check = mapping.find("health_check");
+    if (check == nullptr)
+        return;
+    Mapping elsewhere(problems, *check, {what + ", health_check", {}, {"address", "port"}, {}});
+    if (elsewhere.find("address") != nullptr)
+        read_unicast(elsewhere, "address", backend.check_address.emplace());
+    if (elsewhere.find("port") != nullptr)
+        elsewhere.port("port", backend.check_port.emplace());
 }
 
 std::optional<SourceRange> parse_source_range(const std::string &text) {
@@ -117,14 +132,54 @@ void read_policy(Problems &problems, Mapping &service, const std::string &what,
     limits.number("flows_per_backend", 1, kMostFlows, target.limits.flows_per_backend);
 }
 
+bool is_prime(std::uint32_t number) {
+    if (number < 2)
+        return false;
+    for (std::uint32_t factor = 2; factor <= number / factor; ++factor)
+        if (number % factor == 0)
+            return false;
+    return true;
+}
+
+// Which backend a new flow gets.
+void read_scheduling(Mapping &mapping, ServiceConfig &service) {
+    mapping.choice("scheduler",
+                   {Scheduler::maglev, Scheduler::wrr, Scheduler::least_conn, Scheduler::random,
+                    Scheduler::source_hash},
+                   {}, service.scheduler);
+    const auto parse_size = [](const std::string &text) -> std::optional<std::uint32_t> {
+        const auto size = parse_number(text, kLargestRing);
+        return size && *size >= kSmallestRing && is_prime(static_cast<std::uint32_t>(*size))
+                   ? std::optional(static_cast<std::uint32_t>(*size))
+                   : std::nullopt;
+    };
+    mapping.parsed("ring_size",
+                   fmt::format("a prime number from {} to {}, such as 1021, 16381 or 65537",
+                               kSmallestRing, kLargestRing),
+                   parse_size, service.ring_size);
+    mapping.duration("slow_start", service.slow_start);
+}
+
+// What is known of the backends' state, and what it leads to.
+void read_health(Problems &problems, Mapping &mapping, const std::string &what,
+                 ServiceConfig &service) {
+    if (const Value *value = mapping.find("health_check"))
+        read_health_check(problems, *value, what, service.health_check.emplace());
+    mapping.choice("on_down", {OnDown::keep, OnDown::reset, OnDown::reselect}, {},
+                   service.on_down);
+    mapping.duration("drain_timeout", service.drain_timeout);
+    mapping.number("min_active", 0, kMostBackends, service.min_active);
+}
+
 void read_service(Problems &problems, const Value &value, ServiceConfig &service) {
     const std::string what = describe("service", value);
     Mapping mapping(
         problems, value,
         {what,
          {"name", "vip", "port", "protocol", "backends"},
-         {"mode", "scheduler", "session_affinity", "source_ranges", "announce", "limits"},
-         {"health_check"}});
+         {"mode", "scheduler", "ring_size", "slow_start", "session_affinity", "source_ranges",
+          "announce", "limits", "health_check", "on_down", "drain_timeout", "min_active"},
+         {}});
     service.mark = mapping.mark();
     mapping.parsed("name", fmt::format("1 to {} of A-Z a-z 0-9 _ . -", kLongestName),
                    text_if([](const auto &text) { return is_word(text, kLongestName, "_.-"); }),
@@ -133,10 +188,10 @@ void read_service(Problems &problems, const Value &value, ServiceConfig &service
     mapping.port("port", service.vip.port);
     mapping.choice("protocol", {Protocol::tcp, Protocol::udp}, {}, service.protocol);
     mapping.choice("mode", {Mode::dnat, Mode::fullnat}, {"dsr-l2", "ipip", "gue"}, service.mode);
-    mapping.choice("scheduler", {Scheduler::maglev}, {"wrr", "least-conn", "random", "source-hash"},
-                   service.scheduler);
+    read_scheduling(mapping, service);
     mapping.choice("announce", {Announce::none, Announce::address}, {}, service.announce);
     read_policy(problems, mapping, what, service);
+    read_health(problems, mapping, what, service);
     for (const Value &item : mapping.list("backends"))
         read_backend(problems, item, what, service.backends.emplace_back());
     if (mapping.find("backends") != nullptr && service.backends.empty())
@@ -193,7 +248,7 @@ void read_metrics(Problems &problems, const Value &value, Config &config) {
 }
 
 void read_api(Problems &problems, const Value &value, Config &config) {
-    Mapping mapping(problems, value, {"api", {"socket"}, {}, {}});
+    Mapping mapping(problems, value, {"api", {}, {"socket", "group"}, {}});
     const auto valid = [](const std::string &text) {
         return !text.empty() && text.front() == '/' && text.size() <= kLongestSocket &&
                is_printable(text);
@@ -201,7 +256,31 @@ void read_api(Problems &problems, const Value &value, Config &config) {
     mapping.parsed("socket",
                    fmt::format("an absolute path of at most {} bytes of ASCII", kLongestSocket),
                    text_if(valid), config.api_socket);
+    mapping.parsed("group", "the name of a group",
+                   text_if([](const auto &text) { return is_word(text, kLongestGroup, "_.-"); }),
+                   config.api_group);
     config.marks.api_socket = mapping.value_mark("socket");
+    config.marks.api_group = mapping.value_mark("group");
+}
+
+// What the daemon itself keeps and tells.
+void read_housekeeping(Problems &problems, Mapping &mapping, Config &config) {
+    mapping.parsed("instance", fmt::format("1 to {} of A-Z a-z 0-9 _ -", kLongestInstance),
+                   text_if([](const auto &text) { return is_word(text, kLongestInstance, "_-"); }),
+                   config.instance);
+    config.state_file = fmt::format("/var/lib/weir/{}.json", config.instance);
+    mapping.parsed("state_file", "an absolute path of printable ASCII", text_if([](const auto &text) {
+                       return !text.empty() && text.front() == '/' && is_printable(text);
+                   }),
+                   config.state_file);
+    mapping.flag("watch", config.watch);
+    if (const Value *value = mapping.find("log"))
+        Mapping(problems, *value, {"log", {"level"}, {}, {}})
+            .choice("level",
+                    {LogLevel::debug, LogLevel::info, LogLevel::warn, LogLevel::error}, {},
+                    config.log_level);
+    config.marks.state_file = mapping.value_mark("state_file");
+    config.marks.instance = mapping.value_mark("instance");
 }
 
 void read_replay(Problems &problems, const Value &value, ReplayConfig &replay) {
@@ -221,7 +300,8 @@ void read_config(Problems &problems, const Value &root, Config &config) {
         problems, root,
         {"",
          {"services"},
-         {"interfaces", "snat", "limits", "timeouts", "metrics", "api", "replay", "instance"},
+         {"interfaces", "snat", "limits", "timeouts", "metrics", "api", "replay", "instance",
+          "state_file", "watch", "log"},
          {}});
     for (const Value &item : mapping.list("interfaces"))
         read_interface(problems, item, config.interfaces.emplace_back());
@@ -239,12 +319,9 @@ void read_config(Problems &problems, const Value &root, Config &config) {
         read_api(problems, *value, config);
     if (const Value *value = mapping.find("replay"))
         read_replay(problems, *value, config.replay);
-    mapping.parsed("instance", fmt::format("1 to {} of A-Z a-z 0-9 _ -", kLongestInstance),
-                   text_if([](const auto &text) { return is_word(text, kLongestInstance, "_-"); }),
-                   config.instance);
+    read_housekeeping(problems, mapping, config);
     config.marks.interfaces = mapping.value_mark("interfaces");
     config.marks.limits = mapping.value_mark("limits");
-    config.marks.instance = mapping.value_mark("instance");
 }
 
 }  // namespace weir

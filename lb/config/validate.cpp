@@ -145,6 +145,40 @@ void check_source_ranges(Problems &problems, const Config &config) {
     }
 }
 
+void check_health(Problems &problems, const Config &config) {
+    for (const ServiceConfig &service : config.services) {
+        std::size_t primaries = 0;
+        for (const BackendConfig &backend : service.backends) {
+            primaries += backend.fallback ? 0U : 1U;
+            if (!service.health_check && (backend.check_address || backend.check_port))
+                problems.add(backend.mark,
+                             fmt::format("service '{}', backend {}: health_check says where to "
+                                         "check, and the service has no health_check",
+                                         service.name, backend.endpoint.to_string()));
+        }
+        if (primaries == 0)
+            problems.add(service.mark,
+                         fmt::format("service '{}': every backend is a fallback", service.name));
+        if (service.min_active > primaries)
+            problems.add(service.mark,
+                         fmt::format("service '{}': min_active is {}, and there are {} backends "
+                                     "beside fallbacks",
+                                     service.name, service.min_active, primaries));
+        const bool hashes = service.scheduler == Scheduler::maglev ||
+                            service.scheduler == Scheduler::source_hash;
+        if (service.ring_size != 0 && !hashes)
+            problems.add(service.mark,
+                         fmt::format("service '{}': ring_size is for the schedulers maglev and "
+                                     "source-hash",
+                                     service.name));
+        if (service.ring_size != 0 && service.ring_size < service.backends.size())
+            problems.add(service.mark, fmt::format("service '{}': ring_size is {}, below the number "
+                                                   "of its backends ({})",
+                                                   service.name, service.ring_size,
+                                                   service.backends.size()));
+    }
+}
+
 void check_counts(Problems &problems, const Config &config) {
     const Limits &limits = config.limits;
     if (config.services.size() > limits.services)
@@ -170,6 +204,7 @@ void validate_config(Problems &problems, const Config &config) {
     const Vips vips = check_vips(problems, config);
     for (const ServiceConfig &service : config.services)
         check_backends(problems, service, vips);
+    check_health(problems, config);
     check_source_ranges(problems, config);
     check_snat_addresses(problems, config);
     check_snat_families(problems, config);

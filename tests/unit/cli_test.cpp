@@ -142,7 +142,8 @@ TEST(Preflight, OnlyServicesAndTimeoutsMayChangeInAReload) {
     const std::string detach =
         "stop it, run `weir detach --instance default`, which ends the flows, and start it again";
     running.file = "f";
-    running.marks = {{1, 2}, {3, 4}, {5, 6}, {7, 8}, {9, 1}};
+    running.marks = {.interfaces = {1, 2}, .limits = {3, 4}, .metrics_listen = {5, 6}, .api_socket = {7, 8},
+                     .api_group = {7, 9}, .state_file = {8, 1}, .instance = {9, 1}};
     EXPECT_EQ(refusal([](Config &to) { to.instance = "b"; }), refused("f:9:1: `instance`", detach));
     EXPECT_EQ(refusal([](Config &to) { to.interfaces.clear(); }),
               refused("f:1:2: `interfaces`", restart));
