@@ -5,7 +5,11 @@
  * and C++, and the sizes and offsets asserted below hold in all three.
  *
  * Byte order: fields of type __be16 / __be32 are in network order, all others in host order.
- * A change of any layout is a change of WEIR_ABI: a daemon adopts only pinned maps of its own ABI.
+ * A change of any layout is a change of WEIR_ABI: a daemon adopts only pinned maps of its own ABI,
+ * and carries over what others hold, field by field and by name (lb/dataplane/migration.h). So a
+ * name keeps its meaning, and what indexes an array is only ever added to at the end.
+ *
+ * WEIR_ABI_TEST is another layout, for the tests of that.
  */
 #pragma once
 
@@ -23,7 +27,11 @@
 #define WEIR_ASSERT(condition) _Static_assert(condition, #condition)
 #endif
 
+#ifdef WEIR_ABI_TEST
+enum { WEIR_ABI = 1003 };
+#else
 enum { WEIR_ABI = 3 };
+#endif
 
 /* How long an entry may go without being refreshed, and so the grain of every idle timeout. */
 enum { WEIR_REFRESH_NS = 1000000000 };
@@ -223,6 +231,9 @@ enum weir_flow_flags {
  * packet finds its flow with one look-up; each can be made anew from the other (flow.h).
  */
 struct weir_flow {
+#ifdef WEIR_ABI_TEST
+    __u64 added;
+#endif
     __u64 seen; /* when last refreshed, ns, CLOCK_MONOTONIC (replay: the capture's time) */
     struct weir_next_hop next_hop;
     __u16 address_delta; /* what the new addresses add to a ones' complement sum (RFC 1624) */
@@ -241,9 +252,11 @@ struct weir_flow {
     __u8 flags;  /* enum weir_flow_flags */
     __u8 zero[6];
 };
+#ifndef WEIR_ABI_TEST
 WEIR_ASSERT(sizeof(struct weir_flow) == 88);
 WEIR_ASSERT(offsetof(struct weir_flow, address_delta) == 24);
 WEIR_ASSERT(offsetof(struct weir_flow, saddr) == 48);
+#endif
 
 /*
  * Which flow the fragments of a datagram belong to, as its first one told: key of `fragments`. IPv6
@@ -324,7 +337,8 @@ enum weir_drop_reason {
     WEIR_DROP_TOO_BIG = 12,          /* answered with ICMP fragmentation needed / packet too big */
     WEIR_DROP_NOT_TRANSLATABLE = 13, /* IPv4 <-> IPv6: a fragment, or UDP without checksum */
     WEIR_DROP_BACKEND_DOWN = 14,     /* on_down: reset; answered with an RST or port unreachable */
-    WEIR_DROP_REASONS = 15,
+    WEIR_DROP_TAKING_OVER = 15,      /* its flow is being brought over from other tables */
+    WEIR_DROP_REASONS = 16,
     WEIR_DROP_NONE = 255,
 };
 
@@ -340,7 +354,7 @@ enum weir_icmp_event {
 /* -- settings, read for new, idle and closing flows only -------------------------------------- */
 
 struct weir_settings {
-    __u32 abi; /* WEIR_ABI of the maps beside it */
+    __u32 abi; /* WEIR_ABI of the maps beside it; first in every ABI */
     __u32 tcp_established_s;
     __u32 tcp_transitory_s;
     __u32 tcp_new_s;
@@ -351,12 +365,15 @@ struct weir_settings {
     /* when the daemon last counted the flows of each backend, ns: limits hold for as long as the
      * count is younger than WEIR_COUNT_VALID_NS */
     __u64 counted_at;
+    /* while flows are brought over from other tables, and no longer than this, ns: TCP in
+     * mid-stream without a flow is not taken for one that was lost */
+    __u64 hold_until;
     __u16 snat_port_first; /* SNAT port range, host order */
     __u16 snat_ports;      /* how many */
     __u16 snat_v4;         /* addresses in `snat_addresses`, from index 0 */
     __u16 snat_v6;         /* from index WEIR_MAX_SNAT */
 };
-WEIR_ASSERT(sizeof(struct weir_settings) == 48);
+WEIR_ASSERT(sizeof(struct weir_settings) == 56);
 
 /* Addresses of one family in the SNAT pool. */
 enum { WEIR_MAX_SNAT = 64 };

@@ -62,15 +62,38 @@ static __always_inline __u32 ingress_leaves(const struct weir_packet *packet,
     return flow_due(flow, packet->now) ? ingress_look(packet, flow) : WEIR_FLOWS_STAY;
 }
 
+/*
+ * While flows are brought over from other tables, a TCP packet in mid-stream may belong to one that
+ * is still to come: it is dropped, for its sender to repeat it. Otherwise a client's would be given
+ * to another backend or from another port, and a backend's would reach somebody who answers it with
+ * a reset.
+ */
+static __noinline int ingress_is_held(int family, const struct weir_packet *packet,
+                                      int to_service) {
+    const struct weir_settings *set = settings_get();
+    struct weir_address from;
+
+    if (!set || packet->now >= set->hold_until || packet->tuple.head.protocol != IPPROTO_TCP ||
+        (packet->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN)
+        return 0;
+    if (to_service)
+        return 1;
+    nat_source(family, &packet->tuple, &from);
+    return bpf_map_lookup_elem(&backend_addresses, &from) != NULL;
+}
+
 /* A packet of no flow: it may open one. */
 static __always_inline void ingress_open(int family, const struct weir_packet *packet, __u8 flags,
                                          struct weir_decision *decision) {
     const struct weir_service *service = service_find(family, &packet->tuple);
     __u8 reason;
 
+    if (service)
+        decision->service = service->id;
+    if (ingress_is_held(family, packet, service != NULL))
+        return decide_drop(decision, WEIR_DROP_TAKING_OVER);
     if (!service)
         return;
-    decision->service = service->id;
     reason = (__u8)service_open(family, packet, service, flags, &decision->backend);
     if (reason == WEIR_DROP_NONE) {
         decision->opened = 1;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <exception>
@@ -17,6 +18,8 @@
 #include "lb/api/listen.h"
 #include "lb/daemon/collection.h"
 #include "lb/daemon/data_path.h"
+#include "lb/daemon/file_watch.h"
+#include "lb/daemon/link_watch.h"
 #include "lb/daemon/notify.h"
 #include "lb/daemon/preflight.h"
 
@@ -76,6 +79,8 @@ class Daemon {
     }
 
     void serve(asio::signal_set &signals) {
+        follow_links();
+        follow_file();
         log_ready();
         wait_for_signal(signals);
         notify_service_manager("READY=1");
@@ -111,10 +116,12 @@ class Daemon {
     void log_ready() const {
         std::string on;
         for (const auto &interface : info_.interfaces)
-            on += fmt::format(
-                "{}{} ({}{})", on.empty() ? "" : ", ", interface.name, to_string(interface.hook),
-                interface.hook == Hook::xdp ? fmt::format(" {}", to_string(interface.xdp_mode))
-                                            : "");
+            if (interface.state == InterfaceState::attached)
+                on += fmt::format("{}{} ({}{})", on.empty() ? "" : ", ", interface.name,
+                                  to_string(interface.hook),
+                                  interface.hook == Hook::xdp
+                                      ? fmt::format(" {}", to_string(interface.xdp_mode))
+                                      : "");
         spdlog::info(
             "ready: instance {}{}, services: {}, backends: {}, on {}; API at {}, metrics at {}",
             info_.instance, info_.adopted ? " (goes on with the tables it found)" : "",
@@ -136,13 +143,44 @@ class Daemon {
         });
     }
 
+    // Neither is worth a daemon: it goes on without, as told.
+    void follow_links() {
+        auto watch = LinkWatch::open(loop_, [this] {
+            if (path_.look_after(config_))
+                info_.interfaces = path_.interfaces();
+        });
+        if (watch)
+            links_ = std::move(*watch);
+        else
+            spdlog::warn("{}", watch.error().message);
+    }
+
+    void follow_file() {
+        if (!config_.watch)
+            file_.reset();
+        if (!config_.watch || file_)
+            return;
+        // later, for a reload may end the watch that asks for it
+        auto watch = FileWatch::open(
+            loop_, config_.file, [this] { asio::post(loop_, [this] { note_reload(reload()); }); });
+        if (watch)
+            file_ = std::move(*watch);
+        else
+            spdlog::warn("{}", watch.error().message);
+    }
+
     Result<void> reload() {
         auto wanted = load_config(config_.file);
         if (!wanted)
             return tl::make_unexpected(wanted.error());
         return check_reloadable(config_, *wanted)
+            .and_then([&] { return check_interfaces(*wanted); })
             .and_then([&] { return path_.reload(*wanted); })
-            .map([&] { config_ = std::move(*wanted); });
+            .map([&] {
+                config_ = std::move(*wanted);
+                info_.interfaces = path_.interfaces();
+                follow_file();
+            });
     }
 
     void note_reload(const Result<void> &done) {
@@ -167,6 +205,8 @@ class Daemon {
     AdminApi admin_;
     HttpServer api_;
     std::unique_ptr<HttpServer> metrics_;
+    std::unique_ptr<LinkWatch> links_;
+    std::unique_ptr<FileWatch> file_;
 };
 
 Result<void> run_until_signal(const std::string &config_file) {

@@ -26,14 +26,6 @@ std::uint64_t effective_capabilities() {
     return 0;
 }
 
-bool same_interfaces(const Config &a, const Config &b) {
-    return std::equal(a.interfaces.begin(), a.interfaces.end(), b.interfaces.begin(),
-                      b.interfaces.end(), [](const auto &one, const auto &other) {
-                          return one.name == other.name && one.hook == other.hook &&
-                                 one.xdp_mode == other.xdp_mode;
-                      });
-}
-
 }  // namespace
 
 std::vector<std::string> missing_capabilities(std::uint64_t effective) {
@@ -62,12 +54,18 @@ Result<void> check_interfaces(const Config &config) {
                     fmt::format("{}: no interface is configured: name at least one under "
                                 "`interfaces`",
                                 config.file));
-    for (const auto &interface : config.interfaces)
-        if (if_nametoindex(interface.name.c_str()) == 0)
-            return fail(Exit::refused,
-                        fmt::format("{}: interface {} does not exist (ip link shows those that do)",
-                                    place(config.file, interface.mark), interface.name));
-    return {};
+    const bool any = std::any_of(
+        config.interfaces.begin(), config.interfaces.end(),
+        [](const auto &interface) { return if_nametoindex(interface.name.c_str()) != 0; });
+    if (any)
+        return {};
+    const auto &first = config.interfaces.front();
+    return fail(Exit::refused,
+                config.interfaces.size() == 1
+                    ? fmt::format("{}: interface {} does not exist (ip link shows those that do)",
+                                  place(config.file, first.mark), first.name)
+                    : fmt::format("{}: of the interfaces none exists (ip link shows those that do)",
+                                  place(config.file, first.mark)));
 }
 
 std::vector<std::string> forwarding_warnings(const Config &config) {
@@ -98,8 +96,8 @@ std::vector<std::string> forwarding_warnings(const Config &config) {
 }
 
 Result<void> check_reloadable(const Config &running, const Config &wanted) {
-    // Interfaces and sockets are taken at the start. Tables keep their size as long as they are
-    // pinned, and programs of another instance stand where its own would go.
+    // Sockets are taken at the start, and tables keep their size. Programs of another instance
+    // stand where its own would go.
     const std::string restart = "restart it instead, which costs no packet";
     const std::string detach = fmt::format(
         "stop it, run `weir detach --instance {}`, which ends the flows, and start it again",
@@ -115,11 +113,10 @@ Result<void> check_reloadable(const Config &running, const Config &wanted) {
     const KeyMarks &marks = wanted.marks;
     const Key keys[] = {
         {"instance", running.instance == wanted.instance, marks.instance, detach},
-        {"interfaces", same_interfaces(running, wanted), marks.interfaces, restart},
         {"limits",
          was.flows == now.flows && was.new_flows == now.new_flows && was.services == now.services &&
              was.backends == now.backends,
-         marks.limits, detach},
+         marks.limits, restart},
         {"metrics.listen", running.metrics == wanted.metrics, marks.metrics_listen, restart},
         {"api.socket", running.api_socket == wanted.api_socket, marks.api_socket, restart}};
     for (const Key &key : keys)

@@ -17,7 +17,8 @@ std::vector<std::string> missing_capabilities(std::uint64_t effective);
 // Exit::refused when this process lacks one; `command` names who needs it.
 Result<void> check_privilege(const std::string &command);
 
-// Exit::usage when no interface is configured, Exit::refused when one does not exist.
+// Exit::usage when no interface is configured, Exit::refused when none of them exists: one that is
+// still to come is waited for, but a typing error is likelier where there is nothing to start with.
 Result<void> check_interfaces(const Config &config);
 
 // A line for each family that has services and that this host does not forward: what that means and

@@ -49,6 +49,13 @@ std::string link_driver(const std::string &interface) {
     return info.driver;
 }
 
+unsigned link_mtu(const std::string &interface) {
+    const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request = make_request(interface);
+    return ioctl(socket.get(), SIOCGIFMTU, &request) == 0 ? static_cast<unsigned>(request.ifr_mtu)
+                                                          : 0;
+}
+
 bool link_is_ethernet(const std::string &interface) {
     const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ifreq request = make_request(interface);

@@ -10,6 +10,9 @@ namespace weir {
 // The driver as ethtool names it ("veth", "virtio_net", "ixgbe"); empty when it has none.
 std::string link_driver(const std::string &interface);
 
+// The largest IP packet, bytes; 0 when there is no such interface.
+unsigned link_mtu(const std::string &interface);
+
 // Whether its frames start with an Ethernet header, which the data path needs.
 bool link_is_ethernet(const std::string &interface);
 
