@@ -1,12 +1,12 @@
 #include "lb/daemon/daemon.h"
 
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <cerrno>
 #include <csignal>
 #include <exception>
 #include <memory>
@@ -17,8 +17,11 @@
 #include "lb/api/listen.h"
 #include "lb/daemon/collection.h"
 #include "lb/daemon/data_path.h"
+#include "lb/daemon/log.h"
 #include "lb/daemon/notify.h"
 #include "lb/daemon/preflight.h"
+#include "lb/daemon/privileges.h"
+#include "lb/doctor/doctor.h"
 
 namespace weir {
 namespace {
@@ -78,9 +81,10 @@ class Daemon {
     void serve(asio::signal_set &signals) {
         log_ready();
         wait_for_signal(signals);
-        notify_service_manager("READY=1");
+        notify_ready(status_line());
+        const Watchdog watchdog(loop_);
         loop_.run();
-        notify_service_manager("STOPPING=1");
+        notify_stopping();
         spdlog::info(
             "stopped; the data path goes on without the daemon (weir detach takes it off)");
     }
@@ -131,7 +135,9 @@ class Daemon {
                 loop_.stop();
                 return;
             }
+            notify_reloading();
             note_reload(reload());
+            notify_ready(status_line());
             wait_for_signal(signals);
         });
     }
@@ -142,7 +148,18 @@ class Daemon {
             return tl::make_unexpected(wanted.error());
         return check_reloadable(config_, *wanted)
             .and_then([&] { return path_.reload(*wanted); })
-            .map([&] { config_ = std::move(*wanted); });
+            .map([&] {
+                config_ = std::move(*wanted);
+                configure_log(config_);
+            });
+    }
+
+    // One line for the service manager.
+    std::string status_line() const {
+        if (!info_.reload.successful)
+            return "reload refused: " + info_.reload.error;
+        return fmt::format("services: {}, backends: {}", path_.inventory().services.size(),
+                           path_.inventory().backends());
     }
 
     void note_reload(const Result<void> &done) {
@@ -180,6 +197,7 @@ Result<void> run_until_signal(const std::string &config_file) {
     if (auto there = check_interfaces(*config); !there)
         return there;
 
+    configure_log(*config);
     asio::io_context loop(1);
     // from here on a signal waits until the loop runs: a start is never cut in half
     asio::signal_set signals(loop, SIGTERM, SIGINT, SIGHUP);
@@ -189,8 +207,10 @@ Result<void> run_until_signal(const std::string &config_file) {
     auto path = DataPath::bring_up(*config);
     if (!path)
         return tl::make_unexpected(path.error());
-    for (const auto &warning : forwarding_warnings(*config))
+    for (const auto &warning : start_warnings(*config))
         spdlog::warn("{}", warning);
+    for (const auto &line : drop_privileges())
+        spdlog::warn("{}", line);
     Daemon(loop, std::move(*config), std::move(*path), std::move(*listeners)).serve(signals);
     return {};
 }
@@ -198,10 +218,12 @@ Result<void> run_until_signal(const std::string &config_file) {
 }  // namespace
 
 Result<void> run_daemon(const std::string &config_file) {
-    spdlog::set_default_logger(spdlog::stderr_color_mt("weir"));
-    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+    start_log();
     try {
-        return run_until_signal(config_file);
+        auto done = run_until_signal(config_file);
+        if (!done)
+            notify_failed(done.error().message, done.error().exit == Exit::usage ? EINVAL : EPERM);
+        return done;
     } catch (const std::exception &error) {
         return fail(Exit::refused, fmt::format("weir run: {}", error.what()));
     }

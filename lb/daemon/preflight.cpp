@@ -16,16 +16,6 @@ bool has(std::uint64_t capabilities, unsigned bit) {
     return (capabilities >> bit & 1) != 0;
 }
 
-// From /proc/self/status; none when it cannot be read.
-std::uint64_t effective_capabilities() {
-    constexpr std::string_view kKey = "CapEff:";
-    std::ifstream status("/proc/self/status");
-    for (std::string line; std::getline(status, line);)
-        if (line.compare(0, kKey.size(), kKey) == 0)
-            return std::stoull(line.substr(kKey.size()), nullptr, 16);
-    return 0;
-}
-
 bool same_interfaces(const Config &a, const Config &b) {
     return std::equal(a.interfaces.begin(), a.interfaces.end(), b.interfaces.begin(),
                       b.interfaces.end(), [](const auto &one, const auto &other) {
@@ -35,6 +25,15 @@ bool same_interfaces(const Config &a, const Config &b) {
 }
 
 }  // namespace
+
+std::uint64_t effective_capabilities() {
+    constexpr std::string_view kKey = "CapEff:";
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.compare(0, kKey.size(), kKey) == 0)
+            return std::stoull(line.substr(kKey.size()), nullptr, 16);
+    return 0;
+}
 
 std::vector<std::string> missing_capabilities(std::uint64_t effective) {
     const bool admin = has(effective, CAP_SYS_ADMIN);
@@ -68,33 +67,6 @@ Result<void> check_interfaces(const Config &config) {
                         fmt::format("{}: interface {} does not exist (ip link shows those that do)",
                                     place(config.file, interface.mark), interface.name));
     return {};
-}
-
-std::vector<std::string> forwarding_warnings(const Config &config) {
-    struct Family {
-        const char *name;
-        const char *setting;  // below /proc/sys
-        bool v4;
-    };
-    constexpr Family kFamilies[] = {{"IPv4", "net/ipv4/ip_forward", true},
-                                    {"IPv6", "net/ipv6/conf/all/forwarding", false}};
-    std::vector<std::string> warnings;
-    for (const Family &family : kFamilies) {
-        const bool served = std::any_of(
-            config.services.begin(), config.services.end(),
-            [&](const auto &service) { return service.vip.address.is_v4() == family.v4; });
-        std::ifstream file(fmt::format("/proc/sys/{}", family.setting));
-        int value = 1;  // and where there is no such setting
-        if (!served || !(file >> value) || value != 0)
-            continue;
-        std::string key = family.setting;
-        std::replace(key.begin(), key.end(), '/', '.');
-        warnings.push_back(
-            fmt::format("{0} is 0: packets between clients and {1} backends on other hosts are "
-                        "lost; switch it on (sysctl -w {0}=1)",
-                        key, family.name));
-    }
-    return warnings;
 }
 
 Result<void> check_reloadable(const Config &running, const Config &wanted) {
