@@ -6,6 +6,7 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <string_view>
 
@@ -53,6 +54,19 @@ Result<void> check_privilege(const std::string &command) {
         return {};
     return fail(Exit::refused,
                 fmt::format("{} needs {}: run it as root", command, fmt::join(missing, " and ")));
+}
+
+Result<void> check_adoption(const Config &config) {
+    // the kernel hands out programs by their id to CAP_SYS_ADMIN only (bpf_prog_get_fd_by_id)
+    std::error_code none_there;
+    const bool fresh = std::filesystem::is_empty(
+        std::filesystem::path("/sys/fs/bpf/weir") / config.instance, none_there);
+    if (fresh || none_there || has(effective_capabilities(), CAP_SYS_ADMIN))
+        return {};
+    return fail(Exit::refused,
+                fmt::format("weir run needs CAP_SYS_ADMIN to go on with the tables of instance {}; "
+                            "it gives it up when it runs: run it as root",
+                            config.instance));
 }
 
 Result<void> check_interfaces(const Config &config) {

@@ -20,6 +20,10 @@ std::vector<std::string> missing_capabilities(std::uint64_t effective);
 // Exit::refused when this process lacks one; `command` names who needs it.
 Result<void> check_privilege(const std::string &command);
 
+// Exit::refused when tables of this instance are there already and this process lacks what it takes
+// to tell whose programs are on the interfaces.
+Result<void> check_adoption(const Config &config);
+
 // Exit::usage when no interface is configured, Exit::refused when one does not exist.
 Result<void> check_interfaces(const Config &config);
 

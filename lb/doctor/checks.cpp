@@ -7,15 +7,15 @@
 
 namespace weir {
 
-std::string_view to_string(Outcome outcome) {
-    switch (outcome) {
-        case Outcome::ok:
+std::string_view to_string(Severity severity) {
+    switch (severity) {
+        case Severity::ok:
             return "ok";
-        case Outcome::skip:
+        case Severity::skip:
             return "skip";
-        case Outcome::warn:
+        case Severity::warn:
             return "warn";
-        case Outcome::fail:
+        case Severity::fail:
             break;
     }
     return "fail";

@@ -26,17 +26,18 @@ void check_native(const LinkFacts &link, Findings &findings) {
     if (!link.takes_xdp)
         return;
     if (!link.native_xdp)
-        findings.push_back({"native_xdp", link.name, Outcome::skip,
+        findings.push_back({"native_xdp", link.name, Severity::skip,
                             fmt::format("driver {}", link.driver.empty() ? "?" : link.driver),
                             "this kernel does not tell what drivers can; the start will", ""});
     else if (!*link.native_xdp)
         findings.push_back(
-            {"native_xdp", link.name, Outcome::fail,
+            {"native_xdp", link.name, Severity::fail,
              fmt::format("driver {} has no native XDP", link.driver.empty() ? "?" : link.driver),
              "Weir does not start",
              fmt::format("set `xdp_mode: generic` or `hook: tc` for {}", link.name)});
     else
-        findings.push_back({"native_xdp", link.name, Outcome::ok, "driver " + link.driver, "", ""});
+        findings.push_back(
+            {"native_xdp", link.name, Severity::ok, "driver " + link.driver, "", ""});
 }
 
 void check_queues(const LinkFacts &link, unsigned cpus, Findings &findings) {
@@ -46,48 +47,48 @@ void check_queues(const LinkFacts &link, unsigned cpus, Findings &findings) {
     const auto found = fmt::format("{} receive queue{} on {} CPU{}", link.rx_queues,
                                    link.rx_queues == 1 ? "" : "s", cpus, cpus == 1 ? "" : "s");
     if (link.rx_queues < best)
-        findings.push_back({"queues", link.name, Outcome::warn, found,
+        findings.push_back({"queues", link.name, Severity::warn, found,
                             "CPUs without a queue of their own do not help",
                             fmt::format("ethtool -L {} {} {}", link.name,
                                         link.combined_queues ? "combined" : "rx", best)});
     else
-        findings.push_back({"queues", link.name, Outcome::ok, found, "", ""});
+        findings.push_back({"queues", link.name, Severity::ok, found, "", ""});
 }
 
 void check_joined(const LinkFacts &link, Findings &findings) {
     const auto lro = feature(link.features, "rx-lro");
     if (lro.on)
-        findings.push_back({"lro", link.name, Outcome::fail, "large receive offload is on",
+        findings.push_back({"lro", link.name, Severity::fail, "large receive offload is on",
                             "joined segments cannot be sent on as they came",
                             switch_off(link.name, "lro", lro)});
     else
-        findings.push_back({"lro", link.name, Outcome::ok, "off", "", ""});
+        findings.push_back({"lro", link.name, Severity::ok, "off", "", ""});
     const auto gro = feature(link.features, "rx-gro-hw");
     if (gro.on && link.takes_xdp)
-        findings.push_back({"gro_hw", link.name, Outcome::fail, "the NIC joins segments (GRO)",
+        findings.push_back({"gro_hw", link.name, Severity::fail, "the NIC joins segments (GRO)",
                             "XDP gets packets larger than the link takes",
                             switch_off(link.name, "rx-gro-hw", gro)});
     else
-        findings.push_back({"gro_hw", link.name, Outcome::ok, "off, or not in the way", "", ""});
+        findings.push_back({"gro_hw", link.name, Severity::ok, "off, or not in the way", "", ""});
 }
 
 void check_vlan(const LinkFacts &link, Findings &findings) {
     const auto strip = feature(link.features, "rx-vlan-hw-parse");
     if (link.takes_xdp && strip.on && !link.vlans.empty())
         findings.push_back(
-            {"rxvlan", link.name, Outcome::fail,
+            {"rxvlan", link.name, Severity::fail,
              fmt::format("the NIC takes VLAN tags off, and {} is on it", link.vlans.front()),
              "XDP takes tagged packets for untagged ones and sends them on without their tag",
              switch_off(link.name, "rxvlan", strip)});
     else
-        findings.push_back({"rxvlan", link.name, Outcome::ok, "not in the way", "", ""});
+        findings.push_back({"rxvlan", link.name, Severity::ok, "not in the way", "", ""});
 }
 
 void check_peer(const LinkFacts &link, Findings &findings) {
     if (!link.takes_xdp || link.driver != "veth")
         return;
     if (!link.peer) {
-        findings.push_back({"veth_peer", link.name, Outcome::skip,
+        findings.push_back({"veth_peer", link.name, Severity::skip,
                             "its other end is in another network namespace",
                             "look there: `tx-checksumming` must be off, "
                             "`generic-receive-offload` on (ethtool -k)",
@@ -97,17 +98,17 @@ void check_peer(const LinkFacts &link, Findings &findings) {
     const auto tx = feature(link.peer_features, "tx-checksum-ip-generic");
     const auto gro = feature(link.peer_features, "rx-gro");
     if (tx.on)
-        findings.push_back({"veth_peer", link.name, Outcome::fail,
+        findings.push_back({"veth_peer", link.name, Severity::fail,
                             fmt::format("its other end {} leaves checksums to the NIC", *link.peer),
                             "XDP sends its packets on with checksums that are not finished",
                             fmt::format("ethtool -K {} tx off", *link.peer)});
     if (!gro.on && !link.peer_has_xdp)
-        findings.push_back({"veth_peer", link.name, Outcome::fail,
+        findings.push_back({"veth_peer", link.name, Severity::fail,
                             fmt::format("its other end {} has neither GRO nor XDP", *link.peer),
                             "the kernel drops what XDP sends to a veth that does not poll",
                             fmt::format("ethtool -K {} gro on", *link.peer)});
     if (!tx.on && (gro.on || link.peer_has_xdp))
-        findings.push_back({"veth_peer", link.name, Outcome::ok, *link.peer, "", ""});
+        findings.push_back({"veth_peer", link.name, Severity::ok, *link.peer, "", ""});
 }
 
 // Whether a service translates IPv4 packets into longer IPv6 ones.
@@ -131,14 +132,14 @@ bool leads_to_ipv6(const HostFacts &host, const LinkFacts &link) {
 void check_links(const Patient &patient, Findings &findings) {
     for (const auto &link : patient.host.links) {
         if (!link.exists) {
-            findings.push_back({"interface", link.name, Outcome::fail, "it does not exist",
+            findings.push_back({"interface", link.name, Severity::fail, "it does not exist",
                                 "Weir does not start; this shows those that do", "ip link show"});
             continue;
         }
         if (link.up)
-            findings.push_back({"interface", link.name, Outcome::ok, "up", "", ""});
+            findings.push_back({"interface", link.name, Severity::ok, "up", "", ""});
         else
-            findings.push_back({"interface", link.name, Outcome::fail, "it is down",
+            findings.push_back({"interface", link.name, Severity::fail, "it is down",
                                 "no packet comes in", fmt::format("ip link set {} up", link.name)});
         check_native(link, findings);
         check_queues(link, patient.host.cpus, findings);
@@ -156,31 +157,31 @@ void check_mtu(const Patient &patient, Findings &findings) {
         largest = link.exists ? std::max(largest, link.mtu) : largest;
     }
     for (const auto &link : patient.host.links) {
-        const auto complain = [&](Outcome outcome, const std::string &why, unsigned mtu) {
-            findings.push_back({"mtu", link.name, outcome, fmt::format("{} bytes", link.mtu), why,
+        const auto complain = [&](Severity severity, const std::string &why, unsigned mtu) {
+            findings.push_back({"mtu", link.name, severity, fmt::format("{} bytes", link.mtu), why,
                                 fmt::format("ip link set {} mtu {}", link.name, mtu)});
         };
         const unsigned slack = growing ? kNat64Growth : 0;
         if (!link.exists)
             continue;
         if (patient.serves(false) && link.mtu < kLeastIpv6Mtu)
-            complain(Outcome::fail,
+            complain(Severity::fail,
                      "IPv6 needs 1280 bytes; with less the kernel switches it off here",
                      kLeastIpv6Mtu);
         else if (link.mtu + slack < largest)
-            complain(Outcome::warn,
+            complain(Severity::warn,
                      fmt::format("{} bytes come in by another interface: such packets are "
                                  "fragmented or answered with ICMP",
                                  largest),
                      largest);
         else if (growing && leads_to_ipv6(patient.host, link) && link.mtu < smallest + kNat64Growth)
-            complain(Outcome::warn,
+            complain(Severity::warn,
                      "IPv6 headers are 20 bytes longer: full packets of IPv4 clients are "
                      "fragmented or answered with ICMP",
                      smallest + kNat64Growth);
         else
             findings.push_back(
-                {"mtu", link.name, Outcome::ok, fmt::format("{} bytes", link.mtu), "", ""});
+                {"mtu", link.name, Severity::ok, fmt::format("{} bytes", link.mtu), "", ""});
     }
 }
 

@@ -31,7 +31,7 @@ void check_family(const Patient &patient, const Family &family, Findings &findin
         return;
     if (*global == 0) {
         findings.push_back(
-            {"forwarding", family.name, patient.config == nullptr ? Outcome::warn : Outcome::fail,
+            {"forwarding", family.name, patient.config == nullptr ? Severity::warn : Severity::fail,
              dotted(family.global) + " is 0",
              fmt::format("packets between clients and {} backends on other hosts are lost",
                          family.name),
@@ -46,13 +46,13 @@ void check_family(const Patient &patient, const Family &family, Findings &findin
             continue;
         all = false;
         findings.push_back(
-            {"forwarding", link.name, Outcome::fail,
+            {"forwarding", link.name, Severity::fail,
              fmt::format("{} forwarding is off on this interface", family.name),
              "packets that arrive here for other hosts are lost",
              sysctl_command(fmt::format("{}/{}/forwarding", family.conf, link.name), "1")});
     }
     if (all)
-        findings.push_back({"forwarding", family.name, Outcome::ok, "on", "", ""});
+        findings.push_back({"forwarding", family.name, Severity::ok, "on", "", ""});
 }
 
 // Where the way back to somebody leaves: by the default route, or by that of a backend.
@@ -81,24 +81,24 @@ void check_reverse_path(const Patient &patient, Findings &findings) {
         // the larger of both counts (Documentation/networking/ip-sysctl.rst); 1 is strict
         const bool strict = std::max(host.rp_filter_all, *link.rp_filter) == 1;
         if (!strict) {
-            findings.push_back({"rp_filter", link.name, Outcome::ok, "not strict", "", ""});
+            findings.push_back({"rp_filter", link.name, Severity::ok, "not strict", "", ""});
             continue;
         }
         const bool one_arm = host.links.size() == 1 && out.count(link.name) != 0;
         const auto remedy =
             sysctl_command(fmt::format("net/ipv4/conf/{}/rp_filter", link.name), "2");
         if (one_arm)
-            findings.push_back({"rp_filter", link.name, Outcome::ok,
+            findings.push_back({"rp_filter", link.name, Severity::ok,
                                 "strict, and the only interface, so all ways back leave by it", "",
                                 ""});
         else if (out.count(link.name) == 0)
-            findings.push_back({"rp_filter", link.name, Outcome::fail,
+            findings.push_back({"rp_filter", link.name, Severity::fail,
                                 "strict, and no route to a backend or to everyone leaves by it",
                                 "the kernel drops packets that Weir leaves to it (the first to a "
                                 "next hop, fragments) and that come in here from elsewhere",
                                 remedy});
         else
-            findings.push_back({"rp_filter", link.name, Outcome::warn, "strict",
+            findings.push_back({"rp_filter", link.name, Severity::warn, "strict",
                                 "the kernel drops packets that Weir leaves to it (the first to a "
                                 "next hop, fragments) when the way back to their source leaves by "
                                 "another interface",
@@ -112,7 +112,7 @@ void check_routes(const Patient &patient, Findings &findings) {
     for (const auto &route : routes) {
         const auto name = route.to.to_string();
         if (route.interface.empty()) {
-            findings.push_back({"backend", name, Outcome::fail, "no route to it",
+            findings.push_back({"backend", name, Severity::fail, "no route to it",
                                 "nothing reaches it: give the gateway that leads there",
                                 fmt::format("ip route add {} via GATEWAY", name)});
             continue;
@@ -123,13 +123,13 @@ void check_routes(const Patient &patient, Findings &findings) {
         }
         const auto next = route.gateway.value_or(route.to).to_string();
         findings.push_back(
-            {"backend", name, Outcome::warn,
+            {"backend", name, Severity::warn,
              fmt::format("its next hop {} does not answer on {}", next, route.interface),
              "packets to it are lost until that host answers; this asks it again",
              fmt::format("ping -c 1 -I {} {}", route.interface, next)});
     }
     if (well > 0)
-        findings.push_back({"backend", "", Outcome::ok,
+        findings.push_back({"backend", "", Severity::ok,
                             fmt::format("a way to {} of {} addresses", well, routes.size()), "",
                             ""});
 }

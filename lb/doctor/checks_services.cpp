@@ -29,7 +29,7 @@ void check_taken(const HostFacts &host, const SnatConfig &snat, Findings &findin
         if (!snat.ports.contains(socket.local.port) || !takes_packets_to(socket, addresses))
             continue;
         findings.push_back(
-            {"snat_ports", range, Outcome::fail,
+            {"snat_ports", range, Severity::fail,
              fmt::format("a program has {} port {} ({})", to_string(socket.protocol),
                          socket.local.port, socket.local.to_string()),
              "Weir does not start: stop the program that this shows, or choose other snat.ports",
@@ -37,7 +37,7 @@ void check_taken(const HostFacts &host, const SnatConfig &snat, Findings &findin
                          socket.local.port)});
         return;
     }
-    findings.push_back({"snat_ports", range, Outcome::ok, "no program has one", "", ""});
+    findings.push_back({"snat_ports", range, Severity::ok, "no program has one", "", ""});
 }
 
 // Ports for a range of `size`, beside the SNAT range: below it if there is room.
@@ -62,7 +62,7 @@ void check_local(const Patient &patient, const PortRange &range, Findings &findi
     const bool reserved = own - host.reserved_ports == PortSet();
     if (left < kEnoughLocalPorts && count(local) >= kEnoughLocalPorts)
         findings.push_back(
-            {"local_ports", range.to_string(), Outcome::fail,
+            {"local_ports", range.to_string(), Severity::fail,
              fmt::format("{} of net.ipv4.ip_local_port_range ({}) are left for programs", left,
                          host.local_ports.to_string()),
              "programs of this host, health checks among them, find no port for a connection",
@@ -72,13 +72,13 @@ void check_local(const Patient &patient, const PortRange &range, Findings &findi
              }())});
     else if (overlap && !reserved && !host.reserved_ports_writable)
         findings.push_back(
-            {"local_ports", range.to_string(), Outcome::fail,
+            {"local_ports", range.to_string(), Severity::fail,
              "in net.ipv4.ip_local_port_range, not reserved, and that cannot be changed here",
              "a program gets a port that a flow has",
              sysctl_command("net/ipv4/ip_local_reserved_ports",
                             (host.reserved_ports | own).to_string())});
     else
-        findings.push_back({"local_ports", range.to_string(), Outcome::ok,
+        findings.push_back({"local_ports", range.to_string(), Severity::ok,
                             reserved  ? "reserved"
                             : overlap ? "reserved when Weir starts"
                                       : "apart from those of programs",
@@ -122,11 +122,11 @@ void check_vip(const Addresses &addresses, const ServiceConfig &service, Finding
     const auto *network = addresses.network_of(vip);
     if (held != nullptr || service.announce == Announce::address)
         findings.push_back(
-            {"vip", name, Outcome::ok,
+            {"vip", name, Severity::ok,
              held != nullptr ? "on " + held->interface : "announced when Weir starts", "", ""});
     else if (network != nullptr)
         findings.push_back(
-            {"vip", name, Outcome::fail,
+            {"vip", name, Severity::fail,
              fmt::format("in the network of {}, and nobody here answers for it",
                          network->interface),
              fmt::format("neighbours ask for it and get no answer: `announce: address` for service "
@@ -135,7 +135,7 @@ void check_vip(const Addresses &addresses, const ServiceConfig &service, Finding
              fmt::format("ip addr add {}/{} dev {}", name, vip.is_v4() ? 32 : 128,
                          network->interface)});
     else
-        findings.push_back({"vip", name, Outcome::ok, "brought here by routing", "", ""});
+        findings.push_back({"vip", name, Severity::ok, "brought here by routing", "", ""});
 }
 
 void check_listener(const HostFacts &host, const ServiceConfig &service, Findings &findings) {
@@ -144,7 +144,7 @@ void check_listener(const HostFacts &host, const ServiceConfig &service, Finding
             !takes_packets_to(socket, {service.vip.address}))
             continue;
         findings.push_back(
-            {"vip_listener", service.name, Outcome::warn,
+            {"vip_listener", service.name, Severity::warn,
              fmt::format("a program of this host has {} {}", to_string(service.protocol),
                          socket.local.to_string()),
              "clients elsewhere never reach it, those on this host do; this shows which",

@@ -24,7 +24,7 @@ std::vector<std::string> start_warnings(const Config &config) {
     if (!findings)
         return {findings.error().message};
     std::stable_sort(findings->begin(), findings->end(),
-                     [](const auto &a, const auto &b) { return a.outcome > b.outcome; });
+                     [](const auto &a, const auto &b) { return a.severity > b.severity; });
     std::vector<std::string> lines;
     for (const auto &finding : *findings)
         if (is_complaint(finding))
@@ -36,19 +36,19 @@ std::string show_findings(const Findings &findings) {
     std::string text;
     const auto out = std::back_inserter(text);
     for (const auto &one : findings) {
-        fmt::format_to(out, "{:<5} {}{}: {}\n", to_string(one.outcome), one.check,
+        fmt::format_to(out, "{:<5} {}{}: {}\n", to_string(one.severity), one.check,
                        one.subject.empty() ? "" : " " + one.subject, one.found);
         if (!one.why.empty())
             fmt::format_to(out, "      {}\n", one.why);
         if (!one.remedy.empty())
             fmt::format_to(out, "      => {}\n", one.remedy);
     }
-    const auto count = [&](Outcome outcome) {
+    const auto count = [&](Severity severity) {
         return std::count_if(findings.begin(), findings.end(),
-                             [&](const auto &one) { return one.outcome == outcome; });
+                             [&](const auto &one) { return one.severity == severity; });
     };
-    fmt::format_to(out, "{} ok, {} skipped, {} warnings, {} failures\n", count(Outcome::ok),
-                   count(Outcome::skip), count(Outcome::warn), count(Outcome::fail));
+    fmt::format_to(out, "{} ok, {} skipped, {} warnings, {} failures\n", count(Severity::ok),
+                   count(Severity::skip), count(Severity::warn), count(Severity::fail));
     return text;
 }
 
@@ -57,7 +57,7 @@ nlohmann::json to_json(const Findings &findings) {
     for (const auto &one : findings)
         list.push_back({{"check", one.check},
                         {"subject", one.subject},
-                        {"outcome", to_string(one.outcome)},
+                        {"severity", to_string(one.severity)},
                         {"found", one.found},
                         {"why", one.why},
                         {"remedy", one.remedy}});
@@ -66,7 +66,7 @@ nlohmann::json to_json(const Findings &findings) {
 
 bool is_healthy(const Findings &findings) {
     return std::none_of(findings.begin(), findings.end(),
-                        [](const auto &one) { return one.outcome == Outcome::fail; });
+                        [](const auto &one) { return one.severity == Severity::fail; });
 }
 
 }  // namespace weir

@@ -23,7 +23,7 @@ std::vector<std::string> start_warnings(const Config &config);
 
 // For people: a line each, and below a complaint why and what mends it.
 std::string show_findings(const Findings &findings);
-// {"healthy": true, "findings": [{"check": ..., "outcome": "ok", ...}]}
+// {"healthy": true, "findings": [{"check": ..., "severity": "ok", ...}]}
 nlohmann::json to_json(const Findings &findings);
 
 // Whether nothing fails.

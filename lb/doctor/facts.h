@@ -24,7 +24,7 @@ struct LinkFacts {
     bool exists = false;
     bool up = false;
     unsigned mtu = 0;        // bytes, of an IP packet
-    std::string driver;      // empty: none is named
+    std::string driver{};    // empty: none is named
     bool takes_xdp = false;  // native, by the hook that is configured and the driver
     // By the kernel's names ("rx-lro"). Those that the device does not have are off and fixed.
     std::map<std::string, LinkFeature> features{};

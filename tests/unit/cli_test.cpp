@@ -35,7 +35,8 @@ TEST(Cli, WithoutASubcommandItShowsHelpAndFails) {
 
 TEST(Cli, VersionAndHelpAreNoErrors) {
     EXPECT_EQ(weir({"--version"}).out, "weir " WEIR_VERSION "\n");
-    for (const char *name : {"run", "check", "status", "services", "backends", "flows", "detach"}) {
+    for (const char *name :
+         {"run", "check", "status", "services", "backends", "flows", "detach", "doctor"}) {
         const auto done = weir({name, "--help"});
         EXPECT_EQ(done.status, 0) << name;
         EXPECT_THAT(done.out, HasSubstr("Usage: weir " + std::string(name)));
@@ -142,8 +143,13 @@ TEST(Preflight, OnlyServicesAndTimeoutsMayChangeInAReload) {
     const std::string detach =
         "stop it, run `weir detach --instance default`, which ends the flows, and start it again";
     running.file = "f";
-    running.marks = {.interfaces = {1, 2}, .limits = {3, 4}, .metrics_listen = {5, 6}, .api_socket = {7, 8},
-                     .api_group = {7, 9}, .state_file = {8, 1}, .instance = {9, 1}};
+    running.marks = {.interfaces = {1, 2},
+                     .limits = {3, 4},
+                     .metrics_listen = {5, 6},
+                     .api_socket = {7, 8},
+                     .api_group = {7, 9},
+                     .state_file = {8, 1},
+                     .instance = {9, 1}};
     EXPECT_EQ(refusal([](Config &to) { to.instance = "b"; }), refused("f:9:1: `instance`", detach));
     EXPECT_EQ(refusal([](Config &to) { to.interfaces.clear(); }),
               refused("f:1:2: `interfaces`", restart));
