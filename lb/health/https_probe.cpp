@@ -72,8 +72,12 @@ class HttpsProbe final : public ConnectionProbe {
                 fmt::format("certificate: {}", X509_verify_cert_error_string(verdict))));
         if (error == boost::asio::error::eof || ends_body(error))
             return finish_failed("connection closed by the backend");
-        if (error.category() == boost::asio::error::get_ssl_category())
-            return finish_failed(error.message());
+        const char *reason =
+            error.category() == boost::asio::error::get_ssl_category()
+                ? ::ERR_reason_error_string(static_cast<unsigned long>(error.value()))
+                : nullptr;
+        if (reason != nullptr)
+            return finish_failed(reason);
         finish_error(error);
     }
 

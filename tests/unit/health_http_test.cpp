@@ -103,8 +103,9 @@ TEST_F(HealthHttp, SaysWhatIsNoAnswer) {
 }
 
 TEST_F(HealthHttp, AnAnswerThatDripsEndsWithTheTimeout) {
-    const PieceServer server(
-        loop_, any_port(), std::vector<std::string>(1000, "HTTP/1.1 200 OK\r\n"), milliseconds(10));
+    std::vector<std::string> pieces(1000, "X-Drop: 1\r\n");
+    pieces.insert(pieces.begin(), "HTTP/1.1 200 OK\r\n");
+    const PieceServer server(loop_, any_port(), pieces, milliseconds(10));
     auto config = check(CheckType::http);
     config.timeout = config.interval = milliseconds(100);
     const auto begin = std::chrono::steady_clock::now();
