@@ -25,6 +25,8 @@ namespace {
 
 namespace asio = boost::asio;
 
+constexpr std::size_t kMostApiBody = 65536;  // bytes
+
 // The sockets, bound but not served yet.
 struct Listeners {
     UnixListener api;
@@ -32,7 +34,9 @@ struct Listeners {
 
     static Result<Listeners> open(asio::io_context &loop, const Config &config) {
         auto api = listen_unix(loop, config.api_socket,
-                               place(config.file, config.marks.api_socket) + ": api.socket");
+                               place(config.file, config.marks.api_socket) + ": api.socket",
+                               {config.api_group,
+                                place(config.file, config.marks.api_group) + ": api.group"});
         if (!api)
             return tl::make_unexpected(api.error());
         Listeners listeners{std::move(*api), std::nullopt};
@@ -62,7 +66,8 @@ class Daemon {
           api_(loop, std::move(listeners.api.acceptor),
                [this](const auto &request, const auto &respond) {
                    admin_.handle(request, respond);
-               }) {
+               },
+               {.body_bytes = kMostApiBody}) {
         if (listeners.metrics)
             metrics_ =
                 std::make_unique<HttpServer>(loop, std::move(*listeners.metrics),
@@ -87,13 +92,24 @@ class Daemon {
 
   private:
     AdminSource admin_source() {
-        return {[this] { return snapshot(); }, [this]() -> const DaemonInfo & { return info_; },
-                [this]() -> const Inventory & { return path_.inventory(); },
-                [this]() -> FlowWalk {
-                    return [tables = path_.tables()](const auto &visit) {
-                        return tables.for_each_flow(visit);
-                    };
-                }};
+        AdminSource source;
+        source.snapshot = [this] { return snapshot(); };
+        source.info = [this]() -> const DaemonInfo & { return info_; };
+        source.inventory = [this]() -> const Inventory & { return path_.inventory(); };
+        source.flows = [this]() -> FlowWalk {
+            return [tables = path_.tables()](const auto &visit) {
+                return tables.for_each_flow(visit);
+            };
+        };
+        source.flush = [this]() -> FlowFlush {
+            return [tables = path_.tables()](const auto &wanted, const auto &go_on) {
+                return tables.delete_flows(wanted, go_on);
+            };
+        };
+        source.reload = [this] { return reload_and_note(); };
+        source.overrides = [this]() -> const Overrides & { return overrides_; };
+        source.backend_view = [](const auto &) { return std::nullopt; };
+        return source;
     }
 
     Result<Snapshot> snapshot() {
@@ -131,7 +147,7 @@ class Daemon {
                 loop_.stop();
                 return;
             }
-            note_reload(reload());
+            static_cast<void>(reload_and_note());
             wait_for_signal(signals);
         });
     }
@@ -143,6 +159,12 @@ class Daemon {
         return check_reloadable(config_, *wanted)
             .and_then([&] { return path_.reload(*wanted); })
             .map([&] { config_ = std::move(*wanted); });
+    }
+
+    Result<void> reload_and_note() {
+        auto done = reload();
+        note_reload(done);
+        return done;
     }
 
     void note_reload(const Result<void> &done) {
@@ -163,6 +185,7 @@ class Daemon {
     SocketFile socket_;
     Collection collection_;
     DaemonInfo info_;
+    Overrides overrides_;
     Exporter exporter_;
     AdminApi admin_;
     HttpServer api_;
@@ -198,6 +221,8 @@ Result<void> run_until_signal(const std::string &config_file) {
 }  // namespace
 
 Result<void> run_daemon(const std::string &config_file) {
+    // a limit on the size of files is an error of write(2), as a full disk is, and not the end
+    std::signal(SIGXFSZ, SIG_IGN);
     spdlog::set_default_logger(spdlog::stderr_color_mt("weir"));
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
     try {
