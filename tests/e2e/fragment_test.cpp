@@ -95,7 +95,7 @@ TEST_P(Fragments, TheLastFirstArrivesWhole) {
 
 TEST_P(Fragments, AloneTheyWaitUntilTheirPlaceIsNeeded) {
     run("dnat");
-    const auto frames = fragments_of(long_text(9 * 1480), 7);
+    const auto frames = fragments_of(long_text(9 * std::size_t{1480}), 7);
     ASSERT_EQ(frames.size(), 10U);
     for (std::size_t i = 1; i <= 8; i++)
         send(frames[i]);
