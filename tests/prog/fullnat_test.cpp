@@ -1,5 +1,6 @@
 // fullnat: the client's address and port are translated as well.
 #include "tests/prog/answers.h"
+#include "tests/prog/flow_entries.h"
 #include "tests/prog/flows.h"
 
 #include <map>
@@ -150,6 +151,25 @@ TEST_P(Fullnat, AConnectionThatStartsOverMayGetAnotherPort) {
     for (std::uint16_t port = 30000; port < 30099; ++port)
         connect_as(numbered(port), vip);
     EXPECT_EQ(path->all_drops(), 0U) << "the first port was given back";
+}
+
+// The stack would cut it up, but takes no packet from outside with an address of this host.
+TEST_P(Fullnat, APacketThatMayBeFragmentedIsToldTheMtuAllTheSame) {
+    const Endpoint seen = connect_as(client, vip);
+    set_mtu(*path, family() == Family::v4, 1000);
+    Segment segment = make(client, vip, kAck, 101, 501);
+    segment.payload.assign(1200, 1);
+    const auto answer = read_icmp(run(segment).frame);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->type, error_about(build(segment), Error::too_big).type);
+    EXPECT_EQ(answer->rest, 1000U);
+    EXPECT_EQ(path->drops(WEIR_DROP_TOO_BIG), 1U);
+    if (family() == Family::v6)
+        return;
+    Segment reply = make(backend, seen, kAck, 501, 101);  // to this host: the VIP is the source
+    reply.payload = segment.payload;
+    EXPECT_EQ(to_string(run(reply).verdict), "pass");
+    EXPECT_EQ(path->all_drops(), 1U);
 }
 
 // No ALG: addresses in the payload are the programs' affair.
