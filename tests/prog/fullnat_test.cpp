@@ -153,6 +153,12 @@ TEST_P(Fullnat, AConnectionThatStartsOverMayGetAnotherPort) {
     EXPECT_EQ(path->all_drops(), 0U) << "the first port was given back";
 }
 
+TEST_P(Fullnat, ABackendThatIsAClientIsSeenAsThePoolToo) {
+    const Endpoint from = at("198.51.100.11:45000");
+    EXPECT_EQ(connect_as(from, vip).address.to_string(), snat.to_string()) << "by itself";
+    EXPECT_EQ(connect_as(from, vip2).address.to_string(), snat.to_string()) << "by another";
+}
+
 // The stack would cut it up, but takes no packet from outside with an address of this host.
 TEST_P(Fullnat, APacketThatMayBeFragmentedIsToldTheMtuAllTheSame) {
     const Endpoint seen = connect_as(client, vip);
