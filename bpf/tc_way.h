@@ -134,8 +134,9 @@ static __always_inline void tc_decide(int family, struct __sk_buff *skb,
     if (side == TC_INGRESS && packet->ttl <= 1)
         return decide_drop(decision, WEIR_DROP_TTL_EXPIRED);
     decision->way = WEIR_WAY_OUT;
-    if (tc_length(family, packet, entry) <= entry->mtu)
-        return;
+    if (tc_length(family, packet, entry) <= entry->mtu ||
+        (entry->family != family && packet->fragment != WEIR_WHOLE))
+        return; /* such a fragment is not translated, however short it is */
     if (!packet->may_fragment || entry->family != family || side == TC_EGRESS ||
         tc_hides_client(family, packet, entry))
         return decide_drop(decision, WEIR_DROP_TOO_BIG);
