@@ -75,6 +75,8 @@ class OneCpu {
     ~OneCpu();
     OneCpu(const OneCpu &) = delete;
     OneCpu &operator=(const OneCpu &) = delete;
+    OneCpu(OneCpu &&) = delete;
+    OneCpu &operator=(OneCpu &&) = delete;
 
   private:
     cpu_set_t before_{};
