@@ -82,11 +82,11 @@ Result<std::string> read_whole(const Fd &file) {
 }
 
 Result<void> refuse(const std::filesystem::path &path, const char *what, int error) {
-    return fail(Exit::refused, fmt::format("{}: cannot {}: {}", path.string(), what, reason(error)));
+    return fail(Exit::refused,
+                fmt::format("{}: cannot {}: {}", path.string(), what, reason(error)));
 }
 
-Result<void> write_whole(const Fd &file, std::string_view text,
-                         const std::filesystem::path &path) {
+Result<void> write_whole(const Fd &file, std::string_view text, const std::filesystem::path &path) {
     while (!text.empty()) {
         const auto written = ::write(file.get(), text.data(), text.size());
         if (written < 0 && errno != EINTR)
@@ -193,9 +193,10 @@ std::string StateFile::set_aside(const std::string &why) const {
     const auto name = path_.string() + ".bad";
     const bool done = ::rename(path_.c_str(), name.c_str()) == 0;
     const auto kept = done ? fmt::format("it is kept as {}", name)
-                           : fmt::format("and cannot be renamed to {} ({}): move it away before a "
-                                         "change replaces it",
-                                         name, reason(errno));
+                           : fmt::format(
+                                 "and cannot be renamed to {} ({}): move it away before a "
+                                 "change replaces it",
+                                 name, reason(errno));
     return fmt::format(
         "{}: the state file cannot be used: {}; {}. Weir runs without the overrides it held: set "
         "them again (weir backend)",
