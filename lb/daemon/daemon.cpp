@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <cerrno>
 #include <csignal>
@@ -17,6 +18,8 @@
 #include "lb/api/listen.h"
 #include "lb/daemon/collection.h"
 #include "lb/daemon/data_path.h"
+#include "lb/daemon/file_watch.h"
+#include "lb/daemon/link_watch.h"
 #include "lb/daemon/log.h"
 #include "lb/daemon/notify.h"
 #include "lb/daemon/preflight.h"
@@ -79,6 +82,8 @@ class Daemon {
     }
 
     void serve(asio::signal_set &signals) {
+        follow_links();
+        follow_file();
         log_ready();
         wait_for_signal(signals);
         notify_ready(status_line());
@@ -115,10 +120,12 @@ class Daemon {
     void log_ready() const {
         std::string on;
         for (const auto &interface : info_.interfaces)
-            on += fmt::format(
-                "{}{} ({}{})", on.empty() ? "" : ", ", interface.name, to_string(interface.hook),
-                interface.hook == Hook::xdp ? fmt::format(" {}", to_string(interface.xdp_mode))
-                                            : "");
+            if (interface.state == InterfaceState::attached)
+                on += fmt::format("{}{} ({}{})", on.empty() ? "" : ", ", interface.name,
+                                  to_string(interface.hook),
+                                  interface.hook == Hook::xdp
+                                      ? fmt::format(" {}", to_string(interface.xdp_mode))
+                                      : "");
         spdlog::info(
             "ready: instance {}{}, services: {}, backends: {}, on {}; API at {}, metrics at {}",
             info_.instance, info_.adopted ? " (goes on with the tables it found)" : "",
@@ -135,11 +142,35 @@ class Daemon {
                 loop_.stop();
                 return;
             }
-            notify_reloading();
-            note_reload(reload());
-            notify_ready(status_line());
+            take_configuration();
             wait_for_signal(signals);
         });
+    }
+
+    // Neither is worth a daemon: it goes on without, as told.
+    void follow_links() {
+        auto watch = LinkWatch::open(loop_, [this] {
+            if (path_.look_after(config_))
+                info_.interfaces = path_.interfaces();
+        });
+        if (watch)
+            links_ = std::move(*watch);
+        else
+            spdlog::warn("{}", watch.error().message);
+    }
+
+    void follow_file() {
+        if (!config_.watch)
+            file_.reset();
+        if (!config_.watch || file_)
+            return;
+        // later, for a reload may end the watch that asks for it
+        auto watch = FileWatch::open(
+            loop_, config_.file, [this] { asio::post(loop_, [this] { take_configuration(); }); });
+        if (watch)
+            file_ = std::move(*watch);
+        else
+            spdlog::warn("{}", watch.error().message);
     }
 
     Result<void> reload() {
@@ -147,11 +178,20 @@ class Daemon {
         if (!wanted)
             return tl::make_unexpected(wanted.error());
         return check_reloadable(config_, *wanted)
+            .and_then([&] { return check_interfaces(*wanted); })
             .and_then([&] { return path_.reload(*wanted); })
             .map([&] {
                 config_ = std::move(*wanted);
                 configure_log(config_);
+                info_.interfaces = path_.interfaces();
+                follow_file();
             });
+    }
+
+    void take_configuration() {
+        notify_reloading();
+        note_reload(reload());
+        notify_ready(status_line());
     }
 
     // One line for the service manager.
@@ -184,6 +224,8 @@ class Daemon {
     AdminApi admin_;
     HttpServer api_;
     std::unique_ptr<HttpServer> metrics_;
+    std::unique_ptr<LinkWatch> links_;
+    std::unique_ptr<FileWatch> file_;
 };
 
 Result<void> run_until_signal(const std::string &config_file) {
@@ -192,9 +234,7 @@ Result<void> run_until_signal(const std::string &config_file) {
         return tl::make_unexpected(config.error());
     if (config->interfaces.empty())
         return check_interfaces(*config);
-    if (auto allowed =
-            check_privilege("weir run").and_then([&] { return check_adoption(*config); });
-        !allowed)
+    if (auto allowed = check_privilege("weir run"); !allowed)
         return allowed;
     if (auto there = check_interfaces(*config); !there)
         return there;

@@ -6,23 +6,15 @@
 #include <net/if.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <string_view>
+#include <utility>
 
 namespace weir {
 namespace {
 
 bool has(std::uint64_t capabilities, unsigned bit) {
     return (capabilities >> bit & 1) != 0;
-}
-
-bool same_interfaces(const Config &a, const Config &b) {
-    return std::equal(a.interfaces.begin(), a.interfaces.end(), b.interfaces.begin(),
-                      b.interfaces.end(), [](const auto &one, const auto &other) {
-                          return one.name == other.name && one.hook == other.hook &&
-                                 one.xdp_mode == other.xdp_mode;
-                      });
 }
 
 }  // namespace
@@ -37,14 +29,16 @@ std::uint64_t effective_capabilities() {
 }
 
 std::vector<std::string> missing_capabilities(std::uint64_t effective) {
-    const bool admin = has(effective, CAP_SYS_ADMIN);
+    // CAP_SYS_ADMIN as well, though it could stand for two of the others: it is given up most of
+    // the time
+    constexpr std::pair<unsigned, const char *> kNeeded[] = {{CAP_BPF, "CAP_BPF"},
+                                                             {CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+                                                             {CAP_PERFMON, "CAP_PERFMON"},
+                                                             {CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}};
     std::vector<std::string> missing;
-    if (!admin && !has(effective, CAP_BPF))
-        missing.emplace_back("CAP_BPF");
-    if (!has(effective, CAP_NET_ADMIN))
-        missing.emplace_back("CAP_NET_ADMIN");
-    if (!admin && !has(effective, CAP_PERFMON))
-        missing.emplace_back("CAP_PERFMON");
+    for (const auto &[bit, name] : kNeeded)
+        if (!has(effective, bit))
+            missing.emplace_back(name);
     return missing;
 }
 
@@ -56,36 +50,29 @@ Result<void> check_privilege(const std::string &command) {
                 fmt::format("{} needs {}: run it as root", command, fmt::join(missing, " and ")));
 }
 
-Result<void> check_adoption(const Config &config) {
-    // the kernel hands out programs by their id to CAP_SYS_ADMIN only (bpf_prog_get_fd_by_id)
-    std::error_code none_there;
-    const bool fresh = std::filesystem::is_empty(
-        std::filesystem::path("/sys/fs/bpf/weir") / config.instance, none_there);
-    if (fresh || none_there || has(effective_capabilities(), CAP_SYS_ADMIN))
-        return {};
-    return fail(Exit::refused,
-                fmt::format("weir run needs CAP_SYS_ADMIN to go on with the tables of instance {}; "
-                            "it gives it up when it runs: run it as root",
-                            config.instance));
-}
-
 Result<void> check_interfaces(const Config &config) {
     if (config.interfaces.empty())
         return fail(Exit::usage,
                     fmt::format("{}: no interface is configured: name at least one under "
                                 "`interfaces`",
                                 config.file));
-    for (const auto &interface : config.interfaces)
-        if (if_nametoindex(interface.name.c_str()) == 0)
-            return fail(Exit::refused,
-                        fmt::format("{}: interface {} does not exist (ip link shows those that do)",
-                                    place(config.file, interface.mark), interface.name));
-    return {};
+    const bool any = std::any_of(
+        config.interfaces.begin(), config.interfaces.end(),
+        [](const auto &interface) { return if_nametoindex(interface.name.c_str()) != 0; });
+    if (any)
+        return {};
+    const auto &first = config.interfaces.front();
+    return fail(Exit::refused,
+                config.interfaces.size() == 1
+                    ? fmt::format("{}: interface {} does not exist (ip link shows those that do)",
+                                  place(config.file, first.mark), first.name)
+                    : fmt::format("{}: of the interfaces none exists (ip link shows those that do)",
+                                  place(config.file, first.mark)));
 }
 
 Result<void> check_reloadable(const Config &running, const Config &wanted) {
-    // Interfaces and sockets are taken at the start. Tables keep their size as long as they are
-    // pinned, and programs of another instance stand where its own would go.
+    // Sockets are taken at the start, and tables keep their size. Programs of another instance
+    // stand where its own would go.
     const std::string restart = "restart it instead, which costs no packet";
     const std::string detach = fmt::format(
         "stop it, run `weir detach --instance {}`, which ends the flows, and start it again",
@@ -101,11 +88,10 @@ Result<void> check_reloadable(const Config &running, const Config &wanted) {
     const KeyMarks &marks = wanted.marks;
     const Key keys[] = {
         {"instance", running.instance == wanted.instance, marks.instance, detach},
-        {"interfaces", same_interfaces(running, wanted), marks.interfaces, restart},
         {"limits",
          was.flows == now.flows && was.new_flows == now.new_flows && was.services == now.services &&
              was.backends == now.backends,
-         marks.limits, detach},
+         marks.limits, restart},
         {"metrics.listen", running.metrics == wanted.metrics, marks.metrics_listen, restart},
         {"api.socket", running.api_socket == wanted.api_socket, marks.api_socket, restart}};
     for (const Key &key : keys)

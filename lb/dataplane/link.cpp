@@ -55,6 +55,13 @@ bool hands_over_offloaded_packets(std::string_view driver) {
     return std::find(kDrivers.begin(), kDrivers.end(), driver) != kDrivers.end();
 }
 
+unsigned link_mtu(const std::string &interface) {
+    const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request = make_request(interface);
+    return ioctl(socket.get(), SIOCGIFMTU, &request) == 0 ? static_cast<unsigned>(request.ifr_mtu)
+                                                          : 0;
+}
+
 bool link_is_ethernet(const std::string &interface) {
     const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ifreq request = make_request(interface);
