@@ -9,6 +9,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(tl-expected REQUIRED)
 find_package(prometheus-cpp REQUIRED)
 find_package(Boost 1.81 REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
 find_package(GTest REQUIRED)
 
 pkg_check_modules(libbpf REQUIRED IMPORTED_TARGET libbpf>=1.1)
