@@ -1,9 +1,6 @@
 // The life of a daemon: start, listings, metrics, reload, end, detach.
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
-#include <array>
 #include <filesystem>
 
 #include "tests/e2e/world.h"
@@ -254,27 +251,6 @@ TEST_F(DaemonLife, DetachWithNothingThereSaysSo) {
     EXPECT_EQ(done.status, 0);
     EXPECT_EQ(done.out, "instance other: nothing is attached\n");
     expect_nothing_left();
-}
-
-TEST_F(DaemonLife, TellsTheServiceManagerWhenItIsReady) {
-    const Fd manager(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    const auto path = (folder().path() / "notify").string();
-    sockaddr_un address{AF_UNIX, {}};
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    ASSERT_EQ(::bind(manager.get(), reinterpret_cast<sockaddr *>(&address), sizeof address), 0);
-    const timeval patience{10, 0};
-    ::setsockopt(manager.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    const auto next = [&] {
-        std::array<char, 256> text{};
-        const auto got = ::recv(manager.get(), text.data(), text.size(), 0);
-        return std::string(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-    };
-    Process daemon({WEIR_BINARY, "run", "-c", write_config(Settings{}.text())},
-                   {.netns = &world().weir, .environment = {"NOTIFY_SOCKET=" + path}});
-    EXPECT_EQ(next(), "READY=1");
-    daemon.kill(SIGTERM);
-    EXPECT_EQ(next(), "STOPPING=1");
-    EXPECT_EQ(daemon.wait().status, 0);
 }
 
 }  // namespace

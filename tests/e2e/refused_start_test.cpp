@@ -72,8 +72,9 @@ TEST_F(RefusedStart, NoPrivilege) {
     const auto done =
         run({"setpriv", "--bounding-set=-all", "--inh-caps=-all", WEIR_BINARY, "run", "-c", file},
             {.netns = &world().weir});
-    expect_refused_and_clean(
-        done, 3, "weir run needs CAP_BPF and CAP_NET_ADMIN and CAP_PERFMON: run it as root\n");
+    expect_refused_and_clean(done, 3,
+                             "weir run needs CAP_BPF and CAP_NET_ADMIN and CAP_PERFMON and "
+                             "CAP_SYS_ADMIN: run it as root\n");
 }
 
 TEST_F(RefusedStart, BusyMetricsPort) {
