@@ -3,6 +3,7 @@
 // back.
 #include <filesystem>
 #include <future>
+#include <sstream>
 #include <thread>
 
 #include "tests/e2e/tools.h"
@@ -55,10 +56,12 @@ class Takeover : public WeirTest, public testing::WithParamInterface<ModeHookFam
     // Keeps connections, opens one for each request, and sends in bulk, all for `seconds`.
     void load(int seconds) {
         const auto url = "http://" + world().vip_tcp.to_string() + "/page";
-        const auto time = "-d " + std::to_string(seconds) + "s ";
-        kept_ = std::make_unique<Wrk>(world().client_host, url, time + "-c 16");
-        fresh_ = std::make_unique<Wrk>(world().client_host, url,
-                                       time + "-c 4 --header Connection:close");
+        const auto time = std::to_string(seconds) + "s";
+        kept_ = std::make_unique<Wrk>(world().client_host, url,
+                                      std::vector<std::string>{"-d", time, "-c", "16"});
+        fresh_ = std::make_unique<Wrk>(
+            world().client_host, url,
+            std::vector<std::string>{"-d", time, "-c", "4", "--header", "Connection: close"});
         bulk_ = std::async(std::launch::async, [this, seconds] {
             return iperf3(world().client_host, {world().vip_tcp.address, 5201}, world().one, 5201,
                           "-b 100M -t " + std::to_string(seconds));
@@ -70,8 +73,12 @@ class Takeover : public WeirTest, public testing::WithParamInterface<ModeHookFam
         resets_ = all_resets();
     }
     void expect_session_lives() { EXPECT_EQ(parse(session_->ask("still")).text, "still"); }
-    // While the load is on: what ends then may reset what it has open.
-    void expect_no_resets() { EXPECT_EQ(all_resets(), resets_); }
+    // While the load is on: at its end it resets what it has open.
+    void expect_no_resets() {
+        const int now = all_resets();
+        ASSERT_TRUE(kept_->running() && fresh_->running()) << "too slow for this load";
+        EXPECT_EQ(now, resets_);
+    }
     void expect_load_unharmed() {
         for (auto *wrk : {kept_.get(), fresh_.get()}) {
             const auto requests = wrk->wait();
@@ -83,33 +90,26 @@ class Takeover : public WeirTest, public testing::WithParamInterface<ModeHookFam
         EXPECT_GT(bulk.bytes / bulk.seconds, 5e6) << "bytes a second";
     }
 
+    // All that are there, by name.
     using Counts = std::map<std::string, double>;
     Counts counts() {
+        const auto scrape = run({"curl", "-sS", "--max-time", "5", "http://127.0.0.1:9470/metrics"},
+                                {.netns = &world().weir});
+        EXPECT_EQ(scrape.status, 0) << scrape.err;
         Counts counts;
-        for (const auto *of : {"web", "bulk"})
-            for (const auto *direction : {"forward", "reply"})
-                for (const auto *what : {"packets", "bytes"}) {
-                    const auto name = std::string("weir_service_") + what + "_total{service=\"" +
-                                      of + "\",direction=\"" + direction + "\"}";
-                    counts[name] = metric(name);
-                }
-        for (const auto *of : {"web", "bulk", "idle"}) {
-            const auto name = std::string(R"(weir_service_new_flows_total{service=")") + of + "\"}";
-            counts[name] = metric(name);
+        std::istringstream text(scrape.out);
+        for (std::string line; std::getline(text, line);) {
+            const auto name = line.substr(0, line.rfind(' '));
+            if (name.substr(0, 5) == "weir_" && name.find("_total") != std::string::npos)
+                counts[name] = std::stod(line.substr(name.size()));
         }
-        for (const auto *backend : {"one", "two"}) {
-            const auto &at = backend == std::string("one") ? world().at_one : world().at_two;
-            const auto name = R"(weir_backend_packets_total{service="web",backend=")" +
-                              at.to_string() + R"(",direction="reply"})";
-            counts[name] = metric(name);
-        }
+        EXPECT_GT(counts[R"(weir_service_bytes_total{service="web",direction="reply"})"], 0);
+        EXPECT_GT(counts[R"(weir_service_new_flows_total{service="web"})"], 100);
         return counts;
     }
     static void expect_not_less(const Counts &after, const Counts &before) {
-        for (const auto &[name, value] : before) {
-            EXPECT_GT(value, 0) << name;
+        for (const auto &[name, value] : before)
             EXPECT_GE(after.at(name), value) << name;
-        }
     }
     // One daemon after the other; the first ends by a signal that leaves it no last word.
     std::unique_ptr<Process> replace(std::unique_ptr<Process> daemon, const char *binary) {
@@ -144,7 +144,7 @@ class Killed : public Takeover {};
 
 TEST_P(Killed, TheDaemonIsNotMissedAndTheNextOneGoesOn) {
     auto daemon = start(config());
-    load(5);
+    load(8);
     daemon = replace(std::move(daemon), WEIR_BINARY);
     daemon = replace(std::move(daemon), WEIR_BINARY);
     expect_no_resets();
@@ -164,7 +164,7 @@ class Upgraded : public Takeover {
 
 TEST_P(Upgraded, ToTablesOfAnotherLayoutAndBackUnderLoad) {
     auto daemon = start(config());
-    load(6);
+    load(8);
     daemon = replace(std::move(daemon), WEIR_NEXT_BINARY);
     EXPECT_NE(daemon->err().find("took over from the tables of"), std::string::npos)
         << daemon->err();
