@@ -63,15 +63,25 @@ enum weir_mode {
     WEIR_MODE_FULLNAT = 1, /* the source is translated as well */
 };
 
+/* What chooses the slot of the ring that a new flow gets. */
+enum weir_scheduler {
+    WEIR_SCHEDULE_TUPLE = 0,  /* a hash of the tuple */
+    WEIR_SCHEDULE_SOURCE = 1, /* a hash of the client's address */
+    WEIR_SCHEDULE_TURN = 2,   /* one after the other */
+    WEIR_SCHEDULE_RANDOM = 3,
+    WEIR_SCHEDULE_LEAST = 4, /* the backend with the fewest flows for its weight */
+};
+
 enum weir_service_flags {
     WEIR_SERVICE_RANGES = 1, /* `source_ranges` decides who may open flows */
 };
 
 struct weir_service {
-    __u32 id;   /* index into `rings` and `service_stats`; below limits.services */
-    __u8 mode;  /* enum weir_mode */
-    __u8 flags; /* enum weir_service_flags */
-    __u8 zero[2];
+    __u32 id;       /* index into `rings` and `service_stats`; below limits.services */
+    __u8 mode;      /* enum weir_mode */
+    __u8 flags;     /* enum weir_service_flags */
+    __u8 scheduler; /* enum weir_scheduler */
+    __u8 zero;
     __u32 affinity_s;        /* session affinity; 0: none */
     __u32 new_flows_rate;    /* new flows per second, of all clients; 0: no limit */
     __u32 source_flows_rate; /* the same, of one client address */
@@ -130,17 +140,28 @@ WEIR_ASSERT(sizeof(struct weir_rate) == 8);
 
 enum weir_backend_state {
     WEIR_BACKEND_ACTIVE = 0,
+    WEIR_BACKEND_DRAINING = 1, /* no new flows */
+    WEIR_BACKEND_DOWN = 2,
+    WEIR_BACKEND_MAINTENANCE = 3,
+};
+
+/* What becomes of the flows of a backend, at their next packet from the client. */
+enum weir_on_down {
+    WEIR_FLOWS_STAY = 0,
+    WEIR_FLOWS_RESET = 1,    /* answered with an RST, or ICMP port unreachable, and forgotten */
+    WEIR_FLOWS_RESELECT = 2, /* opened anew, with another backend */
 };
 
 struct weir_backend {
     struct weir_address address;
     __be16 port;
-    __u8 state; /* enum weir_backend_state */
-    __u8 zero;
+    __u8 state;    /* enum weir_backend_state */
+    __u8 flows;    /* enum weir_on_down */
     __u32 service; /* the service it belongs to, by id */
-    __u32 weight;
+    __u32 weight;  /* of its share of new flows, now; 0: none */
+    __u32 share;   /* the weight that it has in full; what it lacks of that, others take */
 };
-WEIR_ASSERT(sizeof(struct weir_backend) == 28);
+WEIR_ASSERT(sizeof(struct weir_backend) == 32);
 
 /* -- flows ---------------------------------------------------------------------------------- */
 
@@ -315,8 +336,9 @@ enum weir_drop_reason {
     WEIR_DROP_TTL_EXPIRED = 11,      /* answered with ICMP time exceeded */
     WEIR_DROP_TOO_BIG = 12,          /* answered with ICMP fragmentation needed / packet too big */
     WEIR_DROP_NOT_TRANSLATABLE = 13, /* IPv4 <-> IPv6: a fragment, or UDP without checksum */
-    WEIR_DROP_TAKING_OVER = 14,      /* its flow is being brought over from other tables */
-    WEIR_DROP_REASONS = 15,
+    WEIR_DROP_BACKEND_DOWN = 14,     /* on_down: reset; answered with an RST or port unreachable */
+    WEIR_DROP_TAKING_OVER = 15,      /* its flow is being brought over from other tables */
+    WEIR_DROP_REASONS = 16,
     WEIR_DROP_NONE = 255,
 };
 

@@ -33,13 +33,33 @@ static __always_inline void decide_drop(struct weir_decision *decision, __u8 rea
     }
 }
 
-/* A client that starts over on a tuple whose last connection ended or went silent. */
-static __always_inline int ingress_starts_over(const struct weir_packet *packet,
-                                               const struct weir_flow *flow) {
+/*
+ * What is to become of a flow that was not looked at for a second, as enum weir_on_down has it: a
+ * client starts over on one that went silent. The rest is for a client's packets: an opening that
+ * its backend has not answered loses nothing by another one, and the flows of a backend that was
+ * removed stay. Not inlined: for the stack's sake.
+ */
+static __noinline __u32 ingress_look(const struct weir_packet *packet,
+                                     const struct weir_flow *flow) {
+    const struct weir_backend *backend;
+
     if (flow_expired(flow, packet->tuple.head.protocol, packet->now))
-        return 1;
-    return flow->direction == WEIR_FORWARD && flow->state == WEIR_FLOW_CLOSED &&
-           (packet->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN;
+        return WEIR_FLOWS_RESELECT;
+    backend = bpf_map_lookup_elem(&backends, &flow->backend);
+    if (!backend || backend->service != flow->service || flow->direction != WEIR_FORWARD)
+        return WEIR_FLOWS_STAY;
+    if (backend->state >= WEIR_BACKEND_DOWN && flow->state == WEIR_FLOW_NEW)
+        return WEIR_FLOWS_RESELECT;
+    return backend->flows;
+}
+
+/* The same for any flow: also on one whose connection ended a client starts over. */
+static __always_inline __u32 ingress_leaves(const struct weir_packet *packet,
+                                            const struct weir_flow *flow) {
+    if (flow->direction == WEIR_FORWARD && flow->state == WEIR_FLOW_CLOSED &&
+        (packet->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN)
+        return WEIR_FLOWS_RESELECT;
+    return flow_due(flow, packet->now) ? ingress_look(packet, flow) : WEIR_FLOWS_STAY;
 }
 
 /*
@@ -92,16 +112,19 @@ static __always_inline void ingress_open(int family, const struct weir_packet *p
 static __always_inline void ingress_classify(int family, const struct weir_packet *packet,
                                              __u8 flags, struct weir_decision *decision) {
     struct weir_flow *entry = flow_of(family, packet);
+    __u32 leaves = entry ? ingress_leaves(packet, entry) : WEIR_FLOWS_STAY;
 
     __builtin_memset(decision, 0, sizeof(*decision));
     decision->service = WEIR_NO_SERVICE;
     decision->backend = WEIR_NO_BACKEND;
     decision->reason = WEIR_DROP_NONE;
-    if (entry && ingress_starts_over(packet, entry)) {
+    if (entry && leaves == WEIR_FLOWS_RESELECT) {
         flow_forget(family, packet, entry);
         entry = NULL;
     }
     decision->entry = entry;
+    if (entry && leaves == WEIR_FLOWS_RESET)
+        return decide_drop(decision, WEIR_DROP_BACKEND_DOWN);
     if (!entry && packet->fragment != WEIR_LATER_FRAGMENT)
         ingress_open(family, packet, flags, decision);
 }

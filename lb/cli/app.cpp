@@ -37,6 +37,7 @@ int parse_and_run(int argc, const char *const *argv) {
     add_services_command(app, status);
     add_backends_command(app, status);
     add_flows_command(app, status);
+    add_doctor_command(app, status);
     add_detach_command(app, status);
     add_replay_command(app, status);
     try {

@@ -12,6 +12,7 @@ void add_status_command(CLI::App &app, int &status);
 void add_services_command(CLI::App &app, int &status);
 void add_backends_command(CLI::App &app, int &status);
 void add_flows_command(CLI::App &app, int &status);
+void add_doctor_command(CLI::App &app, int &status);
 void add_detach_command(CLI::App &app, int &status);
 void add_replay_command(CLI::App &app, int &status);
 

@@ -1,13 +1,13 @@
 #include "lb/daemon/daemon.h"
 
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <cerrno>
 #include <csignal>
 #include <exception>
 #include <memory>
@@ -20,8 +20,11 @@
 #include "lb/daemon/data_path.h"
 #include "lb/daemon/file_watch.h"
 #include "lb/daemon/link_watch.h"
+#include "lb/daemon/log.h"
 #include "lb/daemon/notify.h"
 #include "lb/daemon/preflight.h"
+#include "lb/daemon/privileges.h"
+#include "lb/doctor/doctor.h"
 
 namespace weir {
 namespace {
@@ -83,9 +86,10 @@ class Daemon {
         follow_file();
         log_ready();
         wait_for_signal(signals);
-        notify_service_manager("READY=1");
+        notify_ready(status_line());
+        const Watchdog watchdog(loop_);
         loop_.run();
-        notify_service_manager("STOPPING=1");
+        notify_stopping();
         spdlog::info(
             "stopped; the data path goes on without the daemon (weir detach takes it off)");
     }
@@ -138,7 +142,9 @@ class Daemon {
                 loop_.stop();
                 return;
             }
+            notify_reloading();
             note_reload(reload());
+            notify_ready(status_line());
             wait_for_signal(signals);
         });
     }
@@ -180,7 +186,16 @@ class Daemon {
                 config_ = std::move(*wanted);
                 info_.interfaces = path_.interfaces();
                 follow_file();
+                configure_log(config_);
             });
+    }
+
+    // One line for the service manager.
+    std::string status_line() const {
+        if (!info_.reload.successful)
+            return "reload refused: " + info_.reload.error;
+        return fmt::format("services: {}, backends: {}", path_.inventory().services.size(),
+                           path_.inventory().backends());
     }
 
     void note_reload(const Result<void> &done) {
@@ -215,11 +230,14 @@ Result<void> run_until_signal(const std::string &config_file) {
         return tl::make_unexpected(config.error());
     if (config->interfaces.empty())
         return check_interfaces(*config);
-    if (auto allowed = check_privilege("weir run"); !allowed)
+    if (auto allowed =
+            check_privilege("weir run").and_then([&] { return check_adoption(*config); });
+        !allowed)
         return allowed;
     if (auto there = check_interfaces(*config); !there)
         return there;
 
+    configure_log(*config);
     asio::io_context loop(1);
     // from here on a signal waits until the loop runs: a start is never cut in half
     asio::signal_set signals(loop, SIGTERM, SIGINT, SIGHUP);
@@ -229,8 +247,10 @@ Result<void> run_until_signal(const std::string &config_file) {
     auto path = DataPath::bring_up(*config);
     if (!path)
         return tl::make_unexpected(path.error());
-    for (const auto &warning : forwarding_warnings(*config))
+    for (const auto &warning : start_warnings(*config))
         spdlog::warn("{}", warning);
+    for (const auto &line : drop_privileges())
+        spdlog::warn("{}", line);
     Daemon(loop, std::move(*config), std::move(*path), std::move(*listeners)).serve(signals);
     return {};
 }
@@ -238,10 +258,12 @@ Result<void> run_until_signal(const std::string &config_file) {
 }  // namespace
 
 Result<void> run_daemon(const std::string &config_file) {
-    spdlog::set_default_logger(spdlog::stderr_color_mt("weir"));
-    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+    start_log();
     try {
-        return run_until_signal(config_file);
+        auto done = run_until_signal(config_file);
+        if (!done)
+            notify_failed(done.error().message, done.error().exit == Exit::usage ? EINVAL : EPERM);
+        return done;
     } catch (const std::exception &error) {
         return fail(Exit::refused, fmt::format("weir run: {}", error.what()));
     }

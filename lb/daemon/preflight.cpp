@@ -6,6 +6,7 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <string_view>
 
@@ -16,7 +17,8 @@ bool has(std::uint64_t capabilities, unsigned bit) {
     return (capabilities >> bit & 1) != 0;
 }
 
-// From /proc/self/status; none when it cannot be read.
+}  // namespace
+
 std::uint64_t effective_capabilities() {
     constexpr std::string_view kKey = "CapEff:";
     std::ifstream status("/proc/self/status");
@@ -25,8 +27,6 @@ std::uint64_t effective_capabilities() {
             return std::stoull(line.substr(kKey.size()), nullptr, 16);
     return 0;
 }
-
-}  // namespace
 
 std::vector<std::string> missing_capabilities(std::uint64_t effective) {
     const bool admin = has(effective, CAP_SYS_ADMIN);
@@ -48,6 +48,19 @@ Result<void> check_privilege(const std::string &command) {
                 fmt::format("{} needs {}: run it as root", command, fmt::join(missing, " and ")));
 }
 
+Result<void> check_adoption(const Config &config) {
+    // the kernel hands out programs by their id to CAP_SYS_ADMIN only (bpf_prog_get_fd_by_id)
+    std::error_code none_there;
+    const bool fresh = std::filesystem::is_empty(
+        std::filesystem::path("/sys/fs/bpf/weir") / config.instance, none_there);
+    if (fresh || none_there || has(effective_capabilities(), CAP_SYS_ADMIN))
+        return {};
+    return fail(Exit::refused,
+                fmt::format("weir run needs CAP_SYS_ADMIN to go on with the tables of instance {}; "
+                            "it gives it up when it runs: run it as root",
+                            config.instance));
+}
+
 Result<void> check_interfaces(const Config &config) {
     if (config.interfaces.empty())
         return fail(Exit::usage,
@@ -66,33 +79,6 @@ Result<void> check_interfaces(const Config &config) {
                                   place(config.file, first.mark), first.name)
                     : fmt::format("{}: of the interfaces none exists (ip link shows those that do)",
                                   place(config.file, first.mark)));
-}
-
-std::vector<std::string> forwarding_warnings(const Config &config) {
-    struct Family {
-        const char *name;
-        const char *setting;  // below /proc/sys
-        bool v4;
-    };
-    constexpr Family kFamilies[] = {{"IPv4", "net/ipv4/ip_forward", true},
-                                    {"IPv6", "net/ipv6/conf/all/forwarding", false}};
-    std::vector<std::string> warnings;
-    for (const Family &family : kFamilies) {
-        const bool served = std::any_of(
-            config.services.begin(), config.services.end(),
-            [&](const auto &service) { return service.vip.address.is_v4() == family.v4; });
-        std::ifstream file(fmt::format("/proc/sys/{}", family.setting));
-        int value = 1;  // and where there is no such setting
-        if (!served || !(file >> value) || value != 0)
-            continue;
-        std::string key = family.setting;
-        std::replace(key.begin(), key.end(), '/', '.');
-        warnings.push_back(
-            fmt::format("{0} is 0: packets between clients and {1} backends on other hosts are "
-                        "lost; switch it on (sysctl -w {0}=1)",
-                        key, family.name));
-    }
-    return warnings;
 }
 
 Result<void> check_reloadable(const Config &running, const Config &wanted) {

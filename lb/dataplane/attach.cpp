@@ -4,7 +4,6 @@
 #include <net/if.h>
 
 #include <algorithm>
-#include <array>
 #include <memory>
 
 #include "lb/dataplane/library_log.h"
@@ -16,11 +15,6 @@
 namespace weir {
 
 namespace {
-
-// Drivers that hand over packets with unfinished checksums or joined segments, which XDP would have
-// to refuse or the driver to take apart.
-constexpr std::array<std::string_view, 5> kOffloadingDrivers{"veth", "virtio_net", "tun", "bridge",
-                                                             "xen_netfront"};
 
 struct NameIndexDeleter {
     void operator()(struct if_nameindex *list) const { if_freenameindex(list); }
@@ -34,8 +28,7 @@ void choose_hook(const InterfaceConfig &wanted, AttachedInterface &attached) {
         attached.reason = "veth: its peer needs GRO on (ethtool -K PEER gro on) or an XDP program";
     if (wanted.hook != Hook::automatic)
         return;
-    const bool offloading = std::find(kOffloadingDrivers.begin(), kOffloadingDrivers.end(),
-                                      driver) != kOffloadingDrivers.end();
+    const bool offloading = hands_over_offloaded_packets(driver);
     attached.hook = offloading ? Hook::tc : Hook::xdp;
     attached.reason =
         driver.empty()

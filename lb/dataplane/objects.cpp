@@ -55,7 +55,7 @@ void set_fixed_sizes(const weir_tc &skeleton) {
     bpf_map__set_max_entries(maps.fragments, kFragments);
 }
 
-std::array<SizedMap, 14> sized_maps(const weir_tc &skeleton, const Limits &limits) {
+std::array<SizedMap, 15> sized_maps(const weir_tc &skeleton, const Limits &limits) {
     const auto &maps = skeleton.maps;
     // a flow is two entries: one per direction
     return {{{maps.services, limits.services},
@@ -63,6 +63,7 @@ std::array<SizedMap, 14> sized_maps(const weir_tc &skeleton, const Limits &limit
              {maps.service_stats, limits.services},
              {maps.vips, limits.services},
              {maps.service_rates, limits.services},
+             {maps.turns, limits.services},
              {maps.backends, limits.backends},
              {maps.backend_stats, limits.backends},
              {maps.backend_addresses, limits.backends},

@@ -35,7 +35,8 @@ TEST(Cli, WithoutASubcommandItShowsHelpAndFails) {
 
 TEST(Cli, VersionAndHelpAreNoErrors) {
     EXPECT_EQ(weir({"--version"}).out, "weir " WEIR_VERSION "\n");
-    for (const char *name : {"run", "check", "status", "services", "backends", "flows", "detach"}) {
+    for (const char *name :
+         {"run", "check", "status", "services", "backends", "flows", "detach", "doctor"}) {
         const auto done = weir({name, "--help"});
         EXPECT_EQ(done.status, 0) << name;
         EXPECT_THAT(done.out, HasSubstr("Usage: weir " + std::string(name)));
