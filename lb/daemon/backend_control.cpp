@@ -15,8 +15,8 @@ constexpr std::chrono::milliseconds kTogether{20};
 // After the tables refused a change.
 constexpr std::chrono::seconds kAgain{1};
 
-void log_change(const BackendKey &key, const BackendCondition &before,
-                const BackendCondition &now, const std::string &reason) {
+void log_change(const BackendKey &key, const BackendCondition &before, const BackendCondition &now,
+                const std::string &reason) {
     const auto backend = key.endpoint.to_string();
     if (before.state != now.state)
         spdlog::log(now.state == BackendState::down ? spdlog::level::warn : spdlog::level::info,
@@ -39,10 +39,8 @@ BackendControl::BackendControl(boost::asio::io_context &loop, Roster roster, con
       config_(config),
       write_(std::move(write)),
       written_(roster_.conditions(Clock::now())),
-      checks_(loop,
-              [this](const BackendKey &key, bool up, const std::string &reason) {
-                  report(key, up, reason);
-              }),
+      checks_(loop, [this](const BackendKey &key, bool up,
+                           const std::string &reason) { report(key, up, reason); }),
       soon_(loop),
       next_(loop) {
     restart_checks();

@@ -19,8 +19,7 @@ class BackendControl {
     // Writes the conditions to the tables; called on the loop.
     using Write = std::function<Result<void>(const Conditions &)>;
 
-    BackendControl(boost::asio::io_context &loop, Roster roster, const Config &config,
-                   Write write);
+    BackendControl(boost::asio::io_context &loop, Roster roster, const Config &config, Write write);
 
     // The conditions under which `config` would start; nothing changes.
     Conditions conditions_with(const Config &config) const;

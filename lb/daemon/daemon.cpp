@@ -142,9 +142,7 @@ class Daemon {
                 loop_.stop();
                 return;
             }
-            notify_reloading();
-            note_reload(reload());
-            notify_ready(status_line());
+            reload_and_tell();
             wait_for_signal(signals);
         });
     }
@@ -167,12 +165,18 @@ class Daemon {
         if (!config_.watch || file_)
             return;
         // later, for a reload may end the watch that asks for it
-        auto watch = FileWatch::open(
-            loop_, config_.file, [this] { asio::post(loop_, [this] { note_reload(reload()); }); });
+        auto watch = FileWatch::open(loop_, config_.file,
+                                     [this] { asio::post(loop_, [this] { reload_and_tell(); }); });
         if (watch)
             file_ = std::move(*watch);
         else
             spdlog::warn("{}", watch.error().message);
+    }
+
+    void reload_and_tell() {
+        notify_reloading();
+        note_reload(reload());
+        notify_ready(status_line());
     }
 
     Result<void> reload() {

@@ -121,7 +121,7 @@ Result<void> DataPath::write(const Config &config) {
 }
 
 Result<void> DataPath::reload(const Config &config) {
-    const MapIds own = takeover_.own(objects_);
+    const OwnPrograms own = takeover_.own(objects_);
     const auto standing = Standing::read(config.interfaces, own);
     auto interfaces = interfaces_;
     auto done = host_.begin()

@@ -134,6 +134,8 @@ TEST_F(RefusedStart, SecondDaemonOfAnInstanceLeavesTheFirstAlone) {
         "other.yaml",
         Settings{.socket = "/run/weir/other.sock", .metrics = "127.0.0.1:9471"}.text());
     expect_refused(weir({"run", "-c", other}), 3, "another weir works on the instance 'default'");
+    expect_refused(run({WEIR_NEXT_BINARY, "run", "-c", other}, {.netns = &world().weir}), 3,
+                   "another weir works on the instance 'default'");
     expect_refused(weir({"detach"}), 3, "another weir works on the instance 'default'");
 
     EXPECT_EQ(attached(), before);

@@ -46,6 +46,8 @@ class Wrk {
   public:
     Wrk(const Netns &client, const std::string &url, const std::vector<std::string> &options);
     bool running() { return process_.running(); }
+    // Ends it before its time.
+    void stop() const { process_.kill(SIGINT); }
     // Waits for its end.
     Requests wait();
 
