@@ -13,12 +13,14 @@ struct HttpRequest {
     std::string method;  // "GET"
     std::string path;    // decoded, without the query
     std::map<std::string, std::string> query;
+    std::string body;
 };
 
 struct HttpResponse {
     unsigned status = 200;
     std::string content_type = "application/json";
     std::string body;
+    std::string allow{};  // of a 405: the methods that the resource has, "GET, DELETE"
 };
 
 // Called once, on the thread of the event loop, now or later.

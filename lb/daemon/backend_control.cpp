@@ -61,10 +61,25 @@ void BackendControl::configure(const Config &config) {
     wait_for_next_change();
 }
 
-void BackendControl::set_override(const BackendKey &key, const Override &change) {
-    roster_.set_override(key, change, Clock::now());
+Result<void> BackendControl::change(Overrides overrides) {
+    const Roster before = roster_;
+    roster_.set_overrides(std::move(overrides), Clock::now());
+    if (auto done = write_now(); !done) {
+        roster_ = before;
+        return done;
+    }
     restart_checks();
-    write_now();
+    return {};
+}
+
+Result<void> BackendControl::set_override(const BackendKey &key, const Override &change) {
+    Overrides overrides = roster_.overrides();
+    overrides[key] = change;
+    return this->change(std::move(overrides));
+}
+
+Result<void> BackendControl::clear_overrides() {
+    return change({});
 }
 
 std::optional<BackendView> BackendControl::view(const BackendKey &key) const {
@@ -91,28 +106,34 @@ void BackendControl::write_soon() {
     soon_.expires_after(kTogether);
     soon_.async_wait([this](boost::system::error_code error) {
         if (!error)
-            write_now();
+            try_to_write();
     });
 }
 
-void BackendControl::write_now() {
+Result<void> BackendControl::write_now() {
     due_ = false;
     const Conditions now = roster_.conditions(Clock::now());
     if (now != written_) {
-        if (const auto done = write_(now); !done) {
-            spdlog::error("the backends' state cannot be written, and is tried again: {}",
-                          done.error().message);
-            next_.expires_after(kAgain);
-            next_.async_wait([this](boost::system::error_code error) {
-                if (!error)
-                    write_now();
-            });
-            return;
-        }
+        if (auto done = write_(now); !done)
+            return done;
         log_changes(now);
         written_ = now;
     }
     wait_for_next_change();
+    return {};
+}
+
+void BackendControl::try_to_write() {
+    const auto done = write_now();
+    if (done)
+        return;
+    spdlog::error("the backends' state cannot be written, and is tried again: {}",
+                  done.error().message);
+    next_.expires_after(kAgain);
+    next_.async_wait([this](boost::system::error_code error) {
+        if (!error)
+            try_to_write();
+    });
 }
 
 void BackendControl::log_changes(const Conditions &now) {
@@ -134,7 +155,7 @@ void BackendControl::wait_for_next_change() {
     next_.expires_at(*next);
     next_.async_wait([this](boost::system::error_code error) {
         if (!error)
-            write_now();
+            try_to_write();
     });
 }
 

@@ -25,7 +25,9 @@ class BackendControl {
     Conditions conditions_with(const Config &config) const;
     // `config` is in force, under those conditions.
     void configure(const Config &config);
-    void set_override(const BackendKey &key, const Override &change);
+    // After an error it is as it was. Exit::refused.
+    Result<void> set_override(const BackendKey &key, const Override &change);
+    Result<void> clear_overrides();
 
     const Roster &roster() const { return roster_; }
     std::optional<BackendView> view(const BackendKey &key) const;
@@ -36,7 +38,9 @@ class BackendControl {
     void restart_checks();
     // Soon, and once for all changes until then.
     void write_soon();
-    void write_now();
+    Result<void> write_now();
+    void try_to_write();
+    Result<void> change(Overrides overrides);
     void wait_for_next_change();
     void log_changes(const Conditions &now);
 

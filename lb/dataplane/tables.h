@@ -94,6 +94,11 @@ struct Flow {
     std::chrono::nanoseconds idle{};  // since it was last refreshed; right to about a second
 };
 
+struct FlowDeletion {
+    std::uint64_t flows = 0;
+    bool complete = true;  // false: it was ended early
+};
+
 // "no_backend", "tuple_in_use", ... : the names of enum weir_drop_reason, as metrics show them.
 std::string_view drop_reason_name(std::uint8_t reason);
 // "translated", "answered", "sent": those of enum weir_icmp_event.
@@ -137,6 +142,12 @@ class Tables {
     // Every live flow, in no order; stops when `visit` returns false. Flows that come or go
     // meanwhile may or may not be seen.
     Result<void> for_each_flow(const std::function<bool(const Flow &)> &visit) const;
+
+    // Deletes the flows, both directions of each, that `wanted` says, for as long as `go_on` does.
+    // A client that goes on sending opens a new one. Of a flow that lost one direction the other
+    // counts; those that are too old go as well, and are not counted.
+    Result<FlowDeletion> delete_flows(const std::function<bool(const Flow &)> &wanted,
+                                      const std::function<bool()> &go_on) const;
 
     // Replay only: sets the data path's clock, and the next frame's length in bytes on the wire (0:
     // as long as it is); reads what became of the last packet and forgets it.

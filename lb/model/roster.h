@@ -43,6 +43,7 @@ struct BackendView {
     Override override_;
     bool kept = false;     // down by its checks, in use because of min_active
     bool standby = false;  // a fallback that is not needed
+    std::uint32_t configured = 0;  // the weight that the configuration gives it
 };
 
 class Roster {
