@@ -148,7 +148,7 @@ Result<void> DataPath::set_conditions(const Config &config, const Conditions &co
 Result<void> DataPath::reload(const Config &config, const Conditions &conditions) {
     const AsAdministrator whose_programs_are_there;
     const Conditions before = std::exchange(conditions_, conditions);
-    const MapIds own = takeover_.own(objects_);
+    const OwnPrograms own = takeover_.own(objects_);
     const auto standing = Standing::read(config.interfaces, own);
     auto interfaces = interfaces_;
     auto done = host_.begin()

@@ -134,7 +134,8 @@ void check_links(const Patient &patient, Findings &findings) {
     for (const auto &link : patient.host.links) {
         if (!link.exists) {
             findings.push_back({"interface", link.name, Severity::fail, "it does not exist",
-                                "Weir does not start; this shows those that do", "ip link show"});
+                                "nothing is served there until it comes; this shows those that do",
+                                "ip link show"});
             continue;
         }
         if (link.up)
