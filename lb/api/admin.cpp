@@ -1,11 +1,18 @@
 #include "lb/api/admin.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/post.hpp>
+
+#include "lb/api/change.h"
+#include "lb/api/near.h"
 
 namespace weir {
 namespace {
 
+// A client waits longer than either.
 constexpr std::chrono::seconds kWalkTime{5};
+constexpr std::chrono::seconds kFlushTime{10};
 
 HttpResponse json(const Json &document, unsigned status = 200) {
     // names come from a file that may hold any bytes: what is no UTF-8 is replaced, not thrown at
@@ -13,54 +20,141 @@ HttpResponse json(const Json &document, unsigned status = 200) {
             document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
 }
 
+HttpResponse failure(const std::string &message, unsigned status) {
+    return json(error_document(message), status);
+}
+
 HttpResponse failure(const Error &error) {
-    return json(error_document(error.message), error.exit == Exit::usage ? 400 : 500);
+    return failure(error.message, error.exit == Exit::usage ? 400 : 500);
 }
 
 HttpResponse text(unsigned status, std::string body) {
     return {status, "text/plain; charset=utf-8", std::move(body)};
 }
 
+Result<BackendKey> parse_key(const Router::Names &names) {
+    const auto endpoint = Endpoint::parse(names[1]);
+    if (!endpoint)
+        return fail(
+            Exit::usage,
+            fmt::format("backend \"{}\": expected ADDRESS:PORT or [IPV6-ADDRESS]:PORT", names[1]));
+    return BackendKey{names[0], *endpoint};
+}
+
+std::string unknown_backend(const InventoryService &service, const std::string &name) {
+    std::vector<std::string> names;
+    for (const auto &backend : service.row.backends)
+        names.push_back(backend.endpoint.to_string());
+    return fmt::format("service {} has no backend \"{}\"{} (weir backends lists them)",
+                       service.name, name, did_you_mean(name, names));
+}
+
 }  // namespace
 
 AdminApi::AdminApi(boost::asio::io_context &loop, AdminSource source)
-    : loop_(loop), source_(std::move(source)) {}
+    : loop_(loop), source_(std::move(source)) {
+    add_listings();
+    add_changes();
+    add_flows();
+}
 
 AdminApi::~AdminApi() {
     stop_ = true;
     walker_.join();
 }
 
-void AdminApi::handle(const HttpRequest &request, const HttpRespond &respond) {
-    if (request.path == "/v1/flows")
-        flows(request, respond);
-    else
-        respond(listing(request));
+void AdminApi::add(const char *method, const char *path, Answer answer) {
+    router_.add(
+        method, path,
+        [answer = std::move(answer)](const auto &request, const auto &names, const auto &respond) {
+            respond(answer(request, names));
+        });
 }
 
-HttpResponse AdminApi::listing(const HttpRequest &request) const {
-    const bool status = request.path == "/v1/status";
-    const bool services = request.path == "/v1/services";
-    if (!status && !services && request.path != "/v1/backends")
-        return json(error_document("no such resource: there are /v1/status, /v1/services, "
-                                   "/v1/backends and /v1/flows"),
-                    404);
+HttpResponse AdminApi::of_snapshot(const std::function<Json(const Snapshot &)> &document) const {
     const auto snapshot = source_.snapshot();
-    if (!snapshot)
-        return failure(snapshot.error());
-    if (status)
-        return json(status_document(source_.info(), *snapshot, std::chrono::system_clock::now()));
-    return json(services ? services_document(*snapshot) : backends_document(*snapshot));
+    return snapshot ? json(document(*snapshot)) : failure(snapshot.error());
 }
 
-void AdminApi::flows(const HttpRequest &request, const HttpRespond &respond) {
-    const auto filter = parse_flow_filter(request.query, source_.inventory());
-    if (!filter)
-        return respond(failure(filter.error()));
-    boost::asio::post(walker_, [this, filter = *filter, inventory = source_.inventory(),
-                                walk = source_.flows(), respond = respond]() mutable {
-        const auto deadline = std::chrono::steady_clock::now() + kWalkTime;
-        auto document = flows_document(walk, filter, inventory, deadline, stop_);
+void AdminApi::add_listings() {
+    add("GET", "/v1/status", [this](const auto &, const auto &) {
+        return of_snapshot([this](const Snapshot &snapshot) {
+            return status_document(source_.info(), snapshot, source_.overrides().size(),
+                                   std::chrono::system_clock::now());
+        });
+    });
+    add("GET", "/v1/services",
+        [this](const auto &, const auto &) { return of_snapshot(services_document); });
+    add("GET", "/v1/backends", [this](const auto &, const auto &) {
+        return of_snapshot([this](const Snapshot &snapshot) {
+            return backends_document(snapshot, source_.backend_view);
+        });
+    });
+    add("GET", "/v1/overrides", [this](const auto &, const auto &) {
+        return json(overrides_document(source_.overrides(), source_.backend_view));
+    });
+}
+
+void AdminApi::add_changes() {
+    add("PATCH", "/v1/services/{service}/backends/{backend}",
+        [this](const auto &request, const auto &names) {
+            const auto key = known_backend(names);
+            return key ? change(*key, request.body) : failure(key.error().message, 404);
+        });
+    add("DELETE", "/v1/overrides", [this](const auto &, const auto &) {
+        const auto count = source_.overrides().size();
+        const auto warning = source_.clear_overrides();
+        return warning ? json(removal_document(count, *warning)) : failure(warning.error());
+    });
+    add("DELETE", "/v1/overrides/{service}/{backend}", [this](const auto &, const auto &names) {
+        const auto key = parse_key(names);
+        return key ? remove(*key) : failure(key.error().message, 404);
+    });
+    add("POST", "/v1/reload", [this](const auto &, const auto &) { return reload(); });
+}
+
+Result<BackendKey> AdminApi::known_backend(const Router::Names &names) const {
+    const auto *service = source_.inventory().find(names[0]);
+    if (service == nullptr)
+        return fail(Exit::usage, unknown_service(names[0], source_.inventory()));
+    auto key = parse_key(names);
+    if (!key || !source_.backend_view(*key))
+        return fail(Exit::usage, unknown_backend(*service, names[1]));
+    return key;
+}
+
+HttpResponse AdminApi::change(const BackendKey &key, const std::string &body) const {
+    const auto &overrides = source_.overrides();
+    const auto current = overrides.find(key);
+    const auto wanted =
+        apply_change(current == overrides.end() ? Override{} : current->second, body);
+    if (!wanted)
+        return failure(wanted.error());
+    const auto warning = source_.set_override(key, *wanted);
+    if (!warning)
+        return failure(warning.error());
+    return json(change_document(key, source_.backend_view(key).value_or(BackendView{}), *warning));
+}
+
+HttpResponse AdminApi::remove(const BackendKey &key) const {
+    if (source_.overrides().count(key) == 0)
+        return failure(fmt::format("there is no override for backend {} of service {} (weir "
+                                   "overrides lists them)",
+                                   key.endpoint.to_string(), key.service),
+                       404);
+    const auto warning = source_.set_override(key, {});
+    return warning ? json(removal_document(1, *warning)) : failure(warning.error());
+}
+
+HttpResponse AdminApi::reload() const {
+    const auto done = source_.reload();
+    return done ? json({{"reload", reload_document(source_.info().reload)}})
+                : failure(done.error().message, 409);
+}
+
+void AdminApi::beside(const HttpRespond &respond, std::function<Result<Json>()> work) {
+    boost::asio::post(walker_, [this, respond = respond, work = std::move(work)]() mutable {
+        const auto document = work();
         auto response = document ? json(*document) : failure(document.error());
         // moved, so that the connection behind it is never released on this thread
         boost::asio::post(loop_, [respond = std::move(respond), response = std::move(response)] {
@@ -69,9 +163,37 @@ void AdminApi::flows(const HttpRequest &request, const HttpRespond &respond) {
     });
 }
 
+void AdminApi::add_flows() {
+    router_.add("GET", "/v1/flows", [this](const auto &request, const auto &, const auto &respond) {
+        const auto filter = parse_flow_filter(request.query, source_.inventory());
+        if (!filter)
+            return respond(failure(filter.error()));
+        beside(respond,
+               [this, filter = *filter, inventory = source_.inventory(), walk = source_.flows()] {
+                   const auto deadline = std::chrono::steady_clock::now() + kWalkTime;
+                   return flows_document(walk, filter, inventory, deadline, stop_);
+               });
+    });
+    router_.add("DELETE", "/v1/flows",
+                [this](const auto &request, const auto &, const auto &respond) {
+                    const auto filter = parse_flush_filter(request.query, source_.inventory());
+                    if (!filter)
+                        return respond(failure(filter.error()));
+                    beside(respond, [this, filter = *filter, flush = source_.flush()] {
+                        const auto deadline = std::chrono::steady_clock::now() + kFlushTime;
+                        return flush_document(flush, filter, deadline, stop_);
+                    });
+                });
+}
+
 HttpResponse answer_metrics(const HttpRequest &request, const Exporter &exporter) {
     if (request.path != "/metrics")
         return text(404, "no such resource: there is /metrics\n");
+    if (request.method != "GET") {
+        auto response = text(405, "only GET is served here\n");
+        response.allow = "GET";
+        return response;
+    }
     auto body = exporter.text();
     if (body.empty())
         return text(500, "the data plane's tables cannot be read\n");

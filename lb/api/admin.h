@@ -7,21 +7,34 @@
 
 #include "lb/api/flow_query.h"
 #include "lb/api/http.h"
+#include "lb/api/router.h"
 #include "lb/stats/metrics.h"
 #include "lb/stats/snapshot.h"
 
 namespace weir {
 
-// What the resources ask for. All are called on the loop's thread; the walk that flows() returns
+// What the operator should know of a change that was made all the same: one line, or nothing.
+using Warning = std::string;
+
+// What the resources ask for. All are called on the loop's thread; what flows() and flush() return
 // runs on another one and owns what it needs.
 struct AdminSource {
     std::function<Result<Snapshot>()> snapshot;
     std::function<const DaemonInfo &()> info;
     std::function<const Inventory &()> inventory;
     std::function<FlowWalk()> flows;
+    std::function<FlowFlush()> flush;
+    BackendViews backend_view;
+    std::function<const Overrides &()> overrides;
+    // In place of the one that there was; an empty one removes it. After an error nothing has
+    // changed.
+    std::function<Result<Warning>(const BackendKey &, const Override &)> set_override;
+    std::function<Result<Warning>()> clear_overrides;
+    // As SIGHUP; info() tells of it afterwards.
+    std::function<Result<void>()> reload;
 };
 
-// GET /v1/status, /v1/services, /v1/backends, /v1/flows.
+// The resources of docs/openapi.yaml.
 class AdminApi {
   public:
     AdminApi(boost::asio::io_context &loop, AdminSource source);
@@ -31,14 +44,29 @@ class AdminApi {
     AdminApi(AdminApi &&) = delete;
     AdminApi &operator=(AdminApi &&) = delete;
 
-    void handle(const HttpRequest &request, const HttpRespond &respond);
+    void handle(const HttpRequest &request, const HttpRespond &respond) {
+        router_.handle(request, respond);
+    }
+    const std::vector<Router::Route> &routes() const { return router_.routes(); }
 
   private:
-    HttpResponse listing(const HttpRequest &request) const;
-    void flows(const HttpRequest &request, const HttpRespond &respond);
+    using Answer = std::function<HttpResponse(const HttpRequest &, const Router::Names &)>;
+
+    void add(const char *method, const char *path, Answer answer);
+    void add_listings();
+    void add_changes();
+    void add_flows();
+    HttpResponse of_snapshot(const std::function<Json(const Snapshot &)> &document) const;
+    HttpResponse change(const BackendKey &key, const std::string &body) const;
+    HttpResponse remove(const BackendKey &key) const;
+    Result<BackendKey> known_backend(const Router::Names &names) const;
+    HttpResponse reload() const;
+    // Has `work` done beside the loop, which goes on.
+    void beside(const HttpRespond &respond, std::function<Result<Json>()> work);
 
     boost::asio::io_context &loop_;
     AdminSource source_;
+    Router router_;
     std::atomic<bool> stop_ = false;
     boost::asio::thread_pool walker_{1};
 };

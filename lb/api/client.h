@@ -1,6 +1,7 @@
 // The other end of the admin API: one request over the Unix socket.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "lb/api/documents.h"
@@ -8,8 +9,19 @@
 
 namespace weir {
 
-// GET `target`. Exit::refused when no daemon answers within some seconds, Exit::usage when it
-// refuses the request.
-Result<Json> api_get(const std::string &socket, const std::string &target);
+struct ApiRequest {
+    std::string method;  // "PATCH"
+    std::string target;  // "/v1/flows?service=web", encoded
+    std::optional<Json> body{};
+};
+
+// Exit::refused when no daemon answers within some seconds, or this user may not ask it;
+// Exit::usage when the request is wrong (400, 404, 405, 413); Exit::failed for every other answer
+// that is none of 200.
+Result<Json> api_call(const std::string &socket, const ApiRequest &request);
+
+inline Result<Json> api_get(const std::string &socket, const std::string &target) {
+    return api_call(socket, {"GET", target});
+}
 
 }  // namespace weir

@@ -2,10 +2,12 @@
 // seconds, and counters whole numbers; fields are added, never renamed.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
+#include "lb/model/roster.h"
 #include "lb/stats/snapshot.h"
 
 namespace weir {
@@ -13,10 +15,21 @@ namespace weir {
 // Keeps the order in which a document was written.
 using Json = nlohmann::ordered_json;
 
-Json status_document(const DaemonInfo &info, const Snapshot &snapshot,
+// What is known of a backend beside its counters; nothing for one that the configuration does not
+// name (any more).
+using BackendViews = std::function<std::optional<BackendView>(const BackendKey &)>;
+
+// `overrides`: how many there are.
+Json status_document(const DaemonInfo &info, const Snapshot &snapshot, std::size_t overrides,
                      std::chrono::system_clock::time_point now);
 Json services_document(const Snapshot &snapshot);
-Json backends_document(const Snapshot &snapshot);
+Json backends_document(const Snapshot &snapshot, const BackendViews &views);
+Json overrides_document(const Overrides &overrides, const BackendViews &views);
+// The answer to a change of one: what is in force now, and what the operator should know (null:
+// nothing).
+Json change_document(const BackendKey &key, const BackendView &view, const std::string &warning);
+Json removal_document(std::size_t removed, const std::string &warning);
+Json reload_document(const ReloadStatus &reload);
 // One entry of /v1/flows. `service` is null when the flow's service is gone from the configuration.
 Json flow_document(const Flow &flow, const std::optional<std::string> &service);
 Json error_document(const std::string &message);

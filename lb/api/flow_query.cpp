@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <unordered_map>
+#include <vector>
+
+#include "lb/api/near.h"
 
 namespace weir {
 namespace {
@@ -16,7 +19,7 @@ Result<void> parse_one(FlowFilter &filter, const std::string &key, const std::st
     if (key == "service") {
         const auto *service = inventory.find(value);
         if (service == nullptr)
-            return refuse(key, value, "the name of a service (weir services lists them)");
+            return fail(Exit::usage, unknown_service(value, inventory));
         filter.service = service->row.id;
     } else if (key == "client" || key == "backend") {
         const auto peer = FlowPeer::parse(value);
@@ -66,6 +69,31 @@ Result<FlowFilter> parse_flow_filter(const std::map<std::string, std::string> &q
     return filter;
 }
 
+Result<FlowFilter> parse_flush_filter(const std::map<std::string, std::string> &query,
+                                      const Inventory &inventory) {
+    const auto all = query.find("all");
+    if (all != query.end() && all->second != "true")
+        return refuse("all", all->second, "true, or no such filter");
+    if (all != query.end() && query.size() > 1)
+        return fail(Exit::usage, "all=true means every flow: it does not go with other filters");
+    if (query.empty())
+        return fail(Exit::usage,
+                    "which flows? Filter by service, client or backend, or say all=true (--all)");
+    if (query.count("limit") != 0)
+        return fail(Exit::usage, "limit is for listing flows, not for deleting them");
+    auto filters = query;
+    filters.erase("all");
+    return parse_flow_filter(filters, inventory);
+}
+
+std::string unknown_service(const std::string &name, const Inventory &inventory) {
+    std::vector<std::string> names;
+    for (const auto &service : inventory.services)
+        names.push_back(service.name);
+    return fmt::format("no service \"{}\"{} (weir services lists them)", name,
+                       did_you_mean(name, names));
+}
+
 Result<Json> flows_document(const FlowWalk &walk, const FlowFilter &filter,
                             const Inventory &inventory,
                             std::chrono::steady_clock::time_point deadline,
@@ -91,6 +119,16 @@ Result<Json> flows_document(const FlowWalk &walk, const FlowFilter &filter,
     if (!walked)
         return tl::make_unexpected(walked.error());
     return Json{{"flows", std::move(flows)}, {"truncated", truncated}};
+}
+
+Result<Json> flush_document(const FlowFlush &flush, const FlowFilter &filter,
+                            std::chrono::steady_clock::time_point deadline,
+                            const std::atomic<bool> &stop) {
+    return flush([&](const Flow &flow) { return filter.matches(flow); },
+                 [&] { return !stop && std::chrono::steady_clock::now() < deadline; })
+        .map([](const FlowDeletion &done) {
+            return Json{{"deleted", done.flows}, {"truncated", !done.complete}};
+        });
 }
 
 }  // namespace weir

@@ -19,6 +19,9 @@ namespace weir {
 inline constexpr std::size_t kFlowsDefaultLimit = 1000;
 inline constexpr std::size_t kFlowsMaximumLimit = 100000;
 
+// Why a name is refused, and what may have been meant.
+std::string unknown_service(const std::string &name, const Inventory &inventory);
+
 // An address, and one of its ports or all of them.
 struct FlowPeer {
     Address address;
@@ -43,6 +46,11 @@ struct FlowFilter {
 Result<FlowFilter> parse_flow_filter(const std::map<std::string, std::string> &query,
                                      const Inventory &inventory);
 
+// Those to delete. Query keys: service, client, backend as above; or, to mean every flow, all=true
+// and none of them. Exit::usage.
+Result<FlowFilter> parse_flush_filter(const std::map<std::string, std::string> &query,
+                                      const Inventory &inventory);
+
 // Calls its argument for every flow until that returns false.
 using FlowWalk = std::function<Result<void>(const std::function<bool(const Flow &)> &)>;
 
@@ -50,6 +58,15 @@ using FlowWalk = std::function<Result<void>(const std::function<bool(const Flow 
 // the walk.
 Result<Json> flows_document(const FlowWalk &walk, const FlowFilter &filter,
                             const Inventory &inventory,
+                            std::chrono::steady_clock::time_point deadline,
+                            const std::atomic<bool> &stop);
+
+// Deletes the flows for which the first one is true, for as long as the second is.
+using FlowFlush = std::function<Result<FlowDeletion>(const std::function<bool(const Flow &)> &,
+                                                     const std::function<bool()> &)>;
+
+// {"deleted": N, "truncated": BOOL}; truncated says that `deadline` or `stop` ended it.
+Result<Json> flush_document(const FlowFlush &flush, const FlowFilter &filter,
                             std::chrono::steady_clock::time_point deadline,
                             const std::atomic<bool> &stop);
 

@@ -6,19 +6,24 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir {
 
 struct HttpRequest {
     std::string method;  // "GET"
     std::string path;    // decoded, without the query
+    // What is between its slashes, split before it was decoded: a name may hold an encoded slash.
+    std::vector<std::string> segments;
     std::map<std::string, std::string> query;
+    std::string body;
 };
 
 struct HttpResponse {
     unsigned status = 200;
     std::string content_type = "application/json";
     std::string body;
+    std::string allow{};  // of a 405: the methods that the resource has, "GET, DELETE"
 };
 
 // Called once, on the thread of the event loop, now or later.

@@ -1,9 +1,12 @@
 #include "lb/api/http_server.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+
+#include "lb/api/documents.h"
 
 namespace weir {
 namespace {
@@ -15,8 +18,12 @@ using boost::system::error_code;
 
 using Stream = beast::basic_stream<StreamProtocol>;
 
-HttpResponse plain(unsigned status, std::string text) {
-    return {status, "text/plain; charset=utf-8", std::move(text) + "\n"};
+// What a peer still sends after its request was refused is read and dropped up to here, because a
+// socket that is closed with something unread takes the answer down with it.
+constexpr std::size_t kMostDropped = 1 << 20;
+
+HttpResponse refusal(unsigned status, const std::string &why) {
+    return {status, "application/json", error_document(why).dump() + "\n"};
 }
 
 // One connection: reads a request, has it answered, and again until the peer or a timeout ends it.
@@ -40,6 +47,7 @@ class Session : public std::enable_shared_from_this<Session> {
     void read() {
         parser_.emplace();
         parser_->header_limit(static_cast<std::uint32_t>(limits_.request_bytes));
+        parser_->body_limit(limits_.body_bytes);
         stream_.expires_after(limits_.timeout);
         http::async_read(
             stream_, buffer_, *parser_,
@@ -54,26 +62,29 @@ class Session : public std::enable_shared_from_this<Session> {
             error == http::error::end_of_stream || error == http::error::partial_message;
         if (error.category() == make_error_code(http::error::end_of_stream).category() && !ended) {
             keep_ = false;
-            answer(plain(400, error.message()));
+            answer(error == http::error::body_limit
+                       ? refusal(413, fmt::format("the request's body has more than {} bytes",
+                                                  limits_.body_bytes))
+                       : refusal(400, error.message()));
         }
     }
 
     void handle() {
-        const auto &request = parser_->get();
+        auto &request = parser_->get();
         keep_ = request.keep_alive();
         version_ = request.version();
-        if (request.method() != http::verb::get)
-            return answer(plain(405, "only GET is served here"));
-        const auto parsed = parse_target("GET", {request.target().data(), request.target().size()});
+        auto parsed = parse_target({request.method_string().data(), request.method_string().size()},
+                                   {request.target().data(), request.target().size()});
         if (!parsed)
-            return answer(plain(400, "bad request target"));
+            return answer(refusal(400, "bad request target"));
+        parsed->body = std::move(request.body());
         try {
             (*handler_)(*parsed, [self = shared_from_this()](HttpResponse response) {
                 self->answer(std::move(response));
             });
         } catch (const std::exception &error) {
             spdlog::error("request for {} failed: {}", parsed->path, error.what());
-            answer(plain(500, "internal error"));
+            answer(refusal(500, "internal error: the daemon's log says more"));
         }
     }
 
@@ -81,8 +92,8 @@ class Session : public std::enable_shared_from_this<Session> {
         response_ = {static_cast<http::status>(response.status), version_};
         response_.set(http::field::content_type, response.content_type);
         response_.set(http::field::server, "weir");
-        if (response.status == 405)
-            response_.set(http::field::allow, "GET");
+        if (!response.allow.empty())
+            response_.set(http::field::allow, response.allow);
         response_.keep_alive(keep_);
         response_.body() = std::move(response.body);
         response_.prepare_payload();
@@ -99,16 +110,28 @@ class Session : public std::enable_shared_from_this<Session> {
         if (keep_)
             return read();
         stream_.socket().shutdown(StreamProtocol::socket::shutdown_send, error);
+        buffer_.clear();
+        drop_rest();
+    }
+
+    void drop_rest() {
+        stream_.async_read_some(buffer_.prepare(limits_.request_bytes),
+                                [self = shared_from_this()](error_code error, std::size_t size) {
+                                    self->dropped_ += size;
+                                    if (!error && self->dropped_ < kMostDropped)
+                                        self->drop_rest();
+                                });
     }
 
     Stream stream_;
     beast::flat_buffer buffer_;
-    std::optional<http::request_parser<http::empty_body>> parser_;
+    std::optional<http::request_parser<http::string_body>> parser_;
     http::response<http::string_body> response_;
     std::shared_ptr<const HttpHandler> handler_;
     HttpLimits limits_;
     std::shared_ptr<std::size_t> open_;
     unsigned version_ = 11;
+    std::size_t dropped_ = 0;
     bool keep_ = false;
 };
 

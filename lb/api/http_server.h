@@ -15,13 +15,15 @@ namespace weir {
 
 struct HttpLimits {
     std::size_t connections = 64;      // one more is closed as soon as it is accepted
-    std::size_t request_bytes = 8192;  // of the request's header; requests carry no body
+    std::size_t request_bytes = 8192;  // of the request's header
+    std::size_t body_bytes = 0;        // of its body; one that is larger is answered with 413
     std::chrono::seconds timeout{10};  // for a request to arrive, and for an answer to leave
 };
 
 class HttpServer {
   public:
-    // Serves when the loop runs, until the loop ends. Only GET reaches the handler.
+    // Serves when the loop runs, until the loop ends. What is wrong with a request before the
+    // handler can see it is answered as the API's errors are: {"error": TEXT}.
     HttpServer(boost::asio::io_context &loop, Acceptor acceptor, HttpHandler handler,
                HttpLimits limits = {});
 

@@ -1,6 +1,7 @@
 #include "lb/api/listen.h"
 
 #include <fmt/format.h>
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -48,6 +49,32 @@ bool somebody_listens(const fs::path &path) {
     error_code error;
     socket.connect(path.string(), error);
     return error != asio::error::connection_refused;
+}
+
+// -1, which leaves a file's group alone, where none is named.
+Result<gid_t> find_group(const SocketGroup &group) {
+    constexpr std::size_t kMostBytes = 1 << 20;
+    if (group.name.empty())
+        return static_cast<gid_t>(-1);
+    struct group entry {};
+    struct group *found = nullptr;
+    std::vector<char> text(1024);
+    int failed = ERANGE;
+    while ((failed = ::getgrnam_r(group.name.c_str(), &entry, text.data(), text.size(), &found)) ==
+               ERANGE &&
+           text.size() < kMostBytes)  // a group of many members
+        text.resize(2 * text.size());
+    if (found != nullptr)
+        return entry.gr_gid;
+    // what getgrnam(3) gives for a name that is not there, on one system or another
+    const bool unknown =
+        failed == 0 || failed == ENOENT || failed == ESRCH || failed == EBADF || failed == EPERM;
+    if (unknown)
+        return fail(Exit::refused,
+                    fmt::format("{}: there is no group '{}' (groupadd --system {} makes it)",
+                                group.key, group.name, group.name));
+    return fail(Exit::refused, fmt::format("{}: cannot look up group '{}': {}", group.key,
+                                           group.name, std::strerror(failed)));
 }
 
 }  // namespace
@@ -127,11 +154,14 @@ void SocketFile::remove() noexcept {
 }
 
 Result<UnixListener> listen_unix(asio::io_context &loop, const std::string &path,
-                                 const std::string &key) {
+                                 const std::string &key, const SocketGroup &group) {
     if (path.size() >= sizeof(sockaddr_un::sun_path))
         return refuse(key, path,
                       fmt::format("a socket's path has at most {} characters",
                                   sizeof(sockaddr_un::sun_path) - 1));
+    const auto gid = find_group(group);
+    if (!gid)
+        return tl::make_unexpected(gid.error());
     UnixListener listener{SocketFile(path), Acceptor(loop)};
     if (auto ready = listener.file.make_parents(); !ready)
         return refuse(key, path, ready.error().message);
@@ -141,7 +171,10 @@ Result<UnixListener> listen_unix(asio::io_context &loop, const std::string &path
     if (error)
         return refuse(key, path, error.message());
     listener.file.claim();
-    // nobody can connect before listen(), so the mode is right from the first moment on
+    // nobody can connect before listen(), so group and mode are right from the first moment on
+    if (::chown(path.c_str(), static_cast<uid_t>(-1), *gid) != 0)
+        return fail(Exit::refused, fmt::format("{}: cannot give {} to group '{}': {}", group.key,
+                                               path, group.name, std::strerror(errno)));
     if (::chmod(path.c_str(), 0660) != 0)
         return refuse(key, path, std::strerror(errno));
     listener.acceptor.listen(asio::socket_base::max_listen_connections, error);

@@ -55,8 +55,15 @@ struct UnixListener {
     Acceptor acceptor;
 };
 
-// Mode 0660: root and its group.
+// The group that may use a Unix socket, by name; empty: that of the process.
+struct SocketGroup {
+    std::string name;
+    std::string key;  // where it is configured: "FILE:LINE:COL: api.group"
+};
+
+// Mode 0660: the process's user, and the group. A group that the host does not have is found before
+// anything is made. Exit::refused.
 Result<UnixListener> listen_unix(boost::asio::io_context &loop, const std::string &path,
-                                 const std::string &key);
+                                 const std::string &key, const SocketGroup &group = {});
 
 }  // namespace weir

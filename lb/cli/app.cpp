@@ -21,9 +21,10 @@ bool written() {
 int end_parsing(CLI::App &app, const CLI::ParseError &reason) {
     if (reason.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success))
         return app.exit(reason);
-    // the subcommand that was being read, if any
-    const auto subcommands = app.get_subcommands();
-    const auto about = subcommands.empty() ? "" : " " + subcommands.back()->get_name();
+    // the subcommand that was being read, if any, with those above it
+    std::string about;
+    for (auto read = app.get_subcommands(); !read.empty(); read = read.back()->get_subcommands())
+        about += " " + read.back()->get_name();
     return report({Exit::usage, fmt::format("{} (see weir{} --help)", reason.what(), about)});
 }
 
@@ -38,6 +39,9 @@ int parse_and_run(int argc, const char *const *argv) {
     add_backends_command(app, status);
     add_flows_command(app, status);
     add_doctor_command(app, status);
+    add_overrides_command(app, status);
+    add_backend_command(app, status);
+    add_reload_command(app, status);
     add_detach_command(app, status);
     add_replay_command(app, status);
     try {

@@ -14,4 +14,10 @@ int report(const Error &error) {
     return static_cast<int>(error.exit);
 }
 
+void report_warning(const Json &document) {
+    const auto &warning = document.at("warning");
+    if (warning.is_string())
+        report({Exit::ok, "warning: " + warning.get<std::string>()});
+}
+
 }  // namespace weir

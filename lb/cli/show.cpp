@@ -2,6 +2,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "lb/cli/table.h"
 
@@ -49,6 +50,29 @@ std::string reload_line(const Json &reload) {
                        text(reload.at("error")), when);
 }
 
+std::string override_note(const Json &change) {
+    std::string note;
+    if (change.at("admin") != "enabled")
+        note = text(change.at("admin"));
+    if (!change.at("weight").is_null())
+        note += fmt::format("{}weight {}", note.empty() ? "" : ", ", text(change.at("weight")));
+    return note;
+}
+
+// Why a backend is in a state, or has a weight, that its configuration does not explain.
+std::string note(const Json &backend) {
+    std::vector<std::string> notes;
+    if (!backend.at("override").is_null())
+        notes.push_back("override: " + override_note(backend.at("override")));
+    if (backend.at("kept").get<bool>())
+        notes.emplace_back("kept by min_active");
+    if (backend.at("standby").get<bool>())
+        notes.emplace_back("fallback on standby");
+    if (!backend.at("health").at("reason").is_null())
+        notes.push_back("check: " + text(backend.at("health").at("reason")));
+    return fmt::format("{}", fmt::join(notes, "; "));
+}
+
 }  // namespace
 
 std::string show_status(const Json &document) {
@@ -62,6 +86,9 @@ std::string show_status(const Json &document) {
                          reload_line(document.at("reload")));
     shown += fmt::format("services  {}, backends {}\n\n", text(document.at("services")),
                          text(document.at("backends")));
+    if (document.at("overrides").get<std::size_t>() > 0)
+        shown.insert(shown.size() - 1, fmt::format("overrides {} (weir overrides lists them)\n",
+                                                   text(document.at("overrides"))));
     return shown + show_interfaces(document.at("interfaces")) + "\n" +
            show_drops(document.at("drops"));
 }
@@ -97,22 +124,26 @@ std::string show_backends(const Json &document) {
         const auto &forward = backend.at("forward");
         const auto &reply = backend.at("reply");
         rows.push_back({text(backend.at("service")), text(backend.at("backend")),
-                        text(backend.at("state")), text(backend.at("weight")),
+                        text(backend.at("state")), text(backend.at("health").at("status")),
+                        text(backend.at("weight")),
                         fmt::format("{:.1f} %", 100 * backend.at("share").get<double>()),
-                        text(backend.at("new_flows")), text(forward.at("packets")),
-                        bytes(forward.at("bytes")), text(reply.at("packets")),
-                        bytes(reply.at("bytes"))});
+                        text(backend.at("flows")), text(backend.at("new_flows")),
+                        text(forward.at("packets")), bytes(forward.at("bytes")),
+                        text(reply.at("packets")), bytes(reply.at("bytes")), note(backend)});
     }
     return format_table({{"SERVICE"},
                          {"BACKEND"},
                          {"STATE"},
+                         {"HEALTH"},
                          {"WEIGHT", true},
                          {"SHARE", true},
+                         {"FLOWS", true},
                          {"NEW FLOWS", true},
                          {"PACKETS IN", true},
                          {"BYTES IN", true},
                          {"PACKETS OUT", true},
-                         {"BYTES OUT", true}},
+                         {"BYTES OUT", true},
+                         {"NOTE"}},
                         rows);
 }
 
@@ -128,6 +159,24 @@ std::string show_flows(const Json &document) {
     if (document.at("truncated").get<bool>())
         shown += "there are more: raise --limit, or filter\n";
     return shown;
+}
+
+std::string show_overrides(const Json &document) {
+    Rows rows;
+    for (const auto &one : document.at("overrides"))
+        rows.push_back({text(one.at("service")), text(one.at("backend")), text(one.at("admin")),
+                        text(one.at("weight")), one.at("configured").get<bool>() ? "yes" : "no"});
+    return format_table({{"SERVICE"}, {"BACKEND"}, {"ADMIN"}, {"WEIGHT", true}, {"CONFIGURED"}},
+                        rows);
+}
+
+std::string show_change(const Json &document) {
+    const auto note = document.at("override").is_null()
+                          ? "no override"
+                          : "override: " + override_note(document.at("override"));
+    return fmt::format("{} {}: {}, weight {} ({})\n", text(document.at("service")),
+                       text(document.at("backend")), text(document.at("state")),
+                       text(document.at("weight")), note);
 }
 
 }  // namespace weir

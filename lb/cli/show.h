@@ -1,4 +1,5 @@
-// What status, services, backends and flows show people: text made of the API's documents.
+// What status, services, backends, flows and overrides show people: text made of the API's
+// documents.
 #pragma once
 
 #include <string>
@@ -11,5 +12,8 @@ std::string show_status(const Json &document);
 std::string show_services(const Json &document);
 std::string show_backends(const Json &document);
 std::string show_flows(const Json &document);
+std::string show_overrides(const Json &document);
+// The answer to a change of a backend.
+std::string show_change(const Json &document);
 
 }  // namespace weir

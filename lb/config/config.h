@@ -48,6 +48,8 @@ struct InterfaceConfig {
     Mark mark{};
 };
 
+inline constexpr std::uint32_t kHighestWeight = 65535;
+
 struct BackendConfig {
     Endpoint endpoint;
     std::uint32_t weight = 100;  // 0..65535; 0 = no new flows

@@ -11,7 +11,6 @@ namespace {
 constexpr std::uint32_t kMostFlows = 64U << 20U;  // a slip of the hand, not a load, is above it
 constexpr std::uint32_t kMostServices = 1U << 20U;
 constexpr std::uint32_t kMostBackends = 1U << 20U;
-constexpr std::uint32_t kHighestWeight = 65535;
 constexpr std::uint32_t kSmallestRing = 7;
 constexpr std::uint32_t kLargestRing = 1U << 23U;  // 64 MiB of table
 // The data path keeps the time between two flows in whole nanoseconds.

@@ -16,6 +16,7 @@
 #include "lb/api/admin.h"
 #include "lb/api/http_server.h"
 #include "lb/api/listen.h"
+#include "lb/daemon/backend_control.h"
 #include "lb/daemon/collection.h"
 #include "lb/daemon/data_path.h"
 #include "lb/daemon/file_watch.h"
@@ -24,6 +25,7 @@
 #include "lb/daemon/notify.h"
 #include "lb/daemon/preflight.h"
 #include "lb/daemon/privileges.h"
+#include "lb/daemon/state_file.h"
 #include "lb/doctor/doctor.h"
 
 namespace weir {
@@ -31,14 +33,17 @@ namespace {
 
 namespace asio = boost::asio;
 
+constexpr std::size_t kMostApiBody = 65536;  // bytes
+
 // The sockets, bound but not served yet.
 struct Listeners {
     UnixListener api;
     std::optional<Acceptor> metrics;
 
     static Result<Listeners> open(asio::io_context &loop, const Config &config) {
-        auto api = listen_unix(loop, config.api_socket,
-                               place(config.file, config.marks.api_socket) + ": api.socket");
+        auto api = listen_unix(
+            loop, config.api_socket, place(config.file, config.marks.api_socket) + ": api.socket",
+            {config.api_group, place(config.file, config.marks.api_group) + ": api.group"});
         if (!api)
             return tl::make_unexpected(api.error());
         Listeners listeners{std::move(*api), std::nullopt};
@@ -56,19 +61,23 @@ struct Listeners {
 
 class Daemon {
   public:
-    Daemon(asio::io_context &loop, Config config, DataPath path, Listeners listeners)
+    Daemon(asio::io_context &loop, Config config, DataPath path, Roster roster, Listeners listeners)
         : loop_(loop),
           config_(std::move(config)),
           path_(std::move(path)),
+          backends_(loop, std::move(roster), config_,
+                    [this](const Conditions &conditions) {
+                        return path_.set_conditions(config_, conditions);
+                    }),
           socket_(std::move(listeners.api.file)),
           collection_(loop, path_.tables(),
                       [this]() -> const Inventory & { return path_.inventory(); }),
           exporter_([this] { return collect(); }),
           admin_(loop, admin_source()),
-          api_(loop, std::move(listeners.api.acceptor),
-               [this](const auto &request, const auto &respond) {
-                   admin_.handle(request, respond);
-               }) {
+          api_(
+              loop, std::move(listeners.api.acceptor),
+              [this](const auto &request, const auto &respond) { admin_.handle(request, respond); },
+              {.body_bytes = kMostApiBody}) {
         if (listeners.metrics)
             metrics_ =
                 std::make_unique<HttpServer>(loop, std::move(*listeners.metrics),
@@ -96,13 +105,30 @@ class Daemon {
 
   private:
     AdminSource admin_source() {
-        return {[this] { return snapshot(); }, [this]() -> const DaemonInfo & { return info_; },
-                [this]() -> const Inventory & { return path_.inventory(); },
-                [this]() -> FlowWalk {
-                    return [tables = path_.tables()](const auto &visit) {
-                        return tables.for_each_flow(visit);
-                    };
-                }};
+        AdminSource source;
+        source.snapshot = [this] { return snapshot(); };
+        source.info = [this]() -> const DaemonInfo & { return info_; };
+        source.inventory = [this]() -> const Inventory & { return path_.inventory(); };
+        source.flows = [this]() -> FlowWalk {
+            return [tables = path_.tables()](const auto &visit) {
+                return tables.for_each_flow(visit);
+            };
+        };
+        source.flush = [this]() -> FlowFlush {
+            return [tables = path_.tables()](const auto &wanted, const auto &go_on) {
+                return tables.delete_flows(wanted, go_on);
+            };
+        };
+        source.reload = [this] { return reload_and_note(); };
+        source.overrides = [this]() -> const Overrides & { return backends_.roster().overrides(); };
+        source.backend_view = [this](const auto &key) { return backends_.view(key); };
+        source.set_override = [this](const auto &key, const auto &change) {
+            return backends_.set_override(key, change).map([&] { return keep_overrides(); });
+        };
+        source.clear_overrides = [this] {
+            return backends_.clear_overrides().map([&] { return keep_overrides(); });
+        };
+        return source;
     }
 
     Result<Snapshot> snapshot() {
@@ -142,9 +168,7 @@ class Daemon {
                 loop_.stop();
                 return;
             }
-            notify_reloading();
-            note_reload(reload());
-            notify_ready(status_line());
+            static_cast<void>(reload_and_note());
             wait_for_signal(signals);
         });
     }
@@ -167,8 +191,9 @@ class Daemon {
         if (!config_.watch || file_)
             return;
         // later, for a reload may end the watch that asks for it
-        auto watch = FileWatch::open(
-            loop_, config_.file, [this] { asio::post(loop_, [this] { note_reload(reload()); }); });
+        auto watch = FileWatch::open(loop_, config_.file, [this] {
+            asio::post(loop_, [this] { static_cast<void>(reload_and_note()); });
+        });
         if (watch)
             file_ = std::move(*watch);
         else
@@ -181,9 +206,10 @@ class Daemon {
             return tl::make_unexpected(wanted.error());
         return check_reloadable(config_, *wanted)
             .and_then([&] { return check_interfaces(*wanted); })
-            .and_then([&] { return path_.reload(*wanted); })
+            .and_then([&] { return path_.reload(*wanted, backends_.conditions_with(*wanted)); })
             .map([&] {
                 config_ = std::move(*wanted);
+                backends_.configure(config_);
                 info_.interfaces = path_.interfaces();
                 follow_file();
                 configure_log(config_);
@@ -196,6 +222,18 @@ class Daemon {
             return "reload refused: " + info_.reload.error;
         return fmt::format("services: {}, backends: {}", path_.inventory().services.size(),
                            path_.inventory().backends());
+    }
+
+    Result<void> reload_and_note() {
+        notify_reloading();
+        auto done = reload();
+        note_reload(done);
+        notify_ready(status_line());
+        return done;
+    }
+
+    Warning keep_overrides() const {
+        return StateFile(config_.state_file).keep(backends_.roster().overrides());
     }
 
     void note_reload(const Result<void> &done) {
@@ -213,6 +251,7 @@ class Daemon {
     asio::io_context &loop_;
     Config config_;
     DataPath path_;
+    BackendControl backends_;
     SocketFile socket_;
     Collection collection_;
     DaemonInfo info_;
@@ -224,15 +263,23 @@ class Daemon {
     std::unique_ptr<FileWatch> file_;
 };
 
+// Those that an earlier run left down.
+std::vector<BackendKey> left_down(const Config &config, const TableState &tables) {
+    std::vector<BackendKey> down;
+    for (const auto &service : make_inventory(config, tables).services)
+        for (const auto &backend : service.row.backends)
+            if (backend.state == BackendState::down)
+                down.push_back({service.name, backend.endpoint});
+    return down;
+}
+
 Result<void> run_until_signal(const std::string &config_file) {
     auto config = load_config(config_file);
     if (!config)
         return tl::make_unexpected(config.error());
     if (config->interfaces.empty())
         return check_interfaces(*config);
-    if (auto allowed =
-            check_privilege("weir run").and_then([&] { return check_adoption(*config); });
-        !allowed)
+    if (auto allowed = check_privilege("weir run"); !allowed)
         return allowed;
     if (auto there = check_interfaces(*config); !there)
         return there;
@@ -244,20 +291,32 @@ Result<void> run_until_signal(const std::string &config_file) {
     auto listeners = Listeners::open(loop, *config);
     if (!listeners)
         return tl::make_unexpected(listeners.error());
-    auto path = DataPath::bring_up(*config);
+    Roster roster;
+    auto state = StateFile(config->state_file).load();
+    if (!state.warning.empty())
+        spdlog::warn("{}", state.warning);
+    roster.set_overrides(std::move(state.overrides), Roster::Time{});
+    auto path = DataPath::bring_up(*config, [&](const TableState &tables) {
+        const auto now = std::chrono::steady_clock::now();
+        roster.configure(*config, now, left_down(*config, tables));
+        return roster.conditions(now);
+    });
     if (!path)
         return tl::make_unexpected(path.error());
     for (const auto &warning : start_warnings(*config))
         spdlog::warn("{}", warning);
     for (const auto &line : drop_privileges())
         spdlog::warn("{}", line);
-    Daemon(loop, std::move(*config), std::move(*path), std::move(*listeners)).serve(signals);
+    Daemon(loop, std::move(*config), std::move(*path), std::move(roster), std::move(*listeners))
+        .serve(signals);
     return {};
 }
 
 }  // namespace
 
 Result<void> run_daemon(const std::string &config_file) {
+    // a limit on the size of files is an error of write(2), as a full disk is, and not the end
+    std::signal(SIGXFSZ, SIG_IGN);
     start_log();
     try {
         auto done = run_until_signal(config_file);

@@ -3,21 +3,24 @@
 #include <spdlog/spdlog.h>
 #include <sys/mount.h>
 
+#include <utility>
+
+#include "lb/daemon/privileges.h"
 #include "lb/dataplane/standing.h"
 
 namespace weir {
 
-Result<DataPath> DataPath::bring_up(const Config &config) {
+Result<DataPath> DataPath::bring_up(const Config &config, const ConditionsOf &conditions) {
     const auto mounted = ensure_bpffs();
     if (!mounted)
         return tl::make_unexpected(mounted.error());
-    auto path = load(config);
+    auto path = load(config, conditions);
     if (!path && *mounted)
         ::umount("/sys/fs/bpf");
     return path;
 }
 
-Result<DataPath> DataPath::load(const Config &config) {
+Result<DataPath> DataPath::load(const Config &config, const ConditionsOf &conditions) {
     auto pins = Pins::open(config.instance);
     if (!pins)
         return tl::make_unexpected(pins.error());
@@ -38,7 +41,7 @@ Result<DataPath> DataPath::load(const Config &config) {
     if (!host)
         return give_up(host.error());
     DataPath path(std::move(*pins), std::move(*host), std::move(*takeover), std::move(*objects));
-    if (auto started = path.start(config); !started) {
+    if (auto started = path.start(config, conditions); !started) {
         path.give_up();
         return tl::make_unexpected(started.error());
     }
@@ -55,9 +58,11 @@ void DataPath::give_up() {
         pins_.clear();
 }
 
-Result<void> DataPath::start(const Config &config) {
+Result<void> DataPath::start(const Config &config, const ConditionsOf &conditions) {
     return host_.reserve(config)
         .and_then([&] { return takeover_.copy(objects_, config); })
+        .and_then([&] { return state(); })
+        .map([&](const TableState &current) { conditions_ = conditions(current); })
         .and_then([&] {
             return adopted() && !takeover_.is_fresh() ? start_with_tables_in_use(config)
                                                       : start_with_new_tables(config);
@@ -97,31 +102,53 @@ Result<void> DataPath::settle(const Config &config) {
     });
 }
 
+Result<TableState> DataPath::state() {
+    if (state_)
+        return *state_;
+    return tables().read();
+}
+
 Result<Plan> DataPath::plan(const Config &config) {
-    return tables().read().and_then([&](const TableState &current) {
-        return make_plan(current, config, rings_in_doubt_ ? RingScope::all : RingScope::changed);
+    return state().and_then([&](const TableState &current) {
+        return make_plan(current, config, rings_in_doubt_ ? RingScope::all : RingScope::changed,
+                         conditions_);
     });
+}
+
+Result<void> DataPath::apply(const Config &config, const Plan &plan) {
+    rings_in_doubt_ = true;
+    state_.reset();
+    if (auto done = tables().apply(plan); !done)
+        return done;
+    rings_in_doubt_ = false;
+    state_ = plan.result;
+    inventory_ = make_inventory(config, plan.result);
+    return {};
 }
 
 Result<void> DataPath::write(const Config &config) {
     const auto plan = this->plan(config);
     if (!plan)
         return tl::make_unexpected(plan.error());
-    rings_in_doubt_ = true;
     // the SNAT pool is there before the first service that needs it, and until the last has gone
     const bool needed = !config.snat.addresses.empty();
     const auto settings = [&] { return tables().write_settings(config); };
-    const auto services = [&] { return tables().apply(*plan); };
-    auto written = needed ? settings().and_then(services) : services().and_then(settings);
-    if (!written)
-        return written;
-    rings_in_doubt_ = false;
-    inventory_ = make_inventory(config, plan->result);
-    return {};
+    const auto services = [&] { return apply(config, *plan); };
+    return needed ? settings().and_then(services) : services().and_then(settings);
 }
 
-Result<void> DataPath::reload(const Config &config) {
-    const MapIds own = takeover_.own(objects_);
+Result<void> DataPath::set_conditions(const Config &config, const Conditions &conditions) {
+    const Conditions before = std::exchange(conditions_, conditions);
+    auto done = plan(config).and_then([&](const Plan &plan) { return apply(config, plan); });
+    if (!done)
+        conditions_ = before;
+    return done;
+}
+
+Result<void> DataPath::reload(const Config &config, const Conditions &conditions) {
+    const AsAdministrator whose_programs_are_there;
+    const Conditions before = std::exchange(conditions_, conditions);
+    const OwnPrograms own = takeover_.own(objects_);
     const auto standing = Standing::read(config.interfaces, own);
     auto interfaces = interfaces_;
     auto done = host_.begin()
@@ -130,6 +157,7 @@ Result<void> DataPath::reload(const Config &config) {
                     .and_then([&] { return host_.announce(config); })
                     .and_then([&] { return write(config); });
     if (!done) {
+        conditions_ = before;
         standing.put_back(objects_, own);
         static_cast<void>(host_.roll_back());
         return done;
@@ -142,6 +170,7 @@ Result<void> DataPath::reload(const Config &config) {
 }
 
 bool DataPath::look_after(const Config &config) {
+    const AsAdministrator whose_programs_are_there;
     const bool changed = interfaces_.look_after(objects_, config);
     auto done = host_.announce(config);
     // an interface that came back has another number, and the notes name the old one

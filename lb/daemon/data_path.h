@@ -2,6 +2,8 @@
 // tables are known to hold.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,13 +21,18 @@ namespace weir {
 
 class DataPath {
   public:
+    // The state of the backends, for tables that hold this.
+    using ConditionsOf = std::function<Conditions(const TableState &)>;
+
     // Loads, fills the tables, attaches. After an error nothing is attached or pinned that was not
     // before.
-    static Result<DataPath> bring_up(const Config &config);
+    static Result<DataPath> bring_up(const Config &config, const ConditionsOf &conditions);
 
     // Brings services, backends, timeouts, interfaces and the host to what `config` wants. After an
     // error the inventory is the old one.
-    Result<void> reload(const Config &config);
+    Result<void> reload(const Config &config, const Conditions &conditions);
+    // Brings the backends to their conditions. `config` is the one in force.
+    Result<void> set_conditions(const Config &config, const Conditions &conditions);
 
     // Follows interfaces that came, went or lost their programs, and addresses that did: after any
     // change of the host's links. `config` is the one in force. True if list() of the interfaces
@@ -45,21 +52,26 @@ class DataPath {
           takeover_(std::move(takeover)),
           objects_(std::move(objects)),
           rings_in_doubt_(adopted()) {}
-    static Result<DataPath> load(const Config &config);
-    Result<void> start(const Config &config);
+    static Result<DataPath> load(const Config &config, const ConditionsOf &conditions);
+    Result<void> start(const Config &config, const ConditionsOf &conditions);
     Result<void> start_with_new_tables(const Config &config);
     Result<void> start_with_tables_in_use(const Config &config);
     void give_up();
     Result<void> attach(const Config &config);
     Result<void> settle(const Config &config);
+    Result<TableState> state();
     Result<Plan> plan(const Config &config);
     Result<void> write(const Config &config);
+    Result<void> apply(const Config &config, const Plan &plan);
 
     Pins pins_;
     HostSetup host_;
     Takeover takeover_;
     Objects objects_;
     Inventory inventory_;
+    Conditions conditions_;
+    // What the tables hold, where that is certain: reading ten thousand services takes a while.
+    std::optional<TableState> state_;
     Interfaces interfaces_;
     std::string announce_error_;  // the last one that was logged
     // A write was begun and not finished, by this process or by one that was killed: a ring may not

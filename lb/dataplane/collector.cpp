@@ -18,25 +18,6 @@ struct FamilyTables {
     int fresh = -1;
 };
 
-// The tuple of the packets of a flow's other direction.
-weir_tuple_v6 answer_of(std::uint8_t protocol, const weir_flow &flow) {
-    weir_tuple_v6 tuple{};
-    tuple.head.sport = flow.dport;
-    tuple.head.dport = flow.sport;
-    tuple.head.protocol = protocol;
-    tuple.saddr = flow.daddr;
-    tuple.daddr = flow.saddr;
-    return tuple;
-}
-
-weir_tuple_v4 to_v4(const weir_tuple_v6 &tuple) {
-    return {tuple.head, tuple.saddr.words[3], tuple.daddr.words[3]};
-}
-
-bool is_v4(const weir_flow &flow) {
-    return from_abi(flow.daddr).is_v4();
-}
-
 }  // namespace
 
 // One walk: table by table, and within a table batch by batch.
@@ -132,7 +113,7 @@ class Collector::Walk {
                    peer.direction != flow.direction && peer.service == flow.service &&
                    peer.backend == flow.backend && !is_expired(settings_, protocol, peer, now);
         };
-        if (is_v4(flow))
+        if (leads_to_v4(flow))
             return lives(v4_.established, to_v4(answer)) || lives(v4_.fresh, to_v4(answer));
         return lives(v6_.established, answer) || lives(v6_.fresh, answer);
     }

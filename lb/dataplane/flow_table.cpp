@@ -52,6 +52,24 @@ std::chrono::nanoseconds data_path_now(const weir_settings &settings) {
     return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
+weir_tuple_v6 answer_of(std::uint8_t protocol, const weir_flow &flow) {
+    weir_tuple_v6 tuple{};
+    tuple.head.sport = flow.dport;
+    tuple.head.dport = flow.sport;
+    tuple.head.protocol = protocol;
+    tuple.saddr = flow.daddr;
+    tuple.daddr = flow.saddr;
+    return tuple;
+}
+
+bool leads_to_v4(const weir_flow &flow) {
+    return from_abi(flow.daddr).is_v4();
+}
+
+weir_tuple_v4 to_v4(const weir_tuple_v6 &tuple) {
+    return {tuple.head, tuple.saddr.words[3], tuple.daddr.words[3]};
+}
+
 std::chrono::nanoseconds idle_time(const weir_flow &flow, std::chrono::nanoseconds now) {
     const std::chrono::nanoseconds seen(static_cast<std::int64_t>(flow.seen));
     return now > seen ? now - seen : std::chrono::nanoseconds(0);

@@ -60,6 +60,12 @@ std::chrono::nanoseconds data_path_now(const weir_settings &settings);
 // Since the entry was last refreshed; right to about a second.
 std::chrono::nanoseconds idle_time(const weir_flow &flow, std::chrono::nanoseconds now);
 
+// The tuple of the packets of a flow's other direction; as nat_answer_tuple() in bpf/nat.h has it.
+weir_tuple_v6 answer_of(std::uint8_t protocol, const weir_flow &flow);
+// Which of the families' tables has it, and the key that it has in IPv4's.
+bool leads_to_v4(const weir_flow &flow);
+weir_tuple_v4 to_v4(const weir_tuple_v6 &tuple);
+
 // As flow_expired() in bpf/flow.h has it.
 bool is_expired(const weir_settings &settings, std::uint8_t protocol, const weir_flow &flow,
                 std::chrono::nanoseconds now);

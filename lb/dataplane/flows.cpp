@@ -1,4 +1,4 @@
-// Tables: listing flows.
+// Tables: listing and deleting flows.
 #include <arpa/inet.h>
 
 #include "lb/dataplane/flow_table.h"
@@ -19,16 +19,22 @@ Address to_address(const weir_address &v6) {
     return from_abi(v6);
 }
 
+// The flow that an entry is one direction of.
 template <typename Tuple>
 Flow make_flow(const Tuple &tuple, const weir_flow &entry, std::chrono::nanoseconds now) {
+    const Endpoint source{to_address(tuple.saddr), ntohs(tuple.head.sport)};
+    const Endpoint destination{to_address(tuple.daddr), ntohs(tuple.head.dport)};
+    const Endpoint new_source{from_abi(entry.saddr), ntohs(entry.sport)};
+    const Endpoint new_destination{from_abi(entry.daddr), ntohs(entry.dport)};
+    const bool forward = entry.direction == WEIR_FORWARD;
+    const Endpoint &peer = forward ? new_source : destination;
     Flow flow;
     flow.protocol = static_cast<Protocol>(tuple.head.protocol);
-    flow.client = {to_address(tuple.saddr), ntohs(tuple.head.sport)};
-    flow.vip = {to_address(tuple.daddr), ntohs(tuple.head.dport)};
-    flow.backend = {from_abi(entry.daddr), ntohs(entry.dport)};
-    const Endpoint source{from_abi(entry.saddr), ntohs(entry.sport)};
-    if (source != flow.client)
-        flow.snat = source;
+    flow.client = forward ? source : new_destination;
+    flow.vip = forward ? destination : new_source;
+    flow.backend = forward ? new_destination : source;
+    if (peer != flow.client)
+        flow.snat = peer;
     flow.service_id = entry.service;
     flow.backend_id = entry.backend;
     flow.state = static_cast<FlowState>(entry.state);
@@ -58,6 +64,95 @@ Result<bool> visit_table(int fd, std::string_view name, const weir_settings &set
         }
     }
 }
+
+bool same_target(const weir_flow &a, const weir_flow &b) {
+    return a.sport == b.sport && a.dport == b.dport && from_abi(a.saddr) == from_abi(b.saddr) &&
+           from_abi(a.daddr) == from_abi(b.daddr);
+}
+
+// The translation that the other direction has; as nat_turn() in bpf/nat.h has it.
+template <typename Tuple>
+weir_flow turned(const Tuple &tuple) {
+    weir_flow target{};
+    target.sport = tuple.head.dport;
+    target.dport = tuple.head.sport;
+    target.saddr = to_abi(to_address(tuple.daddr));
+    target.daddr = to_abi(to_address(tuple.saddr));
+    return target;
+}
+
+class Deleter {
+  public:
+    Deleter(const MapFds &fds, const weir_settings &settings,
+            const std::function<bool(const Flow &)> &wanted, const std::function<bool()> &go_on)
+        : fds_(fds), settings_(settings), wanted_(wanted), go_on_(go_on) {}
+
+    template <typename Tuple>
+    Result<void> sweep(const NamedMap &map) {
+        BatchReader reader(map, sizeof(Tuple), sizeof(weir_flow), kBatch);
+        while (done_.complete) {
+            done_.complete = go_on_();
+            if (!done_.complete)
+                return {};
+            const auto more = reader.next();
+            if (!more)
+                return tl::make_unexpected(more.error());
+            if (!*more)
+                return {};
+            const auto now = data_path_now(settings_);
+            for (std::uint32_t i = 0; i < reader.size(); ++i)
+                look_at(reader.key<Tuple>(i), reader.value<weir_flow>(i), now);
+        }
+        return {};
+    }
+
+    const FlowDeletion &done() const { return done_; }
+
+  private:
+    template <typename Tuple>
+    void look_at(const Tuple &tuple, const weir_flow &entry, std::chrono::nanoseconds now) {
+        if (!wanted_(make_flow(tuple, entry, now)))
+            return;
+        remove_peer(tuple, entry);
+        const bool removed = remove(tuple, entry);
+        // a packet that came between the two may have made the other direction anew
+        remove_peer(tuple, entry);
+        if (removed && !is_expired(settings_, tuple.head.protocol, entry, now))
+            ++done_.flows;
+    }
+
+    template <typename Tuple>
+    void remove_peer(const Tuple &tuple, const weir_flow &entry) const {
+        const auto answer = answer_of(tuple.head.protocol, entry);
+        if (leads_to_v4(entry))
+            remove(to_v4(answer), turned(tuple));
+        else
+            remove(answer, turned(tuple));
+    }
+
+    bool remove(const weir_tuple_v4 &tuple, const weir_flow &target) const {
+        const bool fresh = remove(fds_.flows_new_v4, tuple, target);
+        return remove(fds_.flows_v4, tuple, target) || fresh;
+    }
+    bool remove(const weir_tuple_v6 &tuple, const weir_flow &target) const {
+        const bool fresh = remove(fds_.flows_new_v6, tuple, target);
+        return remove(fds_.flows_v6, tuple, target) || fresh;
+    }
+
+    // Unless it is another flow's by now.
+    template <typename Tuple>
+    static bool remove(int fd, const Tuple &tuple, const weir_flow &target) {
+        weir_flow current{};
+        return bpf_map_lookup_elem(fd, &tuple, &current) == 0 && same_target(current, target) &&
+               bpf_map_delete_elem(fd, &tuple) == 0;
+    }
+
+    const MapFds &fds_;
+    const weir_settings &settings_;
+    const std::function<bool(const Flow &)> &wanted_;
+    const std::function<bool()> &go_on_;
+    FlowDeletion done_;
+};
 
 }  // namespace
 
@@ -95,6 +190,26 @@ Result<void> Tables::for_each_flow(const std::function<bool(const Flow &)> &visi
     if (more && *more)
         more = v6(fds_.flows_new_v6, "flows_new_v6");
     return more.map([](bool) {});
+}
+
+Result<FlowDeletion> Tables::delete_flows(const std::function<bool(const Flow &)> &wanted,
+                                          const std::function<bool()> &go_on) const {
+    const auto settings = this->settings();
+    if (!settings)
+        return tl::make_unexpected(settings.error());
+    Deleter deleter(fds_, *settings, wanted, go_on);
+    // new flows first: one that moves to the others meanwhile is met there
+    return deleter.sweep<weir_tuple_v4>({fds_.flows_new_v4, "flows_new_v4"})
+        .and_then([&] {
+            return deleter.sweep<weir_tuple_v6>({fds_.flows_new_v6, "flows_new_v6"});
+        })
+        .and_then([&] {
+            return deleter.sweep<weir_tuple_v4>({fds_.flows_v4, "flows_v4"});
+        })
+        .and_then([&] {
+            return deleter.sweep<weir_tuple_v6>({fds_.flows_v6, "flows_v6"});
+        })
+        .map([&] { return deleter.done(); });
 }
 
 }  // namespace weir

@@ -61,6 +61,8 @@ struct AttachedInterface {
     // How `auto` was decided, or what the hook asks for, or why it was refused; may be empty.
     std::string reason{};
     InterfaceState state = InterfaceState::attached;
+    // The id of what stands there for XDP: the program, or libxdp's dispatcher that calls it.
+    std::uint32_t xdp_program = 0;
 };
 
 // Counters, summed over the CPUs. Bytes are whole frames without FCS.
@@ -90,6 +92,11 @@ struct Flow {
     std::uint32_t backend_id = 0;
     FlowState state = FlowState::fresh;
     std::chrono::nanoseconds idle{};  // since it was last refreshed; right to about a second
+};
+
+struct FlowDeletion {
+    std::uint64_t flows = 0;
+    bool complete = true;  // false: it was ended early
 };
 
 // "no_backend", "tuple_in_use", ... : the names of enum weir_drop_reason, as metrics show them.
@@ -135,6 +142,12 @@ class Tables {
     // Every live flow, in no order; stops when `visit` returns false. Flows that come or go
     // meanwhile may or may not be seen.
     Result<void> for_each_flow(const std::function<bool(const Flow &)> &visit) const;
+
+    // Deletes the flows, both directions of each, that `wanted` says, for as long as `go_on` does.
+    // A client that goes on sending opens a new one. Of a flow that lost one direction the other
+    // counts; those that are too old go as well, and are not counted.
+    Result<FlowDeletion> delete_flows(const std::function<bool(const Flow &)> &wanted,
+                                      const std::function<bool()> &go_on) const;
 
     // Replay only: sets the data path's clock, and the next frame's length in bytes on the wire (0:
     // as long as it is); reads what became of the last packet and forgets it.

@@ -27,12 +27,14 @@ enum class Admin {
 };
 
 std::string_view to_string(Admin admin);  // "enabled", "drain", "maintenance"
+std::optional<Admin> parse_admin(std::string_view text);
 
 struct Override {
     Admin admin = Admin::enabled;
     std::optional<std::uint32_t> weight{};  // 0..65535, in place of the configured one
 
     bool operator==(const Override &) const = default;
+    // Says nothing: what the configuration has is in force.
     bool empty() const { return admin == Admin::enabled && !weight; }
 };
 

@@ -31,46 +31,6 @@ OnDown after_drain(OnDown on_down) {
 
 }  // namespace
 
-std::string_view to_string(Admin admin) {
-    switch (admin) {
-        case Admin::drain:
-            return "drain";
-        case Admin::maintenance:
-            return "maintenance";
-        case Admin::enabled:
-            break;
-    }
-    return "enabled";
-}
-
-std::string_view to_string(BackendState state) {
-    switch (state) {
-        case BackendState::draining:
-            return "draining";
-        case BackendState::down:
-            return "down";
-        case BackendState::maintenance:
-            return "maintenance";
-        case BackendState::active:
-            break;
-    }
-    return "active";
-}
-
-std::string_view to_string(Health health) {
-    switch (health) {
-        case Health::unknown:
-            return "unknown";
-        case Health::up:
-            return "up";
-        case Health::down:
-            return "down";
-        case Health::unchecked:
-            break;
-    }
-    return "unchecked";
-}
-
 void Roster::configure(const Config &config, Time now, const std::vector<BackendKey> &down) {
     const std::set<BackendKey> left_down(down.begin(), down.end());
     std::map<std::string, Group> before;

@@ -41,8 +41,9 @@ struct BackendView {
     Health health = Health::unchecked;
     std::string reason;  // why the last check failed; empty when it did not
     Override override_;
-    bool kept = false;     // down by its checks, in use because of min_active
-    bool standby = false;  // a fallback that is not needed
+    bool kept = false;             // down by its checks, in use because of min_active
+    bool standby = false;          // a fallback that is not needed
+    std::uint32_t configured = 0;  // the weight that the configuration gives it
 };
 
 class Roster {
