@@ -15,6 +15,12 @@ constexpr int kJitter = 10;
 
 }  // namespace
 
+std::chrono::nanoseconds jittered(std::chrono::milliseconds interval, std::mt19937_64 &random) {
+    const auto whole = std::chrono::nanoseconds(interval).count();
+    std::uniform_int_distribution<std::int64_t> less(0, whole * kJitter / 100);
+    return std::chrono::nanoseconds(whole - less(random));
+}
+
 const std::shared_ptr<Slots> &CheckContext::slots_of(CheckType type) const {
     switch (type) {
         case CheckType::https:
@@ -91,20 +97,14 @@ void Check::overdue() {
 void Check::ended(const Outcome &outcome) {
     const auto now = Clock::now();
     probe_.reset();
-    plan(std::max(now, started_ + std::chrono::duration_cast<Clock::duration>(next_interval())),
+    const auto interval = jittered(config_->interval, context_->jitter);
+    plan(std::max(now, started_ + std::chrono::duration_cast<Clock::duration>(interval)),
          &Check::wait_for_slot);
     if (outcome.kind == Outcome::Kind::not_made)
         context_->note_not_made(key_, outcome.reason);
     const auto duration = std::chrono::duration_cast<std::chrono::microseconds>(now - started_);
     if (verdict_.count(outcome, duration, std::chrono::system_clock::now()))
         context_->report(key_, *verdict_.status().up, outcome.reason);
-}
-
-// Never longer than what is configured, for "down after `fall` intervals" is a promise.
-std::chrono::nanoseconds Check::next_interval() {
-    const auto whole = std::chrono::nanoseconds(config_->interval).count();
-    std::uniform_int_distribution<std::int64_t> less(0, whole * kJitter / 100);
-    return std::chrono::nanoseconds(whole - less(context_->jitter));
 }
 
 }  // namespace weir

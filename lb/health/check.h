@@ -29,6 +29,10 @@ struct CheckContext {
     const std::shared_ptr<Slots> &slots_of(CheckType type) const;
 };
 
+// From the start of a check to that of the next, a tenth less at most. Never more: "down after
+// `fall` intervals" is a promise.
+std::chrono::nanoseconds jittered(std::chrono::milliseconds interval, std::mt19937_64 &random);
+
 class Check : public std::enable_shared_from_this<Check> {
   public:
     Check(std::shared_ptr<CheckContext> context, BackendKey key, CheckTarget target,
@@ -53,7 +57,6 @@ class Check : public std::enable_shared_from_this<Check> {
     void run(Slot slot);
     void overdue();
     void ended(const Outcome &outcome);
-    std::chrono::nanoseconds next_interval();
 
     std::shared_ptr<CheckContext> context_;
     BackendKey key_;

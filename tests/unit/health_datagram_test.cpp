@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "lb/health/echo_message.h"
+#include "tests/support/netns.h"
 #include "tests/unit/health_fixture.h"
 
 namespace weir {
@@ -81,43 +82,62 @@ TEST_F(HealthUdp, AClosedPortIsUnreachable) {
               "datagram to ...: port unreachable");
 }
 
-// What stands in the way of pinging from here, if anything does.
-std::optional<std::string> obstacle() {
-    const int raw = ::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
-    if (raw < 0)
-        return "needs CAP_NET_RAW";
-    ::close(raw);
-    return std::nullopt;
-}
-
 class HealthIcmp : public HealthTest {
   protected:
     void SetUp() override {
-        if (const auto reason = obstacle())
-            GTEST_SKIP() << *reason;
+        if (const auto reason = test::why_no_namespaces(); !reason.empty())
+            GTEST_SKIP() << reason;
+        world_.emplace();
     }
+    // From inside a namespace, whose hosts are silent if we say so.
+    std::string verdict_inside(const HealthCheckConfig &config, const std::string &endpoint) {
+        std::string said;
+        world_->run([&] { said = verdict(config, *Endpoint::parse(endpoint)); });
+        return said;
+    }
+
+    std::optional<test::Netns> world_;
 };
 
 TEST_F(HealthIcmp, AHostThatAnswersIsUp) {
-    EXPECT_EQ(verdict(patient(CheckType::icmp), to_endpoint(1)), "up");
-    EXPECT_EQ(verdict(patient(CheckType::icmp), *Endpoint::parse("[::1]:1")), "up");
+    EXPECT_EQ(verdict_inside(patient(CheckType::icmp), "127.0.0.1:1"), "up");
+    EXPECT_EQ(verdict_inside(patient(CheckType::icmp), "[::1]:1"), "up");
+}
+
+TEST_F(HealthIcmp, APingSocketWillDo) {
+    world_->sysctl("net/ipv4/ping_group_range", "0 2147483647");
+    EXPECT_EQ(verdict_inside(patient(CheckType::icmp), "127.0.0.1:1"), "up");
+    EXPECT_EQ(verdict_inside(patient(CheckType::icmp), "[::1]:1"), "up");
 }
 
 TEST_F(HealthIcmp, ManyHostsArePingedThroughOneSocket) {
     std::vector<Endpoint> endpoints;
     for (std::uint8_t i = 1; i <= 250; ++i)
         endpoints.push_back({Address::v4(127, 77, 0, i), 1});
-    checks().configure(config_of(patient(CheckType::icmp), endpoints));
-    ASSERT_TRUE(run_until([&] { return turns_.size() == endpoints.size(); }));
+    world_->run([&] {
+        checks().configure(config_of(patient(CheckType::icmp), endpoints));
+        ASSERT_TRUE(run_until([&] { return turns_.size() == endpoints.size(); }));
+    });
     for (const Turn &turn : turns_)
         EXPECT_TRUE(turn.up) << turn.reason;
 }
 
-TEST_F(HealthIcmp, AHostThatIsSilentIsDown) {
-    // A datagram to the broadcast address of loopback is not answered.
-    const auto endpoint = *Endpoint::parse("127.255.255.255:1");
-    const std::string said = verdict(check(CheckType::icmp), endpoint);
-    EXPECT_EQ(said.substr(0, said.find(':')), "echo request to 127.255.255.255");
+TEST_F(HealthIcmp, AHostThatIsSilentIsDownAndLeavesNothingOnTheLoop) {
+    world_->sysctl("net/ipv4/icmp_echo_ignore_all", "1");
+    for (const char *range : {"1 0", "0 2147483647"}) {
+        world_->sysctl("net/ipv4/ping_group_range", range);
+        EXPECT_EQ(verdict_inside(check(CheckType::icmp), "127.0.0.1:1"),
+                  "echo request to 127.0.0.1: no answer within 50ms");
+        loop_.restart();
+        loop_.run_for(milliseconds(1000));
+        EXPECT_TRUE(loop_.stopped()) << range;
+        checks_.reset();
+    }
+}
+
+TEST_F(HealthIcmp, AHostWithoutARouteIsDown) {
+    EXPECT_EQ(verdict_inside(patient(CheckType::icmp), "192.0.2.1:1"),
+              "echo request to 192.0.2.1: network is unreachable");
 }
 
 TEST(HealthEcho, ReadsWhatItWrote) {
