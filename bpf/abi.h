@@ -5,7 +5,11 @@
  * and C++, and the sizes and offsets asserted below hold in all three.
  *
  * Byte order: fields of type __be16 / __be32 are in network order, all others in host order.
- * A change of any layout is a change of WEIR_ABI: a daemon adopts only pinned maps of its own ABI.
+ * A change of any layout is a change of WEIR_ABI: a daemon adopts only pinned maps of its own ABI,
+ * and carries over what others hold, field by field and by name (lb/dataplane/migration.h). So a
+ * name keeps its meaning, and what indexes an array is only ever added to at the end.
+ *
+ * WEIR_ABI_TEST is another layout, for the tests of that.
  */
 #pragma once
 
@@ -23,7 +27,11 @@
 #define WEIR_ASSERT(condition) _Static_assert(condition, #condition)
 #endif
 
-enum { WEIR_ABI = 2 };
+#ifdef WEIR_ABI_TEST
+enum { WEIR_ABI = 1003 };
+#else
+enum { WEIR_ABI = 3 };
+#endif
 
 /* How long an entry may go without being refreshed, and so the grain of every idle timeout. */
 enum { WEIR_REFRESH_NS = 1000000000 };
@@ -55,15 +63,25 @@ enum weir_mode {
     WEIR_MODE_FULLNAT = 1, /* the source is translated as well */
 };
 
+/* What chooses the slot of the ring that a new flow gets. */
+enum weir_scheduler {
+    WEIR_SCHEDULE_TUPLE = 0,  /* a hash of the tuple */
+    WEIR_SCHEDULE_SOURCE = 1, /* a hash of the client's address */
+    WEIR_SCHEDULE_TURN = 2,   /* one after the other */
+    WEIR_SCHEDULE_RANDOM = 3,
+    WEIR_SCHEDULE_LEAST = 4, /* the backend with the fewest flows for its weight */
+};
+
 enum weir_service_flags {
     WEIR_SERVICE_RANGES = 1, /* `source_ranges` decides who may open flows */
 };
 
 struct weir_service {
-    __u32 id;   /* index into `rings` and `service_stats`; below limits.services */
-    __u8 mode;  /* enum weir_mode */
-    __u8 flags; /* enum weir_service_flags */
-    __u8 zero[2];
+    __u32 id;       /* index into `rings` and `service_stats`; below limits.services */
+    __u8 mode;      /* enum weir_mode */
+    __u8 flags;     /* enum weir_service_flags */
+    __u8 scheduler; /* enum weir_scheduler */
+    __u8 zero;
     __u32 affinity_s;        /* session affinity; 0: none */
     __u32 new_flows_rate;    /* new flows per second, of all clients; 0: no limit */
     __u32 source_flows_rate; /* the same, of one client address */
@@ -122,17 +140,28 @@ WEIR_ASSERT(sizeof(struct weir_rate) == 8);
 
 enum weir_backend_state {
     WEIR_BACKEND_ACTIVE = 0,
+    WEIR_BACKEND_DRAINING = 1, /* no new flows */
+    WEIR_BACKEND_DOWN = 2,
+    WEIR_BACKEND_MAINTENANCE = 3,
+};
+
+/* What becomes of the flows of a backend, at their next packet from the client. */
+enum weir_on_down {
+    WEIR_FLOWS_STAY = 0,
+    WEIR_FLOWS_RESET = 1,    /* answered with an RST, or ICMP port unreachable, and forgotten */
+    WEIR_FLOWS_RESELECT = 2, /* opened anew, with another backend */
 };
 
 struct weir_backend {
     struct weir_address address;
     __be16 port;
-    __u8 state; /* enum weir_backend_state */
-    __u8 zero;
+    __u8 state;    /* enum weir_backend_state */
+    __u8 flows;    /* enum weir_on_down */
     __u32 service; /* the service it belongs to, by id */
-    __u32 weight;
+    __u32 weight;  /* of its share of new flows, now; 0: none */
+    __u32 share;   /* the weight that it has in full; what it lacks of that, others take */
 };
-WEIR_ASSERT(sizeof(struct weir_backend) == 28);
+WEIR_ASSERT(sizeof(struct weir_backend) == 32);
 
 /* -- flows ---------------------------------------------------------------------------------- */
 
@@ -202,6 +231,9 @@ enum weir_flow_flags {
  * packet finds its flow with one look-up; each can be made anew from the other (flow.h).
  */
 struct weir_flow {
+#ifdef WEIR_ABI_TEST
+    __u64 added;
+#endif
     __u64 seen; /* when last refreshed, ns, CLOCK_MONOTONIC (replay: the capture's time) */
     struct weir_next_hop next_hop;
     __u16 address_delta; /* what the new addresses add to a ones' complement sum (RFC 1624) */
@@ -220,9 +252,11 @@ struct weir_flow {
     __u8 flags;  /* enum weir_flow_flags */
     __u8 zero[6];
 };
+#ifndef WEIR_ABI_TEST
 WEIR_ASSERT(sizeof(struct weir_flow) == 88);
 WEIR_ASSERT(offsetof(struct weir_flow, address_delta) == 24);
 WEIR_ASSERT(offsetof(struct weir_flow, saddr) == 48);
+#endif
 
 /*
  * Which flow the fragments of a datagram belong to, as its first one told: key of `fragments`. IPv6
@@ -302,7 +336,9 @@ enum weir_drop_reason {
     WEIR_DROP_TTL_EXPIRED = 11,      /* answered with ICMP time exceeded */
     WEIR_DROP_TOO_BIG = 12,          /* answered with ICMP fragmentation needed / packet too big */
     WEIR_DROP_NOT_TRANSLATABLE = 13, /* IPv4 <-> IPv6: a fragment, or UDP without checksum */
-    WEIR_DROP_REASONS = 14,
+    WEIR_DROP_BACKEND_DOWN = 14,     /* on_down: reset; answered with an RST or port unreachable */
+    WEIR_DROP_TAKING_OVER = 15,      /* its flow is being brought over from other tables */
+    WEIR_DROP_REASONS = 16,
     WEIR_DROP_NONE = 255,
 };
 
@@ -318,7 +354,7 @@ enum weir_icmp_event {
 /* -- settings, read for new, idle and closing flows only -------------------------------------- */
 
 struct weir_settings {
-    __u32 abi; /* WEIR_ABI of the maps beside it */
+    __u32 abi; /* WEIR_ABI of the maps beside it; first in every ABI */
     __u32 tcp_established_s;
     __u32 tcp_transitory_s;
     __u32 tcp_new_s;
@@ -329,12 +365,15 @@ struct weir_settings {
     /* when the daemon last counted the flows of each backend, ns: limits hold for as long as the
      * count is younger than WEIR_COUNT_VALID_NS */
     __u64 counted_at;
+    /* while flows are brought over from other tables, and no longer than this, ns: TCP in
+     * mid-stream without a flow is not taken for one that was lost */
+    __u64 hold_until;
     __u16 snat_port_first; /* SNAT port range, host order */
     __u16 snat_ports;      /* how many */
     __u16 snat_v4;         /* addresses in `snat_addresses`, from index 0 */
     __u16 snat_v6;         /* from index WEIR_MAX_SNAT */
 };
-WEIR_ASSERT(sizeof(struct weir_settings) == 48);
+WEIR_ASSERT(sizeof(struct weir_settings) == 56);
 
 /* Addresses of one family in the SNAT pool. */
 enum { WEIR_MAX_SNAT = 64 };

@@ -65,14 +65,14 @@ static __always_inline enum weir_drop_reason admit_flow(const struct weir_servic
  */
 static __always_inline int admit_backend_full(__u32 backend, __u32 most, __u64 now) {
     const struct weir_settings *set = settings_get();
-    const __u32 *flows = bpf_map_lookup_elem(&backend_flows, &backend);
+    const __s32 *flows = bpf_map_lookup_elem(&backend_flows, &backend);
 
-    return set && flows && *flows >= most &&
+    return set && flows && *flows >= (__s32)most &&
            (options.replay || now < set->counted_at + WEIR_COUNT_VALID_NS);
 }
 
 static __always_inline void admit_count(__u32 backend) {
-    __u32 *flows = bpf_map_lookup_elem(&backend_flows, &backend);
+    __s32 *flows = bpf_map_lookup_elem(&backend_flows, &backend);
 
     if (flows)
         __sync_fetch_and_add(flows, 1);

@@ -28,6 +28,7 @@ static __always_inline struct icmp_error icmp_error_of(int family, __u8 reason, 
 
     switch (reason) {
         case WEIR_DROP_NO_BACKEND:
+        case WEIR_DROP_BACKEND_DOWN:
         case WEIR_DROP_SNAT_EXHAUSTED: /* port unreachable: a connect() fails at once */
             return v4 ? (struct icmp_error){ICMP4_UNREACHABLE, 3, 0}
                       : (struct icmp_error){ICMP6_UNREACHABLE, 4, 0};
@@ -83,32 +84,37 @@ static __always_inline __s64 icmp_cut(struct __sk_buff *skb, const struct weir_p
     return icmp_sum(s->carried, l4 & WEIR_OFFSET_MASK & ~3U, (__u16)~pseudo);
 }
 
-static __always_inline void icmp_write_v4(struct icmp_scratch *s, const struct weir_packet *packet,
-                                          const struct weir_address *from, __u32 size) {
+/* The header of an answer to the packet, `size` bytes of `protocol` long. */
+static __always_inline void answer_write_v4(struct icmp_scratch *s,
+                                            const struct weir_packet *packet, __be32 from,
+                                            __u8 protocol, __u32 size) {
     struct iphdr *ip = &s->ip.v4;
 
     __builtin_memset(ip, 0, sizeof(*ip));
     ip->version = 4;
     ip->ihl = 5;
-    ip->tos = 0xc0; /* internetwork control: RFC 1812, 4.3.2.5 */
-    ip->tot_len = bpf_htons((__u16)(sizeof(*ip) + sizeof(s->icmp) + size));
+    if (protocol == IPPROTO_ICMP)
+        ip->tos = 0xc0; /* internetwork control: RFC 1812, 4.3.2.5 */
+    ip->tot_len = bpf_htons((__u16)(sizeof(*ip) + size));
     ip->ttl = ICMP_TTL;
-    ip->protocol = IPPROTO_ICMP;
-    ip->saddr = from->words[3];
+    ip->protocol = protocol;
+    ip->saddr = from;
     ip->daddr = packet->tuple.v4.saddr;
     ip->check = icmp_fold(icmp_sum(ip, sizeof(*ip), 0));
 }
 
 /* Returns the sum of the pseudo header. */
-static __always_inline __u32 icmp_write_v6(struct icmp_scratch *s, const struct weir_packet *packet,
-                                           const struct weir_address *from, __u32 size) {
+static __always_inline __u32 answer_write_v6(struct icmp_scratch *s,
+                                             const struct weir_packet *packet,
+                                             const struct weir_address *from, __u8 protocol,
+                                             __u32 size) {
     struct ipv6hdr *ip = &s->ip.v6;
-    __be32 rest[2] = {bpf_htonl((__u32)sizeof(s->icmp) + size), bpf_htonl(IPPROTO_ICMPV6)};
+    __be32 rest[2] = {bpf_htonl(size), bpf_htonl(protocol)};
 
     __builtin_memset(ip, 0, sizeof(*ip));
     ip->version = 6;
-    ip->payload_len = bpf_htons((__u16)(sizeof(s->icmp) + size));
-    ip->nexthdr = IPPROTO_ICMPV6;
+    ip->payload_len = bpf_htons((__u16)size);
+    ip->nexthdr = protocol;
     ip->hop_limit = ICMP_TTL;
     __builtin_memcpy(&ip->saddr, from, sizeof(ip->saddr));
     __builtin_memcpy(&ip->daddr, &packet->tuple.v6.saddr, sizeof(ip->daddr));
@@ -185,9 +191,9 @@ static __noinline int icmp_send_error(struct __sk_buff *skb, int family,
     if (carried < 0 || icmp_make_room(skb, packet, header + (__u32)sizeof(s->icmp)))
         return 0;
     if (family == WEIR_V4)
-        icmp_write_v4(s, packet, from, size);
+        answer_write_v4(s, packet, from->words[3], IPPROTO_ICMP, (__u32)sizeof(s->icmp) + size);
     else
-        sum = icmp_write_v6(s, packet, from, size);
+        sum = answer_write_v6(s, packet, from, IPPROTO_ICMPV6, (__u32)sizeof(s->icmp) + size);
     s->icmp.type = error->type;
     s->icmp.code = error->code;
     s->icmp.check = 0;

@@ -33,13 +33,53 @@ static __always_inline void decide_drop(struct weir_decision *decision, __u8 rea
     }
 }
 
-/* A client that starts over on a tuple whose last connection ended or went silent. */
-static __always_inline int ingress_starts_over(const struct weir_packet *packet,
-                                               const struct weir_flow *flow) {
+/*
+ * What is to become of a flow that was not looked at for a second, as enum weir_on_down has it: a
+ * client starts over on one that went silent. The rest is for a client's packets: an opening that
+ * its backend has not answered loses nothing by another one, and the flows of a backend that was
+ * removed stay. Not inlined: for the stack's sake.
+ */
+static __noinline __u32 ingress_look(const struct weir_packet *packet,
+                                     const struct weir_flow *flow) {
+    const struct weir_backend *backend;
+
     if (flow_expired(flow, packet->tuple.head.protocol, packet->now))
+        return WEIR_FLOWS_RESELECT;
+    backend = bpf_map_lookup_elem(&backends, &flow->backend);
+    if (!backend || backend->service != flow->service || flow->direction != WEIR_FORWARD)
+        return WEIR_FLOWS_STAY;
+    if (backend->state >= WEIR_BACKEND_DOWN && flow->state == WEIR_FLOW_NEW)
+        return WEIR_FLOWS_RESELECT;
+    return backend->flows;
+}
+
+/* The same for any flow: also on one whose connection ended a client starts over. */
+static __always_inline __u32 ingress_leaves(const struct weir_packet *packet,
+                                            const struct weir_flow *flow) {
+    if (flow->direction == WEIR_FORWARD && flow->state == WEIR_FLOW_CLOSED &&
+        (packet->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN)
+        return WEIR_FLOWS_RESELECT;
+    return flow_due(flow, packet->now) ? ingress_look(packet, flow) : WEIR_FLOWS_STAY;
+}
+
+/*
+ * While flows are brought over from other tables, a TCP packet in mid-stream may belong to one that
+ * is still to come: it is dropped, for its sender to repeat it. Otherwise a client's would be given
+ * to another backend or from another port, and a backend's would reach somebody who answers it with
+ * a reset.
+ */
+static __noinline int ingress_is_held(int family, const struct weir_packet *packet,
+                                      int to_service) {
+    const struct weir_settings *set = settings_get();
+    struct weir_address from;
+
+    if (!set || packet->now >= set->hold_until || packet->tuple.head.protocol != IPPROTO_TCP ||
+        (packet->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN)
+        return 0;
+    if (to_service)
         return 1;
-    return flow->direction == WEIR_FORWARD && flow->state == WEIR_FLOW_CLOSED &&
-           (packet->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN;
+    nat_source(family, &packet->tuple, &from);
+    return bpf_map_lookup_elem(&backend_addresses, &from) != NULL;
 }
 
 /* A packet of no flow: it may open one. */
@@ -48,9 +88,12 @@ static __always_inline void ingress_open(int family, const struct weir_packet *p
     const struct weir_service *service = service_find(family, &packet->tuple);
     __u8 reason;
 
+    if (service)
+        decision->service = service->id;
+    if (ingress_is_held(family, packet, service != NULL))
+        return decide_drop(decision, WEIR_DROP_TAKING_OVER);
     if (!service)
         return;
-    decision->service = service->id;
     reason = (__u8)service_open(family, packet, service, flags, &decision->backend);
     if (reason == WEIR_DROP_NONE) {
         decision->opened = 1;
@@ -69,16 +112,19 @@ static __always_inline void ingress_open(int family, const struct weir_packet *p
 static __always_inline void ingress_classify(int family, const struct weir_packet *packet,
                                              __u8 flags, struct weir_decision *decision) {
     struct weir_flow *entry = flow_of(family, packet);
+    __u32 leaves = entry ? ingress_leaves(packet, entry) : WEIR_FLOWS_STAY;
 
     __builtin_memset(decision, 0, sizeof(*decision));
     decision->service = WEIR_NO_SERVICE;
     decision->backend = WEIR_NO_BACKEND;
     decision->reason = WEIR_DROP_NONE;
-    if (entry && ingress_starts_over(packet, entry)) {
+    if (entry && leaves == WEIR_FLOWS_RESELECT) {
         flow_forget(family, packet, entry);
         entry = NULL;
     }
     decision->entry = entry;
+    if (entry && leaves == WEIR_FLOWS_RESET)
+        return decide_drop(decision, WEIR_DROP_BACKEND_DOWN);
     if (!entry && packet->fragment != WEIR_LATER_FRAGMENT)
         ingress_open(family, packet, flags, decision);
 }

@@ -136,12 +136,23 @@ struct {
     __type(value, struct weir_rate);
 } source_rates SEC(".maps");
 
-/* Flows of each backend: counted up as they open, and counted anew by the daemon. */
+/* The scheduler `wrr`: flows that were opened. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32); /* service id */
+    __type(value, __u32);
+} turns SEC(".maps");
+
+/*
+ * Flows of each backend that are not closed: counted as they open and close, and counted anew by
+ * the daemon, because others expire. Signed: the two may cross.
+ */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32); /* backend id */
-    __type(value, __u32);
+    __type(value, __s32);
 } backend_flows SEC(".maps");
 
 /* The SNAT pool: IPv4 from index 0, IPv6 from WEIR_MAX_SNAT. */

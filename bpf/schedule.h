@@ -36,6 +36,14 @@ static __always_inline __u32 schedule_hash(int family, const union weir_any_tupl
     return schedule_mix_address(schedule_mix_address(h, &tuple->v6.saddr), &tuple->v6.daddr);
 }
 
+/* Of the client's address alone. */
+static __always_inline __u32 schedule_source_hash(int family, const union weir_any_tuple *tuple) {
+    __u32 h = 0x9e3779b9U;
+
+    return family == WEIR_V4 ? schedule_mix(schedule_mix(h) ^ tuple->v4.saddr)
+                             : schedule_mix_address(schedule_mix(h), &tuple->v6.saddr);
+}
+
 /* The slot of a ring with `slots` slots, 1..slots: slot 0 holds the length. */
 static __always_inline __u32 schedule_slot(__u32 hash, __u32 slots) {
     return 1 + (__u32)(((__u64)hash * slots) >> 32);

@@ -26,18 +26,22 @@ struct weir_opening {
     struct weir_address source; /* SNAT address of a hairpin */
     __u64 now;
     __u32 backend;
-    __u32 hash;
+    __u32 hash;  /* what leads to a slot of the ring */
     __u32 first; /* SNAT: where the search begins */
-    __u8 family; /* of the packet */
-    __u8 snat;   /* enum weir_snat */
-    __u8 flags;  /* of the flow */
-    __u8 reason; /* enum weir_drop_reason */
+    __s32 flows; /* of `backend`; scheduler least-conn */
+    __u32 weight;
+    __u8 family;  /* of the packet */
+    __u8 snat;    /* enum weir_snat */
+    __u8 flags;   /* of the flow */
+    __u8 reason;  /* enum weir_drop_reason */
+    __u8 in_turn; /* `hash` counts slots */
+    __u8 zero[3];
 };
 
 /* Bytes of the packet that an ICMP error carries at most; whole words, for bpf_csum_diff(). */
 enum { ICMP_CARRIED = 508 };
 
-/* An ICMP error that is being written. */
+/* An answer that is being written: an ICMP error, or an RST. */
 struct icmp_scratch {
     struct weir_rate sent;
     __u8 l2[ETH_HLEN + 2 * sizeof(struct weir_vlan_tag)];
@@ -46,5 +50,6 @@ struct icmp_scratch {
         struct ipv6hdr v6;
     } ip;
     struct weir_icmp icmp;
+    struct tcphdr tcp;
     __u8 carried[ICMP_CARRIED];
 };

@@ -12,6 +12,9 @@ enum { WEIR_OPEN_TRIES = 4 };
 /* Slots of the ring that are looked at for another backend than the one that refused. */
 enum { WEIR_SLOT_TRIES = 32 };
 
+/* Backends that least-conn weighs for one flow, from a random one on. */
+enum { WEIR_LEAST_TRIES = 32 };
+
 /* SNAT ports tried towards one backend, from a random one on. */
 enum { WEIR_SNAT_TRIES = 128 };
 
@@ -32,9 +35,9 @@ static __always_inline struct weir_service *service_find(int family,
     return bpf_map_lookup_elem(&services, &key);
 }
 
-/* The backend in the ring's slot for `hash`; WEIR_NO_BACKEND when the ring is empty. */
-static __always_inline __u32 service_pick(__u32 service, __u32 hash) {
-    void *ring = bpf_map_lookup_elem(&rings, &service);
+/* The backend in the slot that o->hash leads to; WEIR_NO_BACKEND when the ring is empty. */
+static __always_inline __u32 service_pick(const struct weir_opening *o) {
+    void *ring = bpf_map_lookup_elem(&rings, &o->service.id);
     __u32 slot = 0;
     __u32 *value;
 
@@ -43,7 +46,7 @@ static __always_inline __u32 service_pick(__u32 service, __u32 hash) {
     value = bpf_map_lookup_elem(ring, &slot);
     if (!value || *value == 0)
         return WEIR_NO_BACKEND;
-    slot = schedule_slot(hash, *value);
+    slot = o->in_turn ? 1 + o->hash % *value : schedule_slot(o->hash, *value);
     value = bpf_map_lookup_elem(ring, &slot);
     return value ? *value : WEIR_NO_BACKEND;
 }
@@ -174,12 +177,15 @@ static __always_inline void service_choose_snat(struct weir_opening *o) {
 }
 
 /* One try: with the backend of the client's affinity, or that of the hash. */
-static __always_inline enum weir_drop_reason service_attempt(struct weir_opening *o) {
+static __always_inline enum weir_drop_reason service_attempt(struct weir_opening *o,
+                                                             int from_ring) {
     const struct weir_backend *backend;
     enum weir_drop_reason reason;
 
     backend = bpf_map_lookup_elem(&backends, &o->backend);
-    if (!backend || backend->service != o->service.id)
+    /* the ring is right about who takes new flows; affinity knows nothing of it */
+    if (!backend || backend->service != o->service.id ||
+        (!from_ring && (backend->state != WEIR_BACKEND_ACTIVE || !backend->weight)))
         return WEIR_DROP_NO_BACKEND;
     if (o->service.flows_per_backend &&
         admit_backend_full(o->backend, o->service.flows_per_backend, o->now))
@@ -202,8 +208,9 @@ static long service_try_slot(__u32 index, void *unused) {
     (void)unused;
     if (!o)
         return 1;
-    picked = service_pick(o->service.id, o->hash);
+    o->in_turn = 0;
     o->hash = schedule_mix(o->hash + 1);
+    picked = service_pick(o);
     if (picked == o->backend)
         return 0;
     o->backend = picked;
@@ -218,7 +225,77 @@ static __always_inline int service_pick_other(struct weir_opening *o) {
     return o->backend != refused;
 }
 
-/* The affinity's backend first, if there is one; then that which the ring picks, and when it
+/*
+ * For bpf_loop(): weighs the backend in a slot of a least-conn ring, which has one for each
+ * backend, against the best so far. 0 goes on.
+ */
+static long service_weigh(__u32 index, void *unused) {
+    struct weir_opening *o = service_opening();
+    const struct weir_backend *backend;
+    const __s32 *flows;
+    __u32 *value, slot = 0;
+    void *ring;
+
+    (void)unused;
+    ring = o ? bpf_map_lookup_elem(&rings, &o->service.id) : NULL;
+    value = ring ? bpf_map_lookup_elem(ring, &slot) : NULL;
+    if (!value || index >= *value)
+        return 1;
+    slot = 1 + (o->hash % *value + index) % *value;
+    value = bpf_map_lookup_elem(ring, &slot);
+    backend = value ? bpf_map_lookup_elem(&backends, value) : NULL;
+    flows = value ? bpf_map_lookup_elem(&backend_flows, value) : NULL;
+    if (!backend || !flows)
+        return 0;
+    if (o->backend == WEIR_NO_BACKEND ||
+        ((__s64)*flows + 1) * o->weight < ((__s64)o->flows + 1) * backend->weight) {
+        o->backend = *value;
+        o->flows = *flows;
+        o->weight = backend->weight;
+    }
+    return 0;
+}
+
+/*
+ * What leads to a slot. A segment from the middle of a connection goes by a hash whatever the
+ * scheduler, so that all of them, here and on another node, find one backend.
+ */
+static __always_inline void service_set_hash(struct weir_opening *o, int family,
+                                             const struct weir_packet *packet) {
+    int midstream =
+        packet->tuple.head.protocol == IPPROTO_TCP && !(packet->tcp_flags & WEIR_TCP_SYN);
+    __u8 scheduler = o->service.scheduler;
+    __u32 *turn;
+
+    o->in_turn = 0;
+    if (scheduler == WEIR_SCHEDULE_SOURCE) {
+        o->hash = family == WEIR_V4 ? schedule_source_hash(WEIR_V4, &packet->tuple)
+                                    : schedule_source_hash(WEIR_V6, &packet->tuple);
+        return;
+    }
+    o->hash = family == WEIR_V4 ? schedule_hash(WEIR_V4, &packet->tuple)
+                                : schedule_hash(WEIR_V6, &packet->tuple);
+    if (midstream) {
+        o->service.scheduler = WEIR_SCHEDULE_TUPLE;
+    } else if (scheduler == WEIR_SCHEDULE_TURN) {
+        turn = bpf_map_lookup_elem(&turns, &o->service.id);
+        o->in_turn = turn != NULL;
+        if (turn)
+            o->hash = __sync_fetch_and_add(turn, 1);
+    } else if (scheduler != WEIR_SCHEDULE_TUPLE && !options.replay) {
+        o->hash = bpf_get_prandom_u32(); /* a replay is to be the same every time */
+    }
+}
+
+static __always_inline __u32 service_first(struct weir_opening *o) {
+    if (o->service.scheduler != WEIR_SCHEDULE_LEAST)
+        return service_pick(o);
+    o->backend = WEIR_NO_BACKEND;
+    bpf_loop(WEIR_LEAST_TRIES, service_weigh, NULL, 0);
+    return o->backend;
+}
+
+/* The affinity's backend first, if there is one; then that which the scheduler picks, and when it
  * refuses, others. */
 static __always_inline enum weir_drop_reason service_schedule(struct weir_opening *o) {
     enum weir_drop_reason reason = WEIR_DROP_NO_BACKEND;
@@ -229,11 +306,11 @@ static __always_inline enum weir_drop_reason service_schedule(struct weir_openin
         from_ring = o->backend == WEIR_NO_BACKEND;
     }
     if (from_ring)
-        o->backend = service_pick(o->service.id, o->hash);
+        o->backend = service_first(o);
     for (int attempt = 0; attempt < WEIR_OPEN_TRIES; attempt++) {
         if (o->backend == WEIR_NO_BACKEND)
             return WEIR_DROP_NO_BACKEND;
-        reason = service_attempt(o);
+        reason = service_attempt(o, from_ring);
         if (reason == WEIR_DROP_NONE || reason == WEIR_DROP_FLOW_TABLE_FULL ||
             (reason == WEIR_DROP_NO_BACKEND && from_ring) || !service_pick_other(o))
             return reason;
@@ -268,8 +345,7 @@ __noinline int service_open(int family, const struct weir_packet *packet,
     reason = admit_flow(service, &o->client.address, packet->now);
     if (reason != WEIR_DROP_NONE)
         return reason;
-    o->hash = family == WEIR_V4 ? schedule_hash(WEIR_V4, &packet->tuple)
-                                : schedule_hash(WEIR_V6, &packet->tuple);
+    service_set_hash(o, family, packet);
     service_choose_snat(o);
     reason = service_schedule(o);
     *chosen = o->backend;

@@ -8,6 +8,7 @@
 #include "bpf/icmp_send.h"
 #include "bpf/ingress.h"
 #include "bpf/nat64.h"
+#include "bpf/reset.h"
 
 enum tc_side {
     TC_INGRESS = 0,
@@ -42,6 +43,11 @@ static __always_inline int tc_send(struct __sk_buff *skb, const struct weir_pack
     return (int)bpf_redirect(hop->ifindex, 0);
 }
 
+/* Sends what took the packet's place back to where that came from. */
+static __always_inline int tc_answer(struct __sk_buff *skb, enum tc_side side) {
+    return (int)bpf_redirect(skb->ifindex, side == TC_EGRESS ? BPF_F_INGRESS : 0);
+}
+
 /* Drops the packet, and tells its sender where that helps. */
 static __noinline int tc_drop(struct __sk_buff *skb, int family, const struct weir_packet *packet,
                               const struct weir_decision *decision, enum tc_side side) {
@@ -58,6 +64,13 @@ static __noinline int tc_drop(struct __sk_buff *skb, int family, const struct we
             mtu += sizeof(struct ipv6hdr) - sizeof(struct iphdr);
     }
     count_drop(decision->reason, decision->service, decision->backend);
+    if (entry && decision->reason == WEIR_DROP_BACKEND_DOWN) {
+        flow_forget(family, packet, entry);
+        if (packet->tuple.head.protocol == IPPROTO_TCP)
+            return packet->fragment == WEIR_WHOLE && reset_send(skb, family, packet)
+                       ? tc_answer(skb, side)
+                       : TC_ACT_SHOT;
+    }
     error = icmp_error_of(family, decision->reason, mtu);
     if (!error.type || packet->fragment == WEIR_LATER_FRAGMENT)
         return TC_ACT_SHOT;
@@ -68,7 +81,7 @@ static __noinline int tc_drop(struct __sk_buff *skb, int family, const struct we
     if (!icmp_send_error(skb, family, packet, &from, &error))
         return TC_ACT_SHOT;
     count_icmp(WEIR_ICMP_SENT);
-    return (int)bpf_redirect(skb->ifindex, side == TC_EGRESS ? BPF_F_INGRESS : 0);
+    return tc_answer(skb, side);
 }
 
 /* Whether the packet is for a flow's client, and addressed to it: the flow leaves its address as it

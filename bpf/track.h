@@ -37,6 +37,13 @@ static __always_inline void flow_set_state(struct weir_flow *entry, struct weir_
         peer->state = state;
 }
 
+static __always_inline void flow_count_closed(__u32 backend) {
+    __s32 *flows = bpf_map_lookup_elem(&backend_flows, &backend);
+
+    if (flows)
+        __sync_fetch_and_add(flows, -1);
+}
+
 /* A FIN or an RST on a flow that was promoted. */
 static __always_inline void flow_close(int family, const struct weir_packet *packet,
                                        struct weir_flow *entry) {
@@ -48,6 +55,8 @@ static __always_inline void flow_close(int family, const struct weir_packet *pac
         if (entry->state != WEIR_FLOW_CLOSED && (!peer || !(peer->flags & WEIR_FLOW_FIN)))
             state = WEIR_FLOW_CLOSING;
     }
+    if (state == WEIR_FLOW_CLOSED && entry->state != WEIR_FLOW_CLOSED)
+        flow_count_closed(entry->backend);
     flow_set_state(entry, peer, state);
 }
 

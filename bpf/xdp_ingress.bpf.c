@@ -36,9 +36,10 @@ static __always_inline int xdp_can_take(int family, const struct weir_packet *pa
            !(entry->flags & WEIR_FLOW_LOCAL) && xdp_can_send(decision, packet->ifindex);
 }
 
-/* Drops that are answered with ICMP are made where it can be sent, at TC ingress. */
+/* Drops that are answered are made where that can be done, at TC ingress. */
 static __always_inline int xdp_drop(const struct weir_decision *decision) {
-    if (decision->reason == WEIR_DROP_NO_BACKEND || decision->reason == WEIR_DROP_SNAT_EXHAUSTED)
+    if (decision->reason == WEIR_DROP_NO_BACKEND || decision->reason == WEIR_DROP_SNAT_EXHAUSTED ||
+        decision->reason == WEIR_DROP_BACKEND_DOWN)
         return XDP_PASS;
     count_drop(decision->reason, decision->service, decision->backend);
     return XDP_DROP;

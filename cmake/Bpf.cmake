@@ -1,8 +1,9 @@
-# weir_bpf_object(NAME SOURCE)
+# weir_bpf_object(NAME [FOLDER] [DEFINITION...])
 #
-# Compiles SOURCE (bpf/NAME.bpf.c) to a BPF object and makes its skeleton NAME.skel.h (struct weir_NAME) with bpftool.
+# Compiles bpf/NAME.bpf.c to a BPF object and makes its skeleton NAME.skel.h (struct weir_NAME) with bpftool.
 # The skeleton embeds the object, so that the binary carries its data plane inside.
-# Result: an interface library weir_bpf_NAME whose include path holds the skeleton.
+# Result: an interface library weir_bpf_NAME whose include path holds the skeleton; with another FOLDER of the build
+# than bpf, weir_FOLDER_NAME.
 
 find_program(WEIR_BPF_CLANG clang REQUIRED)
 find_program(WEIR_BPFTOOL bpftool REQUIRED PATHS /usr/sbin /sbin)
@@ -16,29 +17,34 @@ set(WEIR_BPF_FLAGS
     -isystem /usr/include/${CMAKE_LIBRARY_ARCHITECTURE})
 
 function(weir_bpf_object name)
+  set(folder bpf)
+  set(definitions ${ARGN})
+  if(definitions)
+    list(POP_FRONT definitions folder)
+  endif()
   set(source ${PROJECT_SOURCE_DIR}/bpf/${name}.bpf.c)
-  set(object ${CMAKE_BINARY_DIR}/bpf/${name}.bpf.o)
-  set(skeleton ${CMAKE_BINARY_DIR}/bpf/${name}.skel.h)
+  set(object ${CMAKE_BINARY_DIR}/${folder}/${name}.bpf.o)
+  set(skeleton ${CMAKE_BINARY_DIR}/${folder}/${name}.skel.h)
   file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bpf/*.h)
 
-  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/bpf)
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/${folder})
   add_custom_command(
     OUTPUT ${object}
-    COMMAND ${WEIR_BPF_CLANG} ${WEIR_BPF_FLAGS} -I ${PROJECT_SOURCE_DIR} -c ${source} -o ${object}
+    COMMAND ${WEIR_BPF_CLANG} ${WEIR_BPF_FLAGS} ${definitions} -I ${PROJECT_SOURCE_DIR} -c ${source} -o ${object}
     DEPENDS ${source} ${headers}
-    COMMENT "BPF object ${name}"
+    COMMENT "BPF object ${folder}/${name}"
     VERBATIM)
   add_custom_command(
     OUTPUT ${skeleton}
     COMMAND ${WEIR_BPFTOOL} gen skeleton ${object} name weir_${name} > ${skeleton}.new
     COMMAND ${CMAKE_COMMAND} -E rename ${skeleton}.new ${skeleton}
     DEPENDS ${object}
-    COMMENT "BPF skeleton ${name}"
+    COMMENT "BPF skeleton ${folder}/${name}"
     VERBATIM)
 
-  add_custom_target(weir_bpf_${name}_skeleton DEPENDS ${skeleton})
-  add_library(weir_bpf_${name} INTERFACE)
-  add_dependencies(weir_bpf_${name} weir_bpf_${name}_skeleton)
+  add_custom_target(weir_${folder}_${name}_skeleton DEPENDS ${skeleton})
+  add_library(weir_${folder}_${name} INTERFACE)
+  add_dependencies(weir_${folder}_${name} weir_${folder}_${name}_skeleton)
   # SYSTEM: generated code is not held to the project's warnings
-  target_include_directories(weir_bpf_${name} SYSTEM INTERFACE ${CMAKE_BINARY_DIR}/bpf)
+  target_include_directories(weir_${folder}_${name} SYSTEM INTERFACE ${CMAKE_BINARY_DIR}/${folder})
 endfunction()

@@ -23,6 +23,7 @@ void add_counters(Json &to, const Counters &counters) {
 
 Json interface_document(const AttachedInterface &interface) {
     Json document = {{"name", interface.name},
+                     {"state", to_string(interface.state)},
                      {"ifindex", interface.ifindex},
                      {"hook", to_string(interface.hook)}};
     document["xdp_mode"] =

@@ -18,8 +18,8 @@
 #include "lb/dataplane/attach.h"
 #include "lb/dataplane/fd.h"
 #include "lb/dataplane/pins.h"
+#include "lb/dataplane/program_ids.h"
 #include "lb/dataplane/tc_link.h"
-#include "lb/dataplane/xdp_link.h"
 
 namespace weir {
 namespace {
@@ -44,22 +44,21 @@ Result<std::string> instance_of(const Options &options) {
 // Interfaces of other network namespaces are out of sight, but their programs are not. TC is asked,
 // which every interface of an instance carries: libxdp's pins may keep XDP programs of interfaces
 // that are gone.
-bool is_attached_elsewhere(std::uint32_t flows_map_id) {
+bool is_attached_elsewhere(const MapIds &own) {
     constexpr int kTries = 40;
     for (int i = 0; i < kTries; i++) {
-        if (!tc_is_loaded(flows_map_id))
+        if (!tc_is_loaded(own))
             return false;
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
     return true;
 }
 
-Result<void> take_off(const std::string &instance, int flows) {
-    const auto id = map_id_of(flows);
-    const auto names = detach_all(id);
+Result<void> take_off(const std::string &instance, const MapIds &own) {
+    const auto names = detach_all(own);
     if (!names)
         return tl::make_unexpected(names.error());
-    if (names->empty() && is_attached_elsewhere(id))
+    if (names->empty() && is_attached_elsewhere(own))
         return fail(Exit::refused,
                     fmt::format("instance {} is on interfaces of another network namespace: run "
                                 "weir detach in the network namespace of the daemon",
@@ -87,9 +86,13 @@ Result<void> detach(const std::string &instance) {
     auto host = HostSetup::open(pins->path());
     if (!host)
         return tl::make_unexpected(host.error());
-    // no such pin: a start that was killed before anything could be attached
-    if (const Fd flows(bpf_obj_get((pins->path() / "flows_v4").c_str())); flows)
-        if (auto off = take_off(instance, flows.get()); !off)
+    MapIds own;
+    for (const auto &tables : pins->generations())
+        if (const Fd map(bpf_obj_get((tables / "settings").c_str())); map)
+            own.push_back(map_id_of(map.get()));
+    // none: a start that was killed before anything could be attached
+    if (!own.empty())
+        if (auto off = take_off(instance, own); !off)
             return off;
     if (auto cleared = host->clear(); !cleared)
         return cleared;

@@ -29,9 +29,10 @@ std::string time(const Json &value) {
 std::string show_interfaces(const Json &interfaces) {
     Rows rows;
     for (const auto &interface : interfaces)
-        rows.push_back({text(interface.at("name")), text(interface.at("hook")),
-                        text(interface.at("xdp_mode")), text(interface.at("reason"))});
-    return format_table({{"INTERFACE"}, {"HOOK"}, {"XDP MODE"}, {"REASON"}}, rows);
+        rows.push_back({text(interface.at("name")), text(interface.at("state")),
+                        text(interface.at("hook")), text(interface.at("xdp_mode")),
+                        text(interface.at("reason"))});
+    return format_table({{"INTERFACE"}, {"STATE"}, {"HOOK"}, {"XDP MODE"}, {"REASON"}}, rows);
 }
 
 std::string show_drops(const Json &drops) {

@@ -84,8 +84,8 @@ struct ServiceConfig {
     Protocol protocol = Protocol::tcp;
     Mode mode = Mode::dnat;
     Scheduler scheduler = Scheduler::maglev;
-    std::uint32_t ring_size = 0;          // maglev, source-hash: slots, a prime; 0: by the backends
-    std::chrono::seconds slow_start{0};   // from up to full weight
+    std::uint32_t ring_size = 0;         // maglev, source-hash: slots, a prime; 0: by the backends
+    std::chrono::seconds slow_start{0};  // from up to full weight
     std::optional<HealthCheckConfig> health_check;
     OnDown on_down = OnDown::keep;
     std::chrono::seconds drain_timeout{0};  // 0: draining lasts until the last flow is gone
@@ -161,7 +161,7 @@ struct Config {
     std::string api_group;   // owns the socket beside root; empty: root's group
     std::string state_file;  // what operators changed at run time; set to its default by the reader
     LogLevel log_level = LogLevel::info;
-    bool watch = false;      // reload when the file changes
+    bool watch = false;  // reload when the file changes
     ReplayConfig replay;
     KeyMarks marks;
 };

@@ -23,9 +23,9 @@ struct HealthCheckConfig {
 
     // http, https
     std::string path = "/";
-    std::string host;                                     // empty: the backend's address
+    std::string host;                                          // empty: the backend's address
     std::pair<std::uint16_t, std::uint16_t> status{200, 399};  // first and last that is good
-    std::string body;                                     // must be in the answer; empty: any
+    std::string body;                                          // must be in the answer; empty: any
     // https
     bool verify = true;   // the certificate, against `ca_file`, and its name
     std::string ca_file;  // PEM; empty: the system's

@@ -48,8 +48,7 @@ void print_policy(Out out, const ServiceConfig &service) {
     if (!service.source_ranges.empty())
         fmt::format_to(
             out, "    source_ranges: {}\n",
-            list(service.source_ranges,
-                            [](const auto &one) { return string(one.to_string()); }));
+            list(service.source_ranges, [](const auto &one) { return string(one.to_string()); }));
     std::string limits;
     const auto add = [&](std::string_view key, std::uint32_t value) {
         if (value != 0)
@@ -76,8 +75,8 @@ void print_check_details(Out out, const HealthCheckConfig &check) {
             fmt::format_to(out, ", {}: {}", key, text_value(value));
     };
     if (check.type == CheckType::http || check.type == CheckType::https)
-        fmt::format_to(out, ", path: {}, status: {}-{}", text_value(check.path),
-                       check.status.first, check.status.second);
+        fmt::format_to(out, ", path: {}, status: {}-{}", text_value(check.path), check.status.first,
+                       check.status.second);
     if (check.type == CheckType::https)
         fmt::format_to(out, ", verify: {}", check.verify);
     if (check.type == CheckType::dns)
@@ -95,10 +94,10 @@ void print_check_details(Out out, const HealthCheckConfig &check) {
 
 void print_health(Out out, const ServiceConfig &service) {
     if (const auto &check = service.health_check) {
-        fmt::format_to(out,
-                       "    health_check: {{type: {}, interval: {}, timeout: {}, rise: {}, fall: {}",
-                       to_string(check->type), print_duration(check->interval),
-                       print_duration(check->timeout), check->rise, check->fall);
+        fmt::format_to(
+            out, "    health_check: {{type: {}, interval: {}, timeout: {}, rise: {}, fall: {}",
+            to_string(check->type), print_duration(check->interval), print_duration(check->timeout),
+            check->rise, check->fall);
         print_check_details(out, *check);
         fmt::format_to(out, "}}\n");
     }
@@ -146,11 +145,10 @@ void print_services(Out out, const Config &config) {
 }
 
 void print_rest(Out out, const Config &config) {
-    fmt::format_to(
-        out, "snat: {{addresses: {}, ports: {}}}\n",
-        list(config.snat.addresses,
-             [](const auto &one) { return string(one.address.to_string()); }),
-        config.snat.ports.to_string());
+    fmt::format_to(out, "snat: {{addresses: {}, ports: {}}}\n",
+                   list(config.snat.addresses,
+                        [](const auto &one) { return string(one.address.to_string()); }),
+                   config.snat.ports.to_string());
     const Limits &limits = config.limits;
     fmt::format_to(out, "limits: {{flows: {}, new_flows: {}, services: {}, backends: {}}}\n",
                    limits.flows, limits.new_flows, limits.services, limits.backends);

@@ -79,9 +79,8 @@ void read_interface(Problems &problems, const Value &value, InterfaceConfig &int
 void read_backend(Problems &problems, const Value &value, const std::string &service,
                   BackendConfig &backend) {
     const std::string what = service + ", backend";
-    Mapping mapping(
-        problems, value,
-        {what, {"address", "port"}, {"weight", "fallback", "health_check"}, {}});
+    Mapping mapping(problems, value,
+                    {what, {"address", "port"}, {"weight", "fallback", "health_check"}, {}});
     backend.mark = mapping.mark();
     read_unicast(mapping, "address", backend.endpoint.address);
     mapping.port("port", backend.endpoint.port);
@@ -164,8 +163,7 @@ void read_health(Problems &problems, Mapping &mapping, const std::string &what,
                  ServiceConfig &service) {
     if (const Value *value = mapping.find("health_check"))
         read_health_check(problems, *value, what, service.health_check.emplace());
-    mapping.choice("on_down", {OnDown::keep, OnDown::reset, OnDown::reselect}, {},
-                   service.on_down);
+    mapping.choice("on_down", {OnDown::keep, OnDown::reset, OnDown::reselect}, {}, service.on_down);
     mapping.duration("drain_timeout", service.drain_timeout);
     mapping.number("min_active", 0, kMostBackends, service.min_active);
 }
@@ -268,15 +266,15 @@ void read_housekeeping(Problems &problems, Mapping &mapping, Config &config) {
                    text_if([](const auto &text) { return is_word(text, kLongestInstance, "_-"); }),
                    config.instance);
     config.state_file = fmt::format("/var/lib/weir/{}.json", config.instance);
-    mapping.parsed("state_file", "an absolute path of printable ASCII", text_if([](const auto &text) {
+    mapping.parsed("state_file", "an absolute path of printable ASCII",
+                   text_if([](const auto &text) {
                        return !text.empty() && text.front() == '/' && is_printable(text);
                    }),
                    config.state_file);
     mapping.flag("watch", config.watch);
     if (const Value *value = mapping.find("log"))
         Mapping(problems, *value, {"log", {"level"}, {}, {}})
-            .choice("level",
-                    {LogLevel::debug, LogLevel::info, LogLevel::warn, LogLevel::error}, {},
+            .choice("level", {LogLevel::debug, LogLevel::info, LogLevel::warn, LogLevel::error}, {},
                     config.log_level);
     config.marks.state_file = mapping.value_mark("state_file");
     config.marks.instance = mapping.value_mark("instance");
@@ -295,13 +293,12 @@ void read_replay(Problems &problems, const Value &value, ReplayConfig &replay) {
 }  // namespace
 
 void read_config(Problems &problems, const Value &root, Config &config) {
-    Mapping mapping(
-        problems, root,
-        {"",
-         {"services"},
-         {"interfaces", "snat", "limits", "timeouts", "metrics", "api", "replay", "instance",
-          "state_file", "watch", "log"},
-         {}});
+    Mapping mapping(problems, root,
+                    {"",
+                     {"services"},
+                     {"interfaces", "snat", "limits", "timeouts", "metrics", "api", "replay",
+                      "instance", "state_file", "watch", "log"},
+                     {}});
     for (const Value &item : mapping.list("interfaces"))
         read_interface(problems, item, config.interfaces.emplace_back());
     for (const Value &item : mapping.list("services"))

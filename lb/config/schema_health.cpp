@@ -42,8 +42,8 @@ auto text_up_to(std::size_t longest) {
 
 // "200" or "200-399"
 std::optional<std::pair<std::uint16_t, std::uint16_t>> parse_status(const std::string &text) {
-    const auto range = PortRange::parse(text.find('-') == std::string::npos ? text + "-" + text
-                                                                             : text);
+    const auto range =
+        PortRange::parse(text.find('-') == std::string::npos ? text + "-" + text : text);
     if (!range || range->first < 100 || range->last > 599)
         return std::nullopt;
     return std::pair(range->first, range->last);
@@ -51,7 +51,8 @@ std::optional<std::pair<std::uint16_t, std::uint16_t>> parse_status(const std::s
 
 // As it stands in a request: no blanks, no control characters.
 std::optional<std::string> parse_token(const std::string &text) {
-    const bool fine = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+    const bool fine =
+        std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
     return fine ? text_up_to(kLongestText)(text) : std::nullopt;
 }
 

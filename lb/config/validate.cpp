@@ -164,18 +164,18 @@ void check_health(Problems &problems, const Config &config) {
                          fmt::format("service '{}': min_active is {}, and there are {} backends "
                                      "beside fallbacks",
                                      service.name, service.min_active, primaries));
-        const bool hashes = service.scheduler == Scheduler::maglev ||
-                            service.scheduler == Scheduler::source_hash;
+        const bool hashes =
+            service.scheduler == Scheduler::maglev || service.scheduler == Scheduler::source_hash;
         if (service.ring_size != 0 && !hashes)
             problems.add(service.mark,
                          fmt::format("service '{}': ring_size is for the schedulers maglev and "
                                      "source-hash",
                                      service.name));
         if (service.ring_size != 0 && service.ring_size < service.backends.size())
-            problems.add(service.mark, fmt::format("service '{}': ring_size is {}, below the number "
-                                                   "of its backends ({})",
-                                                   service.name, service.ring_size,
-                                                   service.backends.size()));
+            problems.add(service.mark,
+                         fmt::format("service '{}': ring_size is {}, below the number "
+                                     "of its backends ({})",
+                                     service.name, service.ring_size, service.backends.size()));
     }
 }
 

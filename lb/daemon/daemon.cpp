@@ -1,12 +1,13 @@
 #include "lb/daemon/daemon.h"
 
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <cerrno>
 #include <csignal>
 #include <exception>
 #include <memory>
@@ -15,10 +16,17 @@
 #include "lb/api/admin.h"
 #include "lb/api/http_server.h"
 #include "lb/api/listen.h"
+#include "lb/daemon/backend_control.h"
 #include "lb/daemon/collection.h"
 #include "lb/daemon/data_path.h"
+#include "lb/daemon/file_watch.h"
+#include "lb/daemon/link_watch.h"
+#include "lb/daemon/log.h"
 #include "lb/daemon/notify.h"
 #include "lb/daemon/preflight.h"
+#include "lb/daemon/privileges.h"
+#include "lb/daemon/state_file.h"
+#include "lb/doctor/doctor.h"
 
 namespace weir {
 namespace {
@@ -33,10 +41,9 @@ struct Listeners {
     std::optional<Acceptor> metrics;
 
     static Result<Listeners> open(asio::io_context &loop, const Config &config) {
-        auto api = listen_unix(loop, config.api_socket,
-                               place(config.file, config.marks.api_socket) + ": api.socket",
-                               {config.api_group,
-                                place(config.file, config.marks.api_group) + ": api.group"});
+        auto api = listen_unix(
+            loop, config.api_socket, place(config.file, config.marks.api_socket) + ": api.socket",
+            {config.api_group, place(config.file, config.marks.api_group) + ": api.group"});
         if (!api)
             return tl::make_unexpected(api.error());
         Listeners listeners{std::move(*api), std::nullopt};
@@ -54,20 +61,23 @@ struct Listeners {
 
 class Daemon {
   public:
-    Daemon(asio::io_context &loop, Config config, DataPath path, Listeners listeners)
+    Daemon(asio::io_context &loop, Config config, DataPath path, Roster roster, Listeners listeners)
         : loop_(loop),
           config_(std::move(config)),
           path_(std::move(path)),
+          backends_(loop, std::move(roster), config_,
+                    [this](const Conditions &conditions) {
+                        return path_.set_conditions(config_, conditions);
+                    }),
           socket_(std::move(listeners.api.file)),
           collection_(loop, path_.tables(),
                       [this]() -> const Inventory & { return path_.inventory(); }),
           exporter_([this] { return collect(); }),
           admin_(loop, admin_source()),
-          api_(loop, std::move(listeners.api.acceptor),
-               [this](const auto &request, const auto &respond) {
-                   admin_.handle(request, respond);
-               },
-               {.body_bytes = kMostApiBody}) {
+          api_(
+              loop, std::move(listeners.api.acceptor),
+              [this](const auto &request, const auto &respond) { admin_.handle(request, respond); },
+              {.body_bytes = kMostApiBody}) {
         if (listeners.metrics)
             metrics_ =
                 std::make_unique<HttpServer>(loop, std::move(*listeners.metrics),
@@ -81,11 +91,14 @@ class Daemon {
     }
 
     void serve(asio::signal_set &signals) {
+        follow_links();
+        follow_file();
         log_ready();
         wait_for_signal(signals);
-        notify_service_manager("READY=1");
+        notify_ready(status_line());
+        const Watchdog watchdog(loop_);
         loop_.run();
-        notify_service_manager("STOPPING=1");
+        notify_stopping();
         spdlog::info(
             "stopped; the data path goes on without the daemon (weir detach takes it off)");
     }
@@ -107,8 +120,14 @@ class Daemon {
             };
         };
         source.reload = [this] { return reload_and_note(); };
-        source.overrides = [this]() -> const Overrides & { return overrides_; };
-        source.backend_view = [](const auto &) { return std::nullopt; };
+        source.overrides = [this]() -> const Overrides & { return backends_.roster().overrides(); };
+        source.backend_view = [this](const auto &key) { return backends_.view(key); };
+        source.set_override = [this](const auto &key, const auto &change) {
+            return backends_.set_override(key, change).map([&] { return keep_overrides(); });
+        };
+        source.clear_overrides = [this] {
+            return backends_.clear_overrides().map([&] { return keep_overrides(); });
+        };
         return source;
     }
 
@@ -127,10 +146,12 @@ class Daemon {
     void log_ready() const {
         std::string on;
         for (const auto &interface : info_.interfaces)
-            on += fmt::format(
-                "{}{} ({}{})", on.empty() ? "" : ", ", interface.name, to_string(interface.hook),
-                interface.hook == Hook::xdp ? fmt::format(" {}", to_string(interface.xdp_mode))
-                                            : "");
+            if (interface.state == InterfaceState::attached)
+                on += fmt::format("{}{} ({}{})", on.empty() ? "" : ", ", interface.name,
+                                  to_string(interface.hook),
+                                  interface.hook == Hook::xdp
+                                      ? fmt::format(" {}", to_string(interface.xdp_mode))
+                                      : "");
         spdlog::info(
             "ready: instance {}{}, services: {}, backends: {}, on {}; API at {}, metrics at {}",
             info_.instance, info_.adopted ? " (goes on with the tables it found)" : "",
@@ -152,19 +173,67 @@ class Daemon {
         });
     }
 
+    // Neither is worth a daemon: it goes on without, as told.
+    void follow_links() {
+        auto watch = LinkWatch::open(loop_, [this] {
+            if (path_.look_after(config_))
+                info_.interfaces = path_.interfaces();
+        });
+        if (watch)
+            links_ = std::move(*watch);
+        else
+            spdlog::warn("{}", watch.error().message);
+    }
+
+    void follow_file() {
+        if (!config_.watch)
+            file_.reset();
+        if (!config_.watch || file_)
+            return;
+        // later, for a reload may end the watch that asks for it
+        auto watch = FileWatch::open(loop_, config_.file, [this] {
+            asio::post(loop_, [this] { static_cast<void>(reload_and_note()); });
+        });
+        if (watch)
+            file_ = std::move(*watch);
+        else
+            spdlog::warn("{}", watch.error().message);
+    }
+
     Result<void> reload() {
         auto wanted = load_config(config_.file);
         if (!wanted)
             return tl::make_unexpected(wanted.error());
         return check_reloadable(config_, *wanted)
-            .and_then([&] { return path_.reload(*wanted); })
-            .map([&] { config_ = std::move(*wanted); });
+            .and_then([&] { return check_interfaces(*wanted); })
+            .and_then([&] { return path_.reload(*wanted, backends_.conditions_with(*wanted)); })
+            .map([&] {
+                config_ = std::move(*wanted);
+                backends_.configure(config_);
+                info_.interfaces = path_.interfaces();
+                follow_file();
+                configure_log(config_);
+            });
+    }
+
+    // One line for the service manager.
+    std::string status_line() const {
+        if (!info_.reload.successful)
+            return "reload refused: " + info_.reload.error;
+        return fmt::format("services: {}, backends: {}", path_.inventory().services.size(),
+                           path_.inventory().backends());
     }
 
     Result<void> reload_and_note() {
+        notify_reloading();
         auto done = reload();
         note_reload(done);
+        notify_ready(status_line());
         return done;
+    }
+
+    Warning keep_overrides() const {
+        return StateFile(config_.state_file).keep(backends_.roster().overrides());
     }
 
     void note_reload(const Result<void> &done) {
@@ -182,15 +251,27 @@ class Daemon {
     asio::io_context &loop_;
     Config config_;
     DataPath path_;
+    BackendControl backends_;
     SocketFile socket_;
     Collection collection_;
     DaemonInfo info_;
-    Overrides overrides_;
     Exporter exporter_;
     AdminApi admin_;
     HttpServer api_;
     std::unique_ptr<HttpServer> metrics_;
+    std::unique_ptr<LinkWatch> links_;
+    std::unique_ptr<FileWatch> file_;
 };
+
+// Those that an earlier run left down.
+std::vector<BackendKey> left_down(const Config &config, const TableState &tables) {
+    std::vector<BackendKey> down;
+    for (const auto &service : make_inventory(config, tables).services)
+        for (const auto &backend : service.row.backends)
+            if (backend.state == BackendState::down)
+                down.push_back({service.name, backend.endpoint});
+    return down;
+}
 
 Result<void> run_until_signal(const std::string &config_file) {
     auto config = load_config(config_file);
@@ -198,23 +279,38 @@ Result<void> run_until_signal(const std::string &config_file) {
         return tl::make_unexpected(config.error());
     if (config->interfaces.empty())
         return check_interfaces(*config);
-    if (auto allowed = check_privilege("weir run"); !allowed)
+    if (auto allowed =
+            check_privilege("weir run").and_then([&] { return check_adoption(*config); });
+        !allowed)
         return allowed;
     if (auto there = check_interfaces(*config); !there)
         return there;
 
+    configure_log(*config);
     asio::io_context loop(1);
     // from here on a signal waits until the loop runs: a start is never cut in half
     asio::signal_set signals(loop, SIGTERM, SIGINT, SIGHUP);
     auto listeners = Listeners::open(loop, *config);
     if (!listeners)
         return tl::make_unexpected(listeners.error());
-    auto path = DataPath::bring_up(*config);
+    Roster roster;
+    auto state = StateFile(config->state_file).load();
+    if (!state.warning.empty())
+        spdlog::warn("{}", state.warning);
+    roster.set_overrides(std::move(state.overrides), Roster::Time{});
+    auto path = DataPath::bring_up(*config, [&](const TableState &tables) {
+        const auto now = std::chrono::steady_clock::now();
+        roster.configure(*config, now, left_down(*config, tables));
+        return roster.conditions(now);
+    });
     if (!path)
         return tl::make_unexpected(path.error());
-    for (const auto &warning : forwarding_warnings(*config))
+    for (const auto &warning : start_warnings(*config))
         spdlog::warn("{}", warning);
-    Daemon(loop, std::move(*config), std::move(*path), std::move(*listeners)).serve(signals);
+    for (const auto &line : drop_privileges())
+        spdlog::warn("{}", line);
+    Daemon(loop, std::move(*config), std::move(*path), std::move(roster), std::move(*listeners))
+        .serve(signals);
     return {};
 }
 
@@ -223,10 +319,12 @@ Result<void> run_until_signal(const std::string &config_file) {
 Result<void> run_daemon(const std::string &config_file) {
     // a limit on the size of files is an error of write(2), as a full disk is, and not the end
     std::signal(SIGXFSZ, SIG_IGN);
-    spdlog::set_default_logger(spdlog::stderr_color_mt("weir"));
-    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+    start_log();
     try {
-        return run_until_signal(config_file);
+        auto done = run_until_signal(config_file);
+        if (!done)
+            notify_failed(done.error().message, done.error().exit == Exit::usage ? EINVAL : EPERM);
+        return done;
     } catch (const std::exception &error) {
         return fail(Exit::refused, fmt::format("weir run: {}", error.what()));
     }

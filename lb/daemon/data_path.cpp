@@ -3,39 +3,44 @@
 #include <spdlog/spdlog.h>
 #include <sys/mount.h>
 
-#include "lb/dataplane/xdp_link.h"
+#include <utility>
+
+#include "lb/dataplane/standing.h"
 
 namespace weir {
 
-Result<DataPath> DataPath::bring_up(const Config &config) {
+Result<DataPath> DataPath::bring_up(const Config &config, const ConditionsOf &conditions) {
     const auto mounted = ensure_bpffs();
     if (!mounted)
         return tl::make_unexpected(mounted.error());
-    auto path = load(config);
+    auto path = load(config, conditions);
     if (!path && *mounted)
         ::umount("/sys/fs/bpf");
     return path;
 }
 
-Result<DataPath> DataPath::load(const Config &config) {
+Result<DataPath> DataPath::load(const Config &config, const ConditionsOf &conditions) {
     auto pins = Pins::open(config.instance);
     if (!pins)
         return tl::make_unexpected(pins.error());
-    auto objects = Objects::load(
-        {config.limits, pins->path(), std::nullopt, place(config.file, config.marks.limits)});
-    if (!objects) {
+    auto takeover = Takeover::prepare(*pins, config.limits);
+    if (!takeover)
+        return tl::make_unexpected(takeover.error());
+    const auto give_up = [&](const Error &error) {
+        takeover->give_up(nullptr, *pins);
         if (!pins->adopted())
             pins->clear();
-        return tl::make_unexpected(objects.error());
-    }
+        return tl::make_unexpected(error);
+    };
+    auto objects =
+        Objects::load({config.limits, takeover->folder(), std::nullopt, takeover->share()});
+    if (!objects)
+        return give_up(objects.error());
     auto host = HostSetup::open(pins->path());
-    if (!host) {
-        if (!pins->adopted())
-            pins->clear();
-        return tl::make_unexpected(host.error());
-    }
-    DataPath path(std::move(*pins), std::move(*host), std::move(*objects));
-    if (auto started = path.start(config); !started) {
+    if (!host)
+        return give_up(host.error());
+    DataPath path(std::move(*pins), std::move(*host), std::move(*takeover), std::move(*objects));
+    if (auto started = path.start(config, conditions); !started) {
         path.give_up();
         return tl::make_unexpected(started.error());
     }
@@ -45,72 +50,134 @@ Result<DataPath> DataPath::load(const Config &config) {
 // The error that led here is the one to report.
 void DataPath::give_up() {
     static_cast<void>(host_.roll_back());
-    if (adopted())
-        return;
-    static_cast<void>(detach_all(map_id_of(tables().flows_map())));
-    pins_.clear();
+    if (!adopted())
+        static_cast<void>(detach_all(takeover_.own(objects_)));
+    takeover_.give_up(&objects_, pins_);
+    if (!adopted())
+        pins_.clear();
 }
 
-Result<void> DataPath::start(const Config &config) {
-    // Tables that a data path uses already are whole, and stay as they are until every interface is
-    // known to do; new ones are filled before a packet can meet them. VIPs are announced when
-    // packets to them are taken.
-    const auto attach = [&] { return this->attach(config); };
-    const auto write = [&] { return this->write(config); };
+Result<void> DataPath::start(const Config &config, const ConditionsOf &conditions) {
+    return host_.reserve(config)
+        .and_then([&] { return takeover_.copy(objects_, config); })
+        .and_then([&] { return state(); })
+        .map([&](const TableState &current) { conditions_ = conditions(current); })
+        .and_then([&] {
+            return adopted() && !takeover_.is_fresh() ? start_with_tables_in_use(config)
+                                                      : start_with_new_tables(config);
+        })
+        .and_then([&] { return settle(config); });
+}
+
+// They are filled before a packet can meet them. VIPs are announced when packets to them are taken:
+// that is so where programs stand already.
+Result<void> DataPath::start_with_new_tables(const Config &config) {
     const auto announce = [&] { return host_.announce(config); };
-    const auto reserved = host_.reserve(config);
-    if (!adopted())
-        return reserved.and_then(write).and_then(attach).and_then(announce);
-    return reserved.and_then([&] { return plan(config); })
-        .and_then([&](const Plan &) { return attach(); })
-        .and_then(announce)
-        .and_then(write)
-        // interfaces that an earlier run served and the configuration no longer names
-        .and_then([&] { return detach_all(map_id_of(tables().flows_map()), interfaces_); })
-        .and_then([&](const auto &) { return host_.settle(config); });
+    const auto attach = [&] { return this->attach(config); };
+    if (takeover_.is_fresh())
+        return write(config).and_then(announce).and_then(attach);
+    return write(config).and_then(attach).and_then(announce);
+}
+
+// They are whole, and stay as they are until every interface is known to do.
+Result<void> DataPath::start_with_tables_in_use(const Config &config) {
+    return plan(config)
+        .and_then([&](const Plan &) { return attach(config); })
+        .and_then([&] { return host_.announce(config); })
+        .and_then([&] { return write(config); });
 }
 
 Result<void> DataPath::attach(const Config &config) {
-    return attach_all(objects_, config.interfaces, config.file)
-        .map([&](std::vector<AttachedInterface> attached) { interfaces_ = std::move(attached); });
+    return takeover_.catch_up(objects_)
+        .and_then([&] { return interfaces_.attach(objects_, config, takeover_.own(objects_)); })
+        .and_then([&] { return takeover_.finish(objects_, pins_); });
+}
+
+// Lets go of interfaces and of what was changed on the host, where an earlier run or configuration
+// had them and `config` does not.
+Result<void> DataPath::settle(const Config &config) {
+    return interfaces_.leave_others(objects_, takeover_.own(objects_)).and_then([&] {
+        return host_.settle(config);
+    });
+}
+
+Result<TableState> DataPath::state() {
+    if (state_)
+        return *state_;
+    return tables().read();
 }
 
 Result<Plan> DataPath::plan(const Config &config) {
-    return tables().read().and_then([&](const TableState &current) {
-        return make_plan(current, config, rings_in_doubt_ ? RingScope::all : RingScope::changed);
+    return state().and_then([&](const TableState &current) {
+        return make_plan(current, config, rings_in_doubt_ ? RingScope::all : RingScope::changed,
+                         conditions_);
     });
+}
+
+Result<void> DataPath::apply(const Config &config, const Plan &plan) {
+    rings_in_doubt_ = true;
+    state_.reset();
+    if (auto done = tables().apply(plan); !done)
+        return done;
+    rings_in_doubt_ = false;
+    state_ = plan.result;
+    inventory_ = make_inventory(config, plan.result);
+    return {};
 }
 
 Result<void> DataPath::write(const Config &config) {
     const auto plan = this->plan(config);
     if (!plan)
         return tl::make_unexpected(plan.error());
-    rings_in_doubt_ = true;
     // the SNAT pool is there before the first service that needs it, and until the last has gone
     const bool needed = !config.snat.addresses.empty();
     const auto settings = [&] { return tables().write_settings(config); };
-    const auto services = [&] { return tables().apply(*plan); };
-    auto written = needed ? settings().and_then(services) : services().and_then(settings);
-    if (!written)
-        return written;
-    rings_in_doubt_ = false;
-    inventory_ = make_inventory(config, plan->result);
-    return {};
+    const auto services = [&] { return apply(config, *plan); };
+    return needed ? settings().and_then(services) : services().and_then(settings);
 }
 
-Result<void> DataPath::reload(const Config &config) {
+Result<void> DataPath::set_conditions(const Config &config, const Conditions &conditions) {
+    const Conditions before = std::exchange(conditions_, conditions);
+    auto done = plan(config).and_then([&](const Plan &plan) { return apply(config, plan); });
+    if (!done)
+        conditions_ = before;
+    return done;
+}
+
+Result<void> DataPath::reload(const Config &config, const Conditions &conditions) {
+    const Conditions before = std::exchange(conditions_, conditions);
+    const MapIds own = takeover_.own(objects_);
+    const auto standing = Standing::read(config.interfaces, own);
+    auto interfaces = interfaces_;
     auto done = host_.begin()
                     .and_then([&] { return host_.reserve(config); })
+                    .and_then([&] { return interfaces.attach(objects_, config, own); })
                     .and_then([&] { return host_.announce(config); })
                     .and_then([&] { return write(config); });
     if (!done) {
+        conditions_ = before;
+        standing.put_back(objects_, own);
         static_cast<void>(host_.roll_back());
         return done;
     }
+    interfaces_ = std::move(interfaces);
     // the configuration is in force, whether the host lets go or not
-    if (const auto settled = host_.settle(config); !settled)
+    if (const auto settled = settle(config); !settled)
         spdlog::warn("{}", settled.error().message);
     return {};
+}
+
+bool DataPath::look_after(const Config &config) {
+    const bool changed = interfaces_.look_after(objects_, config);
+    auto done = host_.announce(config);
+    // an interface that came back has another number, and the notes name the old one
+    if (done && changed)
+        done = host_.settle(config);
+    const std::string error = done ? "" : done.error().message;
+    if (!done && error != announce_error_)
+        spdlog::error("{}", error);
+    announce_error_ = error;
+    return changed;
 }
 
 }  // namespace weir

@@ -2,14 +2,18 @@
 // tables are known to hold.
 #pragma once
 
+#include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "lb/config/config.h"
 #include "lb/daemon/host_setup.h"
-#include "lb/dataplane/attach.h"
+#include "lb/daemon/interfaces.h"
 #include "lb/dataplane/objects.h"
 #include "lb/dataplane/pins.h"
 #include "lb/dataplane/tables.h"
+#include "lb/dataplane/takeover.h"
 #include "lb/result.h"
 #include "lb/stats/snapshot.h"
 
@@ -17,38 +21,59 @@ namespace weir {
 
 class DataPath {
   public:
+    // The state of the backends, for tables that hold this.
+    using ConditionsOf = std::function<Conditions(const TableState &)>;
+
     // Loads, fills the tables, attaches. After an error nothing is attached or pinned that was not
     // before.
-    static Result<DataPath> bring_up(const Config &config);
+    static Result<DataPath> bring_up(const Config &config, const ConditionsOf &conditions);
 
-    // Brings services, backends, timeouts and the host to what `config` wants. After an error the
-    // inventory is the old one.
-    Result<void> reload(const Config &config);
+    // Brings services, backends, timeouts, interfaces and the host to what `config` wants. After an
+    // error the inventory is the old one.
+    Result<void> reload(const Config &config, const Conditions &conditions);
+    // Brings the backends to their conditions. `config` is the one in force.
+    Result<void> set_conditions(const Config &config, const Conditions &conditions);
+
+    // Follows interfaces that came, went or lost their programs, and addresses that did: after any
+    // change of the host's links. `config` is the one in force. True if list() of the interfaces
+    // changed.
+    bool look_after(const Config &config);
 
     Tables &tables() { return objects_.tables(); }
     const Inventory &inventory() const { return inventory_; }
-    const std::vector<AttachedInterface> &interfaces() const { return interfaces_; }
+    const std::vector<AttachedInterface> &interfaces() const { return interfaces_.list(); }
     // Went on with the tables of an earlier run.
     bool adopted() const { return pins_.adopted(); }
 
   private:
-    DataPath(Pins pins, HostSetup host, Objects objects)
+    DataPath(Pins pins, HostSetup host, Takeover takeover, Objects objects)
         : pins_(std::move(pins)),
           host_(std::move(host)),
+          takeover_(std::move(takeover)),
           objects_(std::move(objects)),
           rings_in_doubt_(adopted()) {}
-    static Result<DataPath> load(const Config &config);
-    Result<void> start(const Config &config);
+    static Result<DataPath> load(const Config &config, const ConditionsOf &conditions);
+    Result<void> start(const Config &config, const ConditionsOf &conditions);
+    Result<void> start_with_new_tables(const Config &config);
+    Result<void> start_with_tables_in_use(const Config &config);
     void give_up();
     Result<void> attach(const Config &config);
+    Result<void> settle(const Config &config);
+    Result<TableState> state();
     Result<Plan> plan(const Config &config);
     Result<void> write(const Config &config);
+    Result<void> apply(const Config &config, const Plan &plan);
 
     Pins pins_;
     HostSetup host_;
+    Takeover takeover_;
     Objects objects_;
     Inventory inventory_;
-    std::vector<AttachedInterface> interfaces_;
+    Conditions conditions_;
+    // What the tables hold, where that is certain: reading ten thousand services takes a while.
+    std::optional<TableState> state_;
+    Interfaces interfaces_;
+    std::string announce_error_;  // the last one that was logged
     // A write was begun and not finished, by this process or by one that was killed: a ring may not
     // fit the backends beside it.
     bool rings_in_doubt_ = false;

@@ -20,6 +20,8 @@ std::vector<Announced> announced(const Config &config) {
     if (config.interfaces.empty())
         return all;
     const unsigned ifindex = if_nametoindex(config.interfaces.front().name.c_str());
+    if (ifindex == 0)
+        return all;  // when it comes
     for (const auto &service : config.services)
         if (service.announce == Announce::address)
             all.push_back({&service, {ifindex, service.vip.address}});

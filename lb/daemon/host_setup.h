@@ -19,8 +19,8 @@ class HostSetup {
     // Keeps the SNAT ports from the programs of this host. Exit::refused when one of them has such
     // a port already.
     Result<void> reserve(const Config &config);
-    // Puts the VIPs that are announced on the first interface. Exit::refused when the host does not
-    // take one.
+    // Puts the VIPs that are announced on the first interface, if that exists. Exit::refused when
+    // the host does not take one.
     Result<void> announce(const Config &config);
     // Takes back what `config` does not want. What was there before Weir is left alone.
     Result<void> settle(const Config &config);

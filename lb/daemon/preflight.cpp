@@ -6,6 +6,7 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <string_view>
 
@@ -16,7 +17,8 @@ bool has(std::uint64_t capabilities, unsigned bit) {
     return (capabilities >> bit & 1) != 0;
 }
 
-// From /proc/self/status; none when it cannot be read.
+}  // namespace
+
 std::uint64_t effective_capabilities() {
     constexpr std::string_view kKey = "CapEff:";
     std::ifstream status("/proc/self/status");
@@ -25,16 +27,6 @@ std::uint64_t effective_capabilities() {
             return std::stoull(line.substr(kKey.size()), nullptr, 16);
     return 0;
 }
-
-bool same_interfaces(const Config &a, const Config &b) {
-    return std::equal(a.interfaces.begin(), a.interfaces.end(), b.interfaces.begin(),
-                      b.interfaces.end(), [](const auto &one, const auto &other) {
-                          return one.name == other.name && one.hook == other.hook &&
-                                 one.xdp_mode == other.xdp_mode;
-                      });
-}
-
-}  // namespace
 
 std::vector<std::string> missing_capabilities(std::uint64_t effective) {
     const bool admin = has(effective, CAP_SYS_ADMIN);
@@ -56,50 +48,42 @@ Result<void> check_privilege(const std::string &command) {
                 fmt::format("{} needs {}: run it as root", command, fmt::join(missing, " and ")));
 }
 
+Result<void> check_adoption(const Config &config) {
+    // the kernel hands out programs by their id to CAP_SYS_ADMIN only (bpf_prog_get_fd_by_id)
+    std::error_code none_there;
+    const bool fresh = std::filesystem::is_empty(
+        std::filesystem::path("/sys/fs/bpf/weir") / config.instance, none_there);
+    if (fresh || none_there || has(effective_capabilities(), CAP_SYS_ADMIN))
+        return {};
+    return fail(Exit::refused,
+                fmt::format("weir run needs CAP_SYS_ADMIN to go on with the tables of instance {}; "
+                            "it gives it up when it runs: run it as root",
+                            config.instance));
+}
+
 Result<void> check_interfaces(const Config &config) {
     if (config.interfaces.empty())
         return fail(Exit::usage,
                     fmt::format("{}: no interface is configured: name at least one under "
                                 "`interfaces`",
                                 config.file));
-    for (const auto &interface : config.interfaces)
-        if (if_nametoindex(interface.name.c_str()) == 0)
-            return fail(Exit::refused,
-                        fmt::format("{}: interface {} does not exist (ip link shows those that do)",
-                                    place(config.file, interface.mark), interface.name));
-    return {};
-}
-
-std::vector<std::string> forwarding_warnings(const Config &config) {
-    struct Family {
-        const char *name;
-        const char *setting;  // below /proc/sys
-        bool v4;
-    };
-    constexpr Family kFamilies[] = {{"IPv4", "net/ipv4/ip_forward", true},
-                                    {"IPv6", "net/ipv6/conf/all/forwarding", false}};
-    std::vector<std::string> warnings;
-    for (const Family &family : kFamilies) {
-        const bool served = std::any_of(
-            config.services.begin(), config.services.end(),
-            [&](const auto &service) { return service.vip.address.is_v4() == family.v4; });
-        std::ifstream file(fmt::format("/proc/sys/{}", family.setting));
-        int value = 1;  // and where there is no such setting
-        if (!served || !(file >> value) || value != 0)
-            continue;
-        std::string key = family.setting;
-        std::replace(key.begin(), key.end(), '/', '.');
-        warnings.push_back(
-            fmt::format("{0} is 0: packets between clients and {1} backends on other hosts are "
-                        "lost; switch it on (sysctl -w {0}=1)",
-                        key, family.name));
-    }
-    return warnings;
+    const bool any = std::any_of(
+        config.interfaces.begin(), config.interfaces.end(),
+        [](const auto &interface) { return if_nametoindex(interface.name.c_str()) != 0; });
+    if (any)
+        return {};
+    const auto &first = config.interfaces.front();
+    return fail(Exit::refused,
+                config.interfaces.size() == 1
+                    ? fmt::format("{}: interface {} does not exist (ip link shows those that do)",
+                                  place(config.file, first.mark), first.name)
+                    : fmt::format("{}: of the interfaces none exists (ip link shows those that do)",
+                                  place(config.file, first.mark)));
 }
 
 Result<void> check_reloadable(const Config &running, const Config &wanted) {
-    // Interfaces and sockets are taken at the start. Tables keep their size as long as they are
-    // pinned, and programs of another instance stand where its own would go.
+    // Sockets are taken at the start, and tables keep their size. Programs of another instance
+    // stand where its own would go.
     const std::string restart = "restart it instead, which costs no packet";
     const std::string detach = fmt::format(
         "stop it, run `weir detach --instance {}`, which ends the flows, and start it again",
@@ -115,13 +99,13 @@ Result<void> check_reloadable(const Config &running, const Config &wanted) {
     const KeyMarks &marks = wanted.marks;
     const Key keys[] = {
         {"instance", running.instance == wanted.instance, marks.instance, detach},
-        {"interfaces", same_interfaces(running, wanted), marks.interfaces, restart},
         {"limits",
          was.flows == now.flows && was.new_flows == now.new_flows && was.services == now.services &&
              was.backends == now.backends,
-         marks.limits, detach},
+         marks.limits, restart},
         {"metrics.listen", running.metrics == wanted.metrics, marks.metrics_listen, restart},
-        {"api.socket", running.api_socket == wanted.api_socket, marks.api_socket, restart}};
+        {"api.socket", running.api_socket == wanted.api_socket, marks.api_socket, restart},
+        {"api.group", running.api_group == wanted.api_group, marks.api_group, restart}};
     for (const Key &key : keys)
         if (!key.same)
             return fail(Exit::usage,

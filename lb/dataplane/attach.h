@@ -1,4 +1,7 @@
 // Attaching the programs to interfaces: XDP through libxdp, TC on a clsact qdisc.
+//
+// `own` are the maps by which an instance knows its programs (Objects::own_map()): those of the
+// objects, and of tables that they replace.
 #pragma once
 
 #include <memory>
@@ -7,21 +10,29 @@
 
 #include "lb/config/config.h"
 #include "lb/dataplane/objects.h"
+#include "lb/dataplane/program_ids.h"
 #include "lb/result.h"
 
 namespace weir {
 
-// Attaches TC ingress and egress to every interface, and XDP before them where the hook says so,
-// replacing what an earlier daemon of this instance left there. All or nothing: after an error,
-// what this call attached is off again.
+// Attaches TC ingress and egress to an interface, and XDP before them where the hook says so,
+// replacing what an earlier daemon of this instance left there. After an error a part of it may be
+// there. An interface that does not exist is no error: it is absent.
+Result<AttachedInterface> attach_one(Objects &objects, const InterfaceConfig &wanted,
+                                     const std::string &config_file, const MapIds &own);
+
+// The same for all of them. All or nothing: after an error what stood there before is there again.
 Result<std::vector<AttachedInterface>> attach_all(Objects &objects,
                                                   const std::vector<InterfaceConfig> &interfaces,
-                                                  const std::string &config_file);
+                                                  const std::string &config_file,
+                                                  const MapIds &own);
 
-// Takes the programs that use the map with id `flows_map_id` off every interface of this network
-// namespace, those in `keep` excepted; a clsact qdisc that holds nothing else goes too. Returns the
-// interfaces' names.
-Result<std::vector<std::string>> detach_all(std::uint32_t flows_map_id,
+// Whether what attach_one() put on an interface is still there.
+bool is_whole(const Objects &objects, const AttachedInterface &attached);
+
+// Takes the programs off every interface of this network namespace, those in `keep` excepted; a
+// clsact qdisc that holds nothing else goes too. Returns the interfaces' names.
+Result<std::vector<std::string>> detach_all(const MapIds &own,
                                             const std::vector<AttachedInterface> &keep = {});
 
 }  // namespace weir

@@ -99,7 +99,7 @@ class Collector::Walk {
             stage.use.entries -= remove(stage.fd, tuple, flow, now) ? 1U : 0U;
             return;
         }
-        if (flow.direction == WEIR_FORWARD)
+        if (flow.direction == WEIR_FORWARD && flow.state != WEIR_FLOW_CLOSED)
             ++census_.flows[flow.backend];
     }
 

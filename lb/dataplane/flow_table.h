@@ -23,6 +23,12 @@ class BatchReader {
     // The next entries; false when all have been read.
     Result<bool> next();
     std::uint32_t size() const { return size_; }
+    const std::byte *key_bytes(std::uint32_t index) const {
+        return keys_.data() + index * keys_.size() / batch_;
+    }
+    const std::byte *value_bytes(std::uint32_t index) const {
+        return values_.data() + index * values_.size() / batch_;
+    }
     template <typename Key>
     Key key(std::uint32_t index) const {
         return at<Key>(keys_, index);

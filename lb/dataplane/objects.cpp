@@ -8,12 +8,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <span>
 #include <string_view>
 
 #include "bpf/abi.h"
-#include "lb/dataplane/fd.h"
 #include "lb/dataplane/library_log.h"
+#include "lb/dataplane/old_map.h"
 // The skeletons name the types of abi.h.
 #include "tc.skel.h"
 #include "xdp_ingress.skel.h"
@@ -25,18 +24,19 @@ namespace {
 struct TcDeleter {
     void operator()(weir_tc *skeleton) const { weir_tc__destroy(skeleton); }
 };
+using TcSkeleton = std::unique_ptr<weir_tc, TcDeleter>;
 struct XdpDeleter {
     void operator()(weir_xdp_ingress *skeleton) const { weir_xdp_ingress__destroy(skeleton); }
 };
 struct XdpProgramDeleter {
     void operator()(xdp_program *program) const { xdp_program__close(program); }
 };
+using XdpSkeleton = std::unique_ptr<weir_xdp_ingress, XdpDeleter>;
 
 // A map whose capacity is the operator's to choose.
 struct SizedMap {
     bpf_map *map;
     std::uint32_t entries;
-    std::string_view limit;  // the key under `limits`
 };
 
 // Clients that are remembered, and datagrams whose fragments are under way, at a time: the least
@@ -55,23 +55,24 @@ void set_fixed_sizes(const weir_tc &skeleton) {
     bpf_map__set_max_entries(maps.fragments, kFragments);
 }
 
-std::array<SizedMap, 14> sized_maps(const weir_tc &skeleton, const Limits &limits) {
+std::array<SizedMap, 15> sized_maps(const weir_tc &skeleton, const Limits &limits) {
     const auto &maps = skeleton.maps;
     // a flow is two entries: one per direction
-    return {{{maps.services, limits.services, "services"},
-             {maps.rings, limits.services, "services"},
-             {maps.service_stats, limits.services, "services"},
-             {maps.vips, limits.services, "services"},
-             {maps.service_rates, limits.services, "services"},
-             {maps.backends, limits.backends, "backends"},
-             {maps.backend_stats, limits.backends, "backends"},
-             {maps.backend_addresses, limits.backends, "backends"},
-             {maps.backend_flows, limits.backends, "backends"},
-             {maps.affinity, std::max(limits.flows / 4, kFewestAffinities), "flows"},
-             {maps.flows_v4, limits.flows * 2, "flows"},
-             {maps.flows_new_v4, limits.new_flows * 2, "new_flows"},
-             {maps.flows_v6, limits.flows * 2, "flows"},
-             {maps.flows_new_v6, limits.new_flows * 2, "new_flows"}}};
+    return {{{maps.services, limits.services},
+             {maps.rings, limits.services},
+             {maps.service_stats, limits.services},
+             {maps.vips, limits.services},
+             {maps.service_rates, limits.services},
+             {maps.turns, limits.services},
+             {maps.backends, limits.backends},
+             {maps.backend_stats, limits.backends},
+             {maps.backend_addresses, limits.backends},
+             {maps.backend_flows, limits.backends},
+             {maps.affinity, std::max(limits.flows / 4, kFewestAffinities)},
+             {maps.flows_v4, limits.flows * 2},
+             {maps.flows_new_v4, limits.new_flows * 2},
+             {maps.flows_v6, limits.flows * 2},
+             {maps.flows_new_v6, limits.new_flows * 2}}};
 }
 
 tl::unexpected<Error> load_error(std::string_view what, int error) {
@@ -90,39 +91,10 @@ tl::unexpected<Error> load_error(std::string_view what, int error) {
                             what, std::strerror(error)));
 }
 
-// Pinned maps can be adopted only if they are laid out as this binary expects and as large as
-// `limits` says: a map cannot be resized.
-Result<void> check_pins(const std::filesystem::path &pins, std::span<const SizedMap> maps,
-                        const std::string &limits_place) {
-    const Fd settings(bpf_obj_get((pins / "settings").c_str()));
-    if (!settings)
-        return {};
-    const std::uint32_t zero = 0;
-    weir_settings found{};
-    bpf_map_info info{};
-    std::uint32_t length = sizeof info;
-    if (bpf_obj_get_info_by_fd(settings.get(), &info, &length) != 0 ||
-        info.value_size != sizeof found ||
-        bpf_map_lookup_elem(settings.get(), &zero, &found) != 0 ||
-        // 0: a start that was killed before it had written anything
-        (found.abi != WEIR_ABI && found.abi != 0))
-        return fail(Exit::refused,
-                    fmt::format("{} holds the tables of another version of Weir (this one has ABI "
-                                "{}): run `weir detach` first; it ends the flows in them",
-                                pins.string(), static_cast<int>(WEIR_ABI)));
-    for (const SizedMap &sized : maps) {
-        const Fd pinned(bpf_obj_get((pins / bpf_map__name(sized.map)).c_str()));
-        length = sizeof info;
-        if (!pinned || bpf_obj_get_info_by_fd(pinned.get(), &info, &length) != 0)
-            continue;
-        if (info.max_entries != sized.entries)
-            return fail(Exit::refused,
-                        fmt::format("{}: limits.{} does not fit the tables in {}, which a running "
-                                    "data path uses: restore the old limit, or run `weir detach` "
-                                    "first; it ends the flows in them",
-                                    limits_place, sized.limit, pins.string()));
-    }
-    return {};
+bool has_own_abi(const std::filesystem::path &pins) {
+    const auto abi = pinned_abi(pins);
+    // 0: a start that was killed before it had written anything
+    return !abi || *abi == WEIR_ABI || *abi == 0;
 }
 
 MapFds map_fds(const weir_tc &skeleton) {
@@ -156,7 +128,7 @@ MapFds map_fds(const weir_tc &skeleton) {
 bool is_pinned(const weir_tc &skeleton, const bpf_map *map) {
     const auto &maps = skeleton.maps;
     return !bpf_map__is_internal(map) && map != maps.trace && map != maps.opening &&
-           map != maps.icmp_scratch;
+           map != maps.parsed && map != maps.icmp_scratch;
 }
 
 void set_options(weir_options &options, const std::optional<MacAddress> &replay_mac) {
@@ -166,14 +138,79 @@ void set_options(weir_options &options, const std::optional<MacAddress> &replay_
     std::copy(replay_mac->bytes.begin(), replay_mac->bytes.end(), options.replay_mac);
 }
 
+// Opened again for libxdp, which wants to load the program itself, whether it is loaded already or
+// not.
+Result<XdpSkeleton> open_xdp(const weir_tc &tc, const std::optional<MacAddress> &replay_mac) {
+    XdpSkeleton xdp(weir_xdp_ingress__open());
+    if (!xdp)
+        return load_error("the XDP program", errno);
+    set_options(xdp->rodata->options, replay_mac);
+    bpf_map *map = nullptr;
+    bpf_object__for_each_map(map, xdp->obj) {
+        const bpf_map *shared = bpf_object__find_map_by_name(tc.obj, bpf_map__name(map));
+        if (bpf_map__is_internal(map) || shared == nullptr)
+            continue;
+        if (const int error = bpf_map__reuse_fd(map, bpf_map__fd(shared)); error != 0)
+            return load_error("the XDP program", -error);
+    }
+    return xdp;
+}
+
+void set_sizes(const weir_tc &skeleton, const Limits &limits) {
+    set_fixed_sizes(skeleton);
+    for (const SizedMap &one : sized_maps(skeleton, limits))
+        bpf_map__set_max_entries(one.map, one.entries);
+}
+
+// Whether a pinned map of another start is as good as one made now: flows and counters, which only
+// packets write. What a configuration fills is never shared, for until the programs are replaced it
+// belongs to the one that is in force.
+bool can_share(const OldMap &old, const weir_tc &skeleton, const bpf_map *map) {
+    const bpf_map_info &info = old.info();
+    const auto type = bpf_map__type(map);
+    if (type != BPF_MAP_TYPE_LRU_HASH && type != BPF_MAP_TYPE_PERCPU_ARRAY)
+        return false;
+    if (info.type != type || info.max_entries != bpf_map__max_entries(map) ||
+        info.map_flags != bpf_map__map_flags(map))
+        return false;
+    const btf *types = bpf_object__btf(skeleton.obj);
+    const auto key = old.key_to(types, bpf_map__btf_key_type_id(map), bpf_map__key_size(map));
+    const auto value =
+        old.value_to(types, bpf_map__btf_value_type_id(map), bpf_map__value_size(map));
+    return key && value && key->is_identity() && value->is_identity();
+}
+
+// Sets the places of the pins. A map that is shared is pinned there before libbpf looks.
+Result<void> place_pins(const weir_tc &skeleton, const ObjectsOptions &options) {
+    bpf_map *map = nullptr;
+    bpf_object__for_each_map(map, skeleton.obj) {
+        if (!is_pinned(skeleton, map))
+            continue;
+        const auto path = *options.pins / bpf_map__name(map);
+        bpf_map__set_pin_path(map, path.c_str());
+        std::error_code ignored;
+        if (!options.share || std::filesystem::exists(path, ignored))
+            continue;
+        const auto old = OldMap::open(*options.share / bpf_map__name(map));
+        if (!old || !can_share(*old, skeleton, map))
+            continue;
+        if (bpf_obj_pin(old->fd(), path.c_str()) != 0)
+            return load_error("the data path", errno);
+    }
+    return {};
+}
+
 }  // namespace
 
 // Destroyed from the bottom up: libxdp's program refers to its skeleton.
 struct Objects::Skeletons {
-    std::unique_ptr<weir_tc, TcDeleter> tc;
-    std::unique_ptr<weir_xdp_ingress, XdpDeleter> xdp;
+    TcSkeleton tc;
+    XdpSkeleton xdp;
+    XdpSkeleton xdp_for_libxdp;
     std::unique_ptr<xdp_program, XdpProgramDeleter> xdp_for_attach;
     Tables tables{MapFds{}};
+    bool pinned = false;
+    std::optional<MacAddress> replay_mac;
 };
 
 Objects::Objects(std::unique_ptr<Skeletons> skeletons) : skeletons_(std::move(skeletons)) {}
@@ -191,44 +228,64 @@ int Objects::tc_egress() const {
     return bpf_program__fd(skeletons_->tc->progs.weir_tc_egress);
 }
 
+int Objects::own_map() const {
+    return bpf_map__fd(skeletons_->tc->maps.settings);
+}
+
+std::vector<Table> Objects::pinned() const {
+    std::vector<Table> all;
+    const bpf_map *map = nullptr;
+    bpf_object__for_each_map(map, skeletons_->tc->obj) {
+        if (skeletons_->pinned && is_pinned(*skeletons_->tc, map))
+            all.push_back({bpf_map__name(map), bpf_map__fd(map),
+                           bpf_object__btf(skeletons_->tc->obj), bpf_map__btf_key_type_id(map),
+                           bpf_map__btf_value_type_id(map)});
+    }
+    return all;
+}
+
+Result<bool> Objects::can_adopt(const std::filesystem::path &pins, const Limits &limits) {
+    if (!has_own_abi(pins))
+        return false;
+    const TcSkeleton skeleton(weir_tc__open());
+    if (!skeleton)
+        return load_error("the data path", errno);
+    set_sizes(*skeleton, limits);
+    const bpf_map *map = nullptr;
+    bpf_object__for_each_map(map, skeleton->obj) {
+        if (!is_pinned(*skeleton, map))
+            continue;
+        const auto pinned = OldMap::open(pins / bpf_map__name(map));
+        if (pinned && (pinned->info().max_entries != bpf_map__max_entries(map) ||
+                       pinned->info().key_size != bpf_map__key_size(map) ||
+                       pinned->info().value_size != bpf_map__value_size(map)))
+            return false;
+    }
+    return true;
+}
+
 Result<Objects> Objects::load(const ObjectsOptions &options) {
     route_library_logs();
     auto own = std::make_unique<Skeletons>();
     own->tc.reset(weir_tc__open());
-    own->xdp.reset(weir_xdp_ingress__open());
-    if (!own->tc || !own->xdp)
+    if (!own->tc)
         return load_error("the data path", errno);
-
-    const auto sized = sized_maps(*own->tc, options.limits);
-    set_fixed_sizes(*own->tc);
-    for (const SizedMap &one : sized)
-        bpf_map__set_max_entries(one.map, one.entries);
-    if (options.pins) {
-        if (auto checked = check_pins(*options.pins, sized, options.limits_place); !checked)
-            return tl::make_unexpected(checked.error());
-        bpf_map *map = nullptr;
-        bpf_object__for_each_map(map, own->tc->obj) {
-            if (is_pinned(*own->tc, map))
-                bpf_map__set_pin_path(map, (*options.pins / bpf_map__name(map)).c_str());
-        }
-    }
+    own->replay_mac = options.replay_mac;
+    own->pinned = options.pins.has_value();
+    set_sizes(*own->tc, options.limits);
     set_options(own->tc->rodata->options, options.replay_mac);
-    set_options(own->xdp->rodata->options, options.replay_mac);
+    if (options.pins)
+        if (auto placed = place_pins(*own->tc, options); !placed)
+            return tl::make_unexpected(placed.error());
     if (const int error = weir_tc__load(own->tc.get()); error != 0)
         return load_error("the data path", -error);
-
     own->tables = Tables(map_fds(*own->tc));
 
     // the XDP object uses the TC object's maps
-    bpf_map *map = nullptr;
-    bpf_object__for_each_map(map, own->xdp->obj) {
-        const bpf_map *shared = bpf_object__find_map_by_name(own->tc->obj, bpf_map__name(map));
-        if (bpf_map__is_internal(map) || shared == nullptr)
-            continue;
-        if (const int error = bpf_map__reuse_fd(map, bpf_map__fd(shared)); error != 0)
-            return load_error("the XDP program", -error);
-    }
-    return Objects(std::move(own));
+    return open_xdp(*own->tc, options.replay_mac).map([&](XdpSkeleton xdp) {
+        own->xdp = std::move(xdp);
+        return Objects(std::move(own));
+    });
 }
 
 Result<int> Objects::xdp_ingress() {
@@ -242,7 +299,11 @@ Result<int> Objects::xdp_ingress() {
 Result<xdp_program *> Objects::xdp_for_attach() {
     if (skeletons_->xdp_for_attach)
         return skeletons_->xdp_for_attach.get();
-    xdp_program *program = xdp_program__from_bpf_obj(skeletons_->xdp->obj, "xdp.frags");
+    auto xdp = open_xdp(*skeletons_->tc, skeletons_->replay_mac);
+    if (!xdp)
+        return tl::make_unexpected(xdp.error());
+    skeletons_->xdp_for_libxdp = std::move(*xdp);
+    xdp_program *program = xdp_program__from_bpf_obj(skeletons_->xdp_for_libxdp->obj, "xdp.frags");
     if (const long error = libxdp_get_error(program); error != 0)
         return load_error("the XDP program", static_cast<int>(-error));
     skeletons_->xdp_for_attach.reset(program);

@@ -7,24 +7,36 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lb/config/config.h"
 #include "lb/dataplane/tables.h"
 #include "lb/result.h"
 
+struct btf;
 struct xdp_program;
 
 namespace weir {
 
 struct ObjectsOptions {
     Limits limits;
-    // Where the maps are pinned; those already there are adopted if they have this binary's ABI and
-    // these limits. None: the maps live and die with the owner.
+    // Where the maps are pinned; those already there are adopted, and have to fit (can_adopt).
+    // None: the maps live and die with the owner.
     std::optional<std::filesystem::path> pins;
     // Set: time and next hops come from the capture, and `trace` tells what became of each packet.
     std::optional<MacAddress> replay_mac;
-    // Where the limits are configured ("FILE:LINE:COL"), for messages.
-    std::string limits_place{"the configuration"};
+    // Pins of other tables, of which those maps are used as they are that no configuration fills,
+    // and that are laid out as this binary's and as large: nothing has to be copied from them.
+    std::optional<std::filesystem::path> share{};
+};
+
+// One of the pinned maps, and how its keys and values are laid out.
+struct Table {
+    std::string name;
+    int fd = -1;
+    const btf *types = nullptr;
+    std::uint32_t key_type = 0;  // 0: without a description
+    std::uint32_t value_type = 0;
 };
 
 class Objects {
@@ -33,6 +45,10 @@ class Objects {
     // message says which privilege or kernel feature is missing.
     static Result<Objects> load(const ObjectsOptions &options);
 
+    // Whether the maps pinned in a folder have this binary's ABI and these limits: a map cannot be
+    // resized. True of an empty folder, and of one that nothing was written to.
+    static Result<bool> can_adopt(const std::filesystem::path &pins, const Limits &limits);
+
     ~Objects();
     Objects(Objects &&) noexcept;
     Objects &operator=(Objects &&) noexcept;
@@ -40,11 +56,15 @@ class Objects {
     Objects &operator=(const Objects &) = delete;
 
     Tables &tables();
+    // Those that are pinned, if any are; theirs are this object's descriptors and descriptions.
+    std::vector<Table> pinned() const;
+    // The map by which programs are known for this object's.
+    int own_map() const;
 
     // The programs' descriptors stay this object's.
     int tc_ingress() const;
     int tc_egress() const;
-    // Loads the XDP program as it is, for BPF_PROG_TEST_RUN.
+    // Loads the XDP program as it is, for BPF_PROG_TEST_RUN and for an interface that it has alone.
     Result<int> xdp_ingress();
     // The XDP program for libxdp to attach; libxdp loads it, as the kernel wants it (alone, or as
     // an extension of its dispatcher).

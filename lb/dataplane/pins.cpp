@@ -7,7 +7,9 @@
 #include <sys/mount.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <system_error>
 #include <vector>
@@ -17,6 +19,14 @@ namespace weir {
 namespace {
 
 constexpr const char *kBpffs = "/sys/fs/bpf";
+
+// Of a generation; 0 for anything else.
+unsigned number_of(const std::filesystem::path &path) {
+    const auto name = path.filename().string();
+    unsigned number = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+    return error == std::errc() && end == name.data() + name.size() ? number : 0;
+}
 
 }  // namespace
 
@@ -67,13 +77,40 @@ Pins::~Pins() {
     std::filesystem::remove(path_.parent_path(), ignored);
 }
 
+std::vector<std::filesystem::path> Pins::generations() const {
+    std::vector<std::filesystem::path> found;
+    std::error_code ignored;
+    for (const auto &entry : std::filesystem::directory_iterator(path_, ignored))
+        if (number_of(entry.path()) > 0)
+            found.push_back(entry.path());
+    std::sort(found.begin(), found.end(),
+              [](const auto &a, const auto &b) { return number_of(a) < number_of(b); });
+    return found;
+}
+
+Result<std::filesystem::path> Pins::add_generation() {
+    const auto there = generations();
+    const auto path = path_ / std::to_string(there.empty() ? 1 : number_of(there.back()) + 1);
+    std::error_code error;
+    std::filesystem::create_directory(path, error);
+    if (error)
+        return fail(Exit::refused, fmt::format("cannot make the folder {} for the tables: {}",
+                                               path.string(), error.message()));
+    return path;
+}
+
+void Pins::remove_generation(const std::filesystem::path &folder) {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder, ignored);
+}
+
 void Pins::clear() {
     std::error_code ignored;
     std::vector<std::filesystem::path> pins;
     for (const auto &entry : std::filesystem::directory_iterator(path_, ignored))
         pins.push_back(entry.path());
     for (const auto &pin : pins)
-        std::filesystem::remove(pin, ignored);
+        std::filesystem::remove_all(pin, ignored);
 }
 
 }  // namespace weir

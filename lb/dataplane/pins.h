@@ -1,10 +1,15 @@
 // The folder of an instance under the bpffs: its maps' pins, and the lock that keeps a second
 // daemon out. The lock is the kernel's (flock), so it ends with the process however that ends.
+//
+// The tables are in a folder with a number. There is one such generation, and two only while a
+// start replaces one by another: one that is killed meanwhile leaves both, for the next to bring
+// together (migration.h).
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "lb/dataplane/fd.h"
 #include "lb/result.h"
@@ -29,6 +34,11 @@ class Pins {
     const std::filesystem::path &path() const { return path_; }
     // Whether maps were pinned here when the folder was opened.
     bool adopted() const { return adopted_; }
+    // The folders of tables, the oldest first.
+    std::vector<std::filesystem::path> generations() const;
+    // A folder for tables beside those that are there.
+    Result<std::filesystem::path> add_generation();
+    void remove_generation(const std::filesystem::path &folder);
     // Removes every pin.
     void clear();
 

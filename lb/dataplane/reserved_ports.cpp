@@ -1,6 +1,7 @@
 #include "lb/dataplane/reserved_ports.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -15,16 +16,6 @@ namespace weir {
 namespace {
 
 constexpr const char *kReserved = "/proc/sys/net/ipv4/ip_local_reserved_ports";
-
-Result<PortSet> read_reserved() {
-    std::ifstream file(kReserved);
-    std::string text;
-    std::getline(file, text);
-    const auto ports = PortSet::parse(text);
-    if (file.bad() || !file.is_open() || !ports)
-        return fail(Exit::refused, fmt::format("cannot read {}", kReserved));
-    return *ports;
-}
 
 Result<void> write_reserved(const PortSet &ports) {
     std::ofstream file(kReserved);
@@ -70,18 +61,24 @@ std::optional<Endpoint> parse_endpoint(std::string_view text) {
     return Endpoint{*address, port};
 }
 
-// A socket on `::` takes IPv4 as well, unless it was asked not to, which is not told here.
-bool takes(const Address &local, const std::vector<Address> &addresses) {
-    return std::any_of(addresses.begin(), addresses.end(), [&](const Address &address) {
-        return local == address || local == Address() ||
-               (address.is_v4() && local == Address::v4(0, 0, 0, 0));
-    });
-}
-
 }  // namespace
 
+Result<PortSet> read_reserved_ports() {
+    std::ifstream file(kReserved);
+    std::string text;
+    std::getline(file, text);
+    const auto ports = PortSet::parse(text);
+    if (file.bad() || !file.is_open() || !ports)
+        return fail(Exit::refused, fmt::format("cannot read {}", kReserved));
+    return *ports;
+}
+
+bool may_reserve_ports() {
+    return ::access(kReserved, W_OK) == 0;
+}
+
 Result<void> reserve_ports(HostChanges &changes, const PortRange &range) {
-    const auto now = read_reserved();
+    const auto now = read_reserved_ports();
     if (!now)
         return tl::make_unexpected(now.error());
     const PortSet missing = PortSet({range}) - *now;
@@ -97,7 +94,7 @@ Result<void> release_ports(HostChanges &changes, const PortSet &keep) {
     const PortSet surplus = *noted - keep;
     if (surplus == PortSet())
         return {};
-    const auto now = read_reserved();
+    const auto now = read_reserved_ports();
     if (!now)
         return tl::make_unexpected(now.error());
     return write_reserved(*now - surplus).and_then([&] { return changes.keep(*noted - surplus); });
@@ -118,22 +115,35 @@ std::optional<OpenSocket> parse_socket(const std::string &line, Protocol protoco
     return OpenSocket{protocol, *endpoint};
 }
 
-Result<std::optional<OpenSocket>> find_socket(const std::vector<Address> &addresses,
-                                              const PortRange &range) {
+std::vector<OpenSocket> open_sockets() {
     constexpr std::array<std::pair<const char *, Protocol>, 4> kFiles{
         {{"/proc/net/tcp", Protocol::tcp},
          {"/proc/net/tcp6", Protocol::tcp},
          {"/proc/net/udp", Protocol::udp},
          {"/proc/net/udp6", Protocol::udp}}};
+    std::vector<OpenSocket> all;
     for (const auto &[name, protocol] : kFiles) {
-        std::ifstream file(name);  // without IPv6 two of them are not there
-        for (std::string line; std::getline(file, line);) {
-            const auto socket = parse_socket(line, protocol);
-            if (socket && range.contains(socket->local.port) &&
-                takes(socket->local.address, addresses))
-                return socket;
-        }
+        std::ifstream file(name);
+        for (std::string line; std::getline(file, line);)
+            if (const auto socket = parse_socket(line, protocol))
+                all.push_back(*socket);
     }
+    return all;
+}
+
+bool takes_packets_to(const OpenSocket &socket, const std::vector<Address> &addresses) {
+    const Address &local = socket.local.address;
+    return std::any_of(addresses.begin(), addresses.end(), [&](const Address &address) {
+        return local == address || local == Address() ||
+               (address.is_v4() && local == Address::v4(0, 0, 0, 0));
+    });
+}
+
+Result<std::optional<OpenSocket>> find_socket(const std::vector<Address> &addresses,
+                                              const PortRange &range) {
+    for (const auto &socket : open_sockets())
+        if (range.contains(socket.local.port) && takes_packets_to(socket, addresses))
+            return socket;
     return std::nullopt;
 }
 

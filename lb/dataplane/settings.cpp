@@ -26,6 +26,18 @@ void set_timeouts(weir_settings &value, const Timeouts &timeouts) {
 
 }  // namespace
 
+std::string_view to_string(InterfaceState state) {
+    switch (state) {
+        case InterfaceState::attached:
+            return "attached";
+        case InterfaceState::absent:
+            return "absent";
+        case InterfaceState::refused:
+            break;
+    }
+    return "refused";
+}
+
 Result<void> Tables::write_snat_addresses(const SnatConfig &snat, weir_settings &value) {
     value.snat_v4 = 0;
     value.snat_v6 = 0;
@@ -62,6 +74,14 @@ Result<weir_settings> Tables::settings() const {
     return get(NamedMap{fds_.settings, "settings"}, kOnly, value).map([&] { return value; });
 }
 
+Result<void> Tables::hold(std::chrono::nanoseconds time) {
+    auto value = settings();
+    if (!value)
+        return tl::make_unexpected(value.error());
+    value->hold_until = static_cast<std::uint64_t>((data_path_now(*value) + time).count());
+    return put(NamedMap{fds_.settings, "settings"}, kOnly, *value, "hold flows");
+}
+
 Result<void> Tables::write_backend_flows(const std::vector<std::uint32_t> &ids,
                                          const std::vector<std::uint32_t> &flows) {
     auto count = static_cast<std::uint32_t>(ids.size());
@@ -89,7 +109,8 @@ Result<void> Tables::keep_xdp_devices(const std::vector<AttachedInterface> &atta
     auto done = for_each<std::uint32_t, std::uint32_t>(
         {fds_.xdp_devices, "xdp_devices"}, [&](std::uint32_t ifindex, std::uint32_t) {
             const bool kept = std::any_of(attached.begin(), attached.end(), [&](const auto &one) {
-                return one.ifindex == ifindex && one.hook == Hook::xdp;
+                return one.ifindex == ifindex && one.hook == Hook::xdp &&
+                       one.state == InterfaceState::attached;
             });
             if (!kept)
                 gone.push_back(ifindex);

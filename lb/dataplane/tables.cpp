@@ -27,11 +27,40 @@ weir_service_key service_key(const ServiceRow &service) {
     return key;
 }
 
+constexpr std::array<std::pair<Scheduler, weir_scheduler>, 5> kSchedulers{
+    {{Scheduler::maglev, WEIR_SCHEDULE_TUPLE},
+     {Scheduler::source_hash, WEIR_SCHEDULE_SOURCE},
+     {Scheduler::wrr, WEIR_SCHEDULE_TURN},
+     {Scheduler::random, WEIR_SCHEDULE_RANDOM},
+     {Scheduler::least_conn, WEIR_SCHEDULE_LEAST}}};
+
+std::uint8_t to_abi(Scheduler scheduler) {
+    for (const auto &[ours, abi] : kSchedulers)
+        if (ours == scheduler)
+            return static_cast<std::uint8_t>(abi);
+    return WEIR_SCHEDULE_TUPLE;
+}
+
+Scheduler scheduler_of(const weir_service &value) {
+    for (const auto &[ours, abi] : kSchedulers)
+        if (abi == value.scheduler)
+            return ours;
+    return Scheduler::maglev;
+}
+
+// The enumerations are counted alike.
+static_assert(static_cast<int>(BackendState::draining) == WEIR_BACKEND_DRAINING &&
+              static_cast<int>(BackendState::down) == WEIR_BACKEND_DOWN &&
+              static_cast<int>(BackendState::maintenance) == WEIR_BACKEND_MAINTENANCE);
+static_assert(static_cast<int>(OnDown::reset) == WEIR_FLOWS_RESET &&
+              static_cast<int>(OnDown::reselect) == WEIR_FLOWS_RESELECT);
+
 weir_service to_abi(std::uint32_t id, const PolicyRow &policy) {
     weir_service value{};
     value.id = id;
     value.mode = policy.mode == Mode::fullnat ? WEIR_MODE_FULLNAT : WEIR_MODE_DNAT;
     value.flags = policy.restricted ? WEIR_SERVICE_RANGES : 0;
+    value.scheduler = to_abi(policy.scheduler);
     value.affinity_s = policy.affinity_s;
     value.new_flows_rate = policy.limits.new_flows_per_second;
     value.source_flows_rate = policy.limits.new_flows_per_second_per_source;
@@ -43,7 +72,8 @@ PolicyRow from_abi(const weir_service &value) {
     return {value.mode == WEIR_MODE_FULLNAT ? Mode::fullnat : Mode::dnat,
             (value.flags & WEIR_SERVICE_RANGES) != 0,
             value.affinity_s,
-            {value.new_flows_rate, value.source_flows_rate, value.flows_per_backend}};
+            {value.new_flows_rate, value.source_flows_rate, value.flows_per_backend},
+            scheduler_of(value)};
 }
 
 constexpr std::uint32_t kServiceBits = 32;
@@ -87,20 +117,42 @@ Result<void> read_services(const NamedMap &map, Rows &rows) {
                               static_cast<Protocol>(key.protocol),
                               {},
                               from_abi(value),
-                              {}};
+                              {},
+                              0};
         });
 }
 
 Result<void> read_backends(const NamedMap &map, Rows &rows, TableState &state) {
-    return for_each<std::uint32_t, weir_backend>(
-        map, [&](std::uint32_t id, const weir_backend &value) {
-            const auto service = rows.find(value.service);
-            if (service == rows.end())
-                state.orphans.push_back(id);
-            else
-                service->second.backends.push_back(
-                    {id, {weir::from_abi(value.address), ntohs(value.port)}, value.weight});
-        });
+    return for_each<std::uint32_t, weir_backend>(map, [&](std::uint32_t id,
+                                                          const weir_backend &value) {
+        const auto service = rows.find(value.service);
+        if (service == rows.end())
+            state.orphans.push_back(id);
+        else
+            service->second.backends.push_back({id,
+                                                {weir::from_abi(value.address), ntohs(value.port)},
+                                                value.weight,
+                                                value.share,
+                                                static_cast<BackendState>(value.state),
+                                                static_cast<OnDown>(value.flows)});
+    });
+}
+
+// How long the rings are, where the plan decides on that.
+void read_rings(int rings, Rows &rows) {
+    for (auto &[id, row] : rows) {
+        if (row.policy.scheduler != Scheduler::maglev &&
+            row.policy.scheduler != Scheduler::source_hash)
+            continue;
+        // a ring that cannot be read counts as one of another length, and is made anew
+        std::uint32_t ring_id = 0;
+        const std::uint32_t first = 0;
+        if (bpf_map_lookup_elem(rings, &id, &ring_id) != 0)
+            continue;
+        const Fd ring(bpf_map_get_fd_by_id(ring_id));
+        if (ring)
+            static_cast<void>(bpf_map_lookup_elem(ring.get(), &first, &row.ring_slots));
+    }
 }
 
 Result<void> read_ranges(const NamedMap &map, Rows &rows, TableState &state) {
@@ -155,19 +207,22 @@ Result<TableState> Tables::read() const {
                     });
     if (!done)
         return tl::make_unexpected(done.error());
+    read_rings(fds_.rings, rows);
     for (auto &[id, row] : rows)
         state.services.push_back(std::move(row));
     return state;
 }
 
-Result<void> Tables::set_backends(const Plan &plan) {
-    return for_all(plan.set_backends, [&](const BackendWrite &write) {
+Result<void> Tables::set_backends(const std::vector<BackendWrite> &writes) {
+    return for_all(writes, [&](const BackendWrite &write) {
         weir_backend value{};
         value.address = weir::to_abi(write.backend.endpoint.address);
         value.port = htons(write.backend.endpoint.port);
-        value.state = WEIR_BACKEND_ACTIVE;
+        value.state = static_cast<std::uint8_t>(write.backend.state);
+        value.flows = static_cast<std::uint8_t>(write.backend.flows);
         value.service = write.service;
         value.weight = write.backend.weight;
+        value.share = write.backend.share;
         return put(NamedMap{fds_.backends, "backends"}, write.backend.id, value,
                    "add " + write.backend.endpoint.to_string());
     });
@@ -231,12 +286,13 @@ Result<void> Tables::remove(const Plan &plan) {
 Result<void> Tables::apply(const Plan &plan) {
     return clear_counters(plan)
         .and_then([&] { return remove_ranges(plan.remove_orphan_ranges); })
-        .and_then([&] { return set_backends(plan); })
+        .and_then([&] { return set_backends(plan.set_backends); })
         .and_then([&] {
             return set_addresses({fds_.backend_addresses, "backend_addresses"},
                                  plan.set_backend_addresses);
         })
         .and_then([&] { return set_rings(plan); })
+        .and_then([&] { return set_backends(plan.lower_backends); })
         .and_then([&] { return set_ranges(plan); })
         .and_then([&] {
             return set_addresses({fds_.vips, "vips"}, plan.set_vips);

@@ -45,13 +45,22 @@ struct MapFds {
     int trace = -1;
 };
 
+enum class InterfaceState {
+    attached,
+    absent,   // it does not exist
+    refused,  // it exists, and the programs could not be put there
+};
+std::string_view to_string(InterfaceState state);  // "attached", "absent", "refused"
+
 // What an interface got, and why.
 struct AttachedInterface {
     std::string name;
     unsigned ifindex = 0;
-    Hook hook = Hook::xdp;  // xdp or tc
+    Hook hook = Hook::xdp;  // xdp or tc; as configured where it is not attached
     XdpMode xdp_mode = XdpMode::native;
-    std::string reason;  // how `auto` was decided, or what the hook asks for; may be empty
+    // How `auto` was decided, or what the hook asks for, or why it was refused; may be empty.
+    std::string reason{};
+    InterfaceState state = InterfaceState::attached;
 };
 
 // Counters, summed over the CPUs. Bytes are whole frames without FCS.
@@ -106,6 +115,9 @@ class Tables {
     // Timeouts and the SNAT pool.
     Result<void> write_settings(const Config &config);
     Result<weir_settings> settings() const;
+    // While flows are brought over from other tables: TCP in mid-stream that belongs to none is
+    // dropped, for at most this long. 0: no more.
+    Result<void> hold(std::chrono::nanoseconds time);
 
     // The interfaces that XDP may send frames to, from each other: those that carry it.
     Result<void> set_xdp_device(unsigned ifindex, weir_xdp_mode mode);
@@ -118,8 +130,6 @@ class Tables {
     Result<DropCounters> drop_counters() const;
     Result<IcmpCounters> icmp_counters() const;
 
-    // The map of established IPv4 flows: every program of an instance uses it, and no other does.
-    int flows_map() const { return fds_.flows_v4; }
     const MapFds &maps() const { return fds_; }
 
     // How many flows each backend has, by id, as counted just now: limits on them hold for as long
@@ -144,7 +154,7 @@ class Tables {
 
   private:
     Result<void> clear_counters(const Plan &plan);
-    Result<void> set_backends(const Plan &plan);
+    Result<void> set_backends(const std::vector<BackendWrite> &writes);
     Result<void> set_rings(const Plan &plan);
     Result<void> set_services(const Plan &plan);
     Result<void> set_ranges(const Plan &plan);

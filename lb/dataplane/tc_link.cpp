@@ -7,9 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "lb/dataplane/fd.h"
 #include "lb/dataplane/link.h"
-#include "lb/dataplane/xdp_link.h"
 
 namespace weir {
 
@@ -37,13 +35,13 @@ bpf_tc_opts make_options() {
 
 enum class Holder { nobody, own, other };
 
-Holder holder_of(unsigned ifindex, TcSide side, std::uint32_t flows_map_id) {
+Holder holder_of(unsigned ifindex, TcSide side, const MapIds &own) {
     const bpf_tc_hook hook = make_hook(ifindex, side);
     bpf_tc_opts options = make_options();
     if (bpf_tc_query(&hook, &options) != 0)
         return Holder::nobody;
     const Fd program(bpf_prog_get_fd_by_id(options.prog_id));
-    return program_uses_map(program.get(), flows_map_id) ? Holder::own : Holder::other;
+    return program_uses_map(program.get(), own) ? Holder::own : Holder::other;
 }
 
 std::string_view name_of(TcSide side) {
@@ -58,25 +56,43 @@ tl::unexpected<Error> tc_error(std::string_view action, const std::string &inter
 
 }  // namespace
 
-bool tc_is_attached(unsigned ifindex, TcSide side, std::uint32_t flows_map_id) {
-    return holder_of(ifindex, side, flows_map_id) == Holder::own;
+bool tc_holds(unsigned ifindex, TcSide side, int program) {
+    const bpf_tc_hook hook = make_hook(ifindex, side);
+    bpf_tc_opts options = make_options();
+    bpf_prog_info info{};
+    std::uint32_t length = sizeof info;
+    return bpf_tc_query(&hook, &options) == 0 &&
+           bpf_obj_get_info_by_fd(program, &info, &length) == 0 && options.prog_id == info.id;
 }
 
-bool tc_is_loaded(std::uint32_t flows_map_id) {
+Fd tc_program(unsigned ifindex, TcSide side, const MapIds &own) {
+    const bpf_tc_hook hook = make_hook(ifindex, side);
+    bpf_tc_opts options = make_options();
+    if (bpf_tc_query(&hook, &options) != 0)
+        return {};
+    Fd program(bpf_prog_get_fd_by_id(options.prog_id));
+    return program_uses_map(program.get(), own) ? std::move(program) : Fd();
+}
+
+bool tc_is_attached(unsigned ifindex, TcSide side, const MapIds &own) {
+    return holder_of(ifindex, side, own) == Holder::own;
+}
+
+bool tc_is_loaded(const MapIds &own) {
     std::uint32_t id = 0;
     while (bpf_prog_get_next_id(id, &id) == 0) {
         const Fd program(bpf_prog_get_fd_by_id(id));
         bpf_prog_info info{};
         std::uint32_t length = sizeof info;
         if (program && bpf_obj_get_info_by_fd(program.get(), &info, &length) == 0 &&
-            info.type == BPF_PROG_TYPE_SCHED_CLS && program_uses_map(program.get(), flows_map_id))
+            info.type == BPF_PROG_TYPE_SCHED_CLS && program_uses_map(program.get(), own))
             return true;
     }
     return false;
 }
 
 Result<void> tc_attach(const std::string &interface, unsigned ifindex, TcSide side, int program,
-                       std::uint32_t flows_map_id) {
+                       const MapIds &own) {
     bpf_tc_hook both = make_hook(ifindex, side);
     both.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
     if (const int error = bpf_tc_hook_create(&both); error != 0 && error != -EEXIST)
@@ -90,7 +106,7 @@ Result<void> tc_attach(const std::string &interface, unsigned ifindex, TcSide si
                                     "first (tc qdisc del dev {1} {0})",
                                     *kind, interface));
 
-    if (holder_of(ifindex, side, flows_map_id) == Holder::other)
+    if (holder_of(ifindex, side, own) == Holder::other)
         return tc_error("attach to", interface, side,
                         fmt::format("another filter has priority {}, perhaps another instance of "
                                     "weir: remove it first (tc filter show dev {} {})",
@@ -105,8 +121,8 @@ Result<void> tc_attach(const std::string &interface, unsigned ifindex, TcSide si
 }
 
 Result<bool> tc_detach(const std::string &interface, unsigned ifindex, TcSide side,
-                       std::uint32_t flows_map_id) {
-    if (holder_of(ifindex, side, flows_map_id) != Holder::own)
+                       const MapIds &own) {
+    if (holder_of(ifindex, side, own) != Holder::own)
         return false;
     const bpf_tc_hook hook = make_hook(ifindex, side);
     bpf_tc_opts options = make_options();

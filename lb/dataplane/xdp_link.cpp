@@ -1,12 +1,11 @@
 #include "lb/dataplane/xdp_link.h"
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/if_link.h>
 #include <xdp/libxdp.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -14,9 +13,6 @@
 namespace weir {
 
 namespace {
-
-// Programs of one dispatcher, and maps of one program, that are looked at.
-constexpr std::uint32_t kMaxMaps = 64;
 
 struct MultiprogDeleter {
     void operator()(xdp_multiprog *programs) const { xdp_multiprog__close(programs); }
@@ -41,16 +37,16 @@ xdp_attach_mode to_libxdp(XdpMode mode) {
 }
 
 // This instance's program among those on the interface; owned by `programs`.
-xdp_program *own_program(const Multiprog &programs, std::uint32_t flows_map_id) {
+xdp_program *own_program(const Multiprog &programs, const MapIds &own) {
     if (!programs)
         return nullptr;
     if (xdp_multiprog__is_legacy(programs.get())) {
         xdp_program *only = xdp_multiprog__main_prog(programs.get());
-        return program_uses_map(xdp_program__fd(only), flows_map_id) ? only : nullptr;
+        return program_uses_map(xdp_program__fd(only), own) ? only : nullptr;
     }
     xdp_program *one = nullptr;
     while ((one = xdp_multiprog__next_prog(one, programs.get())) != nullptr)
-        if (program_uses_map(xdp_program__fd(one), flows_map_id))
+        if (program_uses_map(xdp_program__fd(one), own))
             return one;
     return nullptr;
 }
@@ -72,16 +68,13 @@ tl::unexpected<Error> attach_error(const std::string &interface, XdpMode mode, i
                 fmt::format("cannot attach XDP ({}) to {}: {}", to_string(mode), interface, why));
 }
 
-// One program in the place of another, with no packet between them.
-Result<void> swap_alone(Objects &objects, const std::string &interface, unsigned ifindex,
-                        XdpMode mode, const xdp_program *old) {
-    const auto program = objects.xdp_ingress();
-    if (!program)
-        return tl::make_unexpected(program.error());
-    LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = xdp_program__fd(old));
-    const unsigned flags =
-        XDP_FLAGS_REPLACE | (mode == XdpMode::generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
-    const int error = bpf_xdp_attach(static_cast<int>(ifindex), *program, flags, &options);
+// One program in the place of another (-1: of none), with no packet between them.
+Result<void> swap_alone(const std::string &interface, unsigned ifindex, XdpMode mode, int program,
+                        int old) {
+    LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = old);
+    const unsigned flags = (old >= 0 ? XDP_FLAGS_REPLACE : XDP_FLAGS_UPDATE_IF_NOEXIST) |
+                           (mode == XdpMode::generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+    const int error = bpf_xdp_attach(static_cast<int>(ifindex), program, flags, &options);
     if (error != 0)
         return attach_error(interface, mode, -error);
     return {};
@@ -89,42 +82,24 @@ Result<void> swap_alone(Objects &objects, const std::string &interface, unsigned
 
 }  // namespace
 
-bool program_uses_map(int program, std::uint32_t map_id) {
-    std::array<std::uint32_t, kMaxMaps> maps{};
-    bpf_prog_info info{};
-    info.nr_map_ids = kMaxMaps;
-    info.map_ids = reinterpret_cast<std::uintptr_t>(maps.data());
-    std::uint32_t length = sizeof info;
-    if (program < 0 || bpf_obj_get_info_by_fd(program, &info, &length) != 0)
-        return false;
-    for (std::uint32_t i = 0; i < info.nr_map_ids && i < kMaxMaps; ++i)
-        if (maps.at(i) == map_id)
-            return true;
-    return false;
-}
-
-std::uint32_t map_id_of(int map) {
-    bpf_map_info info{};
-    std::uint32_t length = sizeof info;
-    return bpf_obj_get_info_by_fd(map, &info, &length) == 0 ? info.id : 0;
-}
-
-bool xdp_is_attached(unsigned ifindex, std::uint32_t flows_map_id) {
-    return own_program(programs_on(ifindex), flows_map_id) != nullptr;
+bool xdp_is_attached(unsigned ifindex, const MapIds &own) {
+    return own_program(programs_on(ifindex), own) != nullptr;
 }
 
 Result<void> xdp_attach(Objects &objects, const std::string &interface, unsigned ifindex,
-                        XdpMode mode, std::uint32_t flows_map_id) {
+                        XdpMode mode, const MapIds &own) {
     const Multiprog there = programs_on(ifindex);
-    xdp_program *old = own_program(there, flows_map_id);
+    xdp_program *old = own_program(there, own);
     const xdp_attach_mode wanted = to_libxdp(mode);
     const bool same_mode = there && xdp_multiprog__attach_mode(there.get()) == wanted;
 
     if (old != nullptr && same_mode && xdp_multiprog__is_legacy(there.get()))
-        return swap_alone(objects, interface, ifindex, mode, old);
+        return objects.xdp_ingress().and_then([&](int program) {
+            return swap_alone(interface, ifindex, mode, program, xdp_program__fd(old));
+        });
     if (old != nullptr && !same_mode) {
         // the kernel allows one mode at a time: the old program has to go before
-        if (auto gone = xdp_detach(interface, ifindex, flows_map_id); !gone)
+        if (auto gone = xdp_detach(interface, ifindex, own); !gone)
             return tl::make_unexpected(gone.error());
         old = nullptr;
     }
@@ -141,18 +116,37 @@ Result<void> xdp_attach(Objects &objects, const std::string &interface, unsigned
     return {};
 }
 
-Result<bool> xdp_detach(const std::string &interface, unsigned ifindex,
-                        std::uint32_t flows_map_id) {
+Result<bool> xdp_detach(const std::string &interface, unsigned ifindex, const MapIds &own) {
     const Multiprog there = programs_on(ifindex);
-    xdp_program *own = own_program(there, flows_map_id);
-    if (own == nullptr)
+    xdp_program *program = own_program(there, own);
+    if (program == nullptr)
         return false;
-    const int error = xdp_program__detach(own, static_cast<int>(ifindex),
+    const int error = xdp_program__detach(program, static_cast<int>(ifindex),
                                           xdp_multiprog__attach_mode(there.get()), 0);
     if (error != 0)
         return fail(Exit::refused, fmt::format("cannot take the XDP program off {}: {}", interface,
                                                std::strerror(-error)));
     return true;
+}
+
+std::optional<LoneXdp> xdp_alone(unsigned ifindex, const MapIds &own) {
+    const Multiprog there = programs_on(ifindex);
+    const xdp_program *program = own_program(there, own);
+    if (program == nullptr || !xdp_multiprog__is_legacy(there.get()))
+        return std::nullopt;
+    const bool generic = xdp_multiprog__attach_mode(there.get()) == XDP_MODE_SKB;
+    return LoneXdp{Fd(::fcntl(xdp_program__fd(program), F_DUPFD_CLOEXEC, 0)),
+                   generic ? XdpMode::generic : XdpMode::native};
+}
+
+Result<void> xdp_put_back(const std::string &interface, unsigned ifindex, const LoneXdp &lone,
+                          const MapIds &own) {
+    const auto there = xdp_alone(ifindex, own);
+    if (there && there->mode == lone.mode)
+        return swap_alone(interface, ifindex, lone.mode, lone.program.get(), there->program.get());
+    return xdp_detach(interface, ifindex, own).and_then([&](bool) {
+        return swap_alone(interface, ifindex, lone.mode, lone.program.get(), -1);
+    });
 }
 
 }  // namespace weir

@@ -2,30 +2,37 @@
 // programs, alone on the interface where it has not.
 #pragma once
 
-#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "lb/config/config.h"
+#include "lb/dataplane/fd.h"
 #include "lb/dataplane/objects.h"
+#include "lb/dataplane/program_ids.h"
 #include "lb/result.h"
 
 namespace weir {
 
-// Whether a loaded program uses a map: how an instance knows its own.
-bool program_uses_map(int program, std::uint32_t map_id);
+// Whether an XDP program that uses one of `own` is on the interface.
+bool xdp_is_attached(unsigned ifindex, const MapIds &own);
 
-// The id of a map, 0 if the descriptor is none.
-std::uint32_t map_id_of(int map);
-
-// Whether an XDP program that uses `flows_map_id` is on the interface.
-bool xdp_is_attached(unsigned ifindex, std::uint32_t flows_map_id);
-
-// Puts the XDP program on an interface, in place of one that uses `flows_map_id`. Fails when a
+// Puts the XDP program on an interface, in place of one that uses one of `own`. Fails when a
 // program that cannot share the interface is there already, or the driver lacks the mode.
 Result<void> xdp_attach(Objects &objects, const std::string &interface, unsigned ifindex,
-                        XdpMode mode, std::uint32_t flows_map_id);
+                        XdpMode mode, const MapIds &own);
 
-// Takes the XDP program that uses `flows_map_id` off an interface. False: there was none.
-Result<bool> xdp_detach(const std::string &interface, unsigned ifindex, std::uint32_t flows_map_id);
+// Takes the XDP program that uses one of `own` off an interface. False: there was none.
+Result<bool> xdp_detach(const std::string &interface, unsigned ifindex, const MapIds &own);
+
+// The program that uses one of `own` and is alone on an interface.
+struct LoneXdp {
+    Fd program;
+    XdpMode mode = XdpMode::native;
+};
+std::optional<LoneXdp> xdp_alone(unsigned ifindex, const MapIds &own);
+
+// Puts it back, in place of one that uses one of `own` or of none.
+Result<void> xdp_put_back(const std::string &interface, unsigned ifindex, const LoneXdp &lone,
+                          const MapIds &own);
 
 }  // namespace weir

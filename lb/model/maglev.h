@@ -10,12 +10,10 @@
 
 namespace weir {
 
-// Slots of every ring: a prime, at least 100 times the number of backends for shares within 1 %.
-inline constexpr std::uint32_t kRingSlots = 16381;
-
-// One backend id per slot; empty when no backend has a weight. The places depend on the endpoints
-// and weights alone, neither on ids nor on the order, so that every node builds the same ring.
+// One backend id per slot; empty when no backend has a weight. `slots`: a prime. The places depend
+// on the endpoints and weights alone, neither on ids nor on the order, so that every node builds
+// the same ring.
 std::vector<std::uint32_t> build_maglev_ring(const std::vector<BackendRow> &backends,
-                                             std::uint32_t slots = kRingSlots);
+                                             std::uint32_t slots);
 
 }  // namespace weir

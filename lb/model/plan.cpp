@@ -7,7 +7,7 @@
 #include <set>
 #include <tuple>
 
-#include "lb/model/maglev.h"
+#include "lb/model/ring.h"
 
 namespace weir {
 
@@ -37,16 +37,24 @@ class IdPool {
     std::set<std::uint32_t> used_;
 };
 
-bool same_backends(const ServiceRow &a, const ServiceRow &b) {
-    return std::is_permutation(a.backends.begin(), a.backends.end(), b.backends.begin(),
-                               b.backends.end());
+// What a ring depends on.
+bool same_ring(const ServiceRow &a, const ServiceRow &b) {
+    const auto weights = [](const ServiceRow &row) {
+        std::map<std::uint32_t, std::pair<std::uint32_t, std::uint32_t>> by_id;
+        for (const BackendRow &backend : row.backends)
+            by_id[backend.id] = {backend.weight, backend.share};
+        return by_id;
+    };
+    return a.policy.scheduler == b.policy.scheduler && a.ring_slots == b.ring_slots &&
+           weights(a) == weights(b);
 }
 
 using ServiceKey = std::tuple<Endpoint, Protocol>;
 
 PolicyRow policy_of(const ServiceConfig &service) {
     return {service.mode, !service.source_ranges.empty(),
-            static_cast<std::uint32_t>(service.session_affinity.count()), service.limits};
+            static_cast<std::uint32_t>(service.session_affinity.count()), service.limits,
+            service.scheduler};
 }
 
 Ranges ranges_of(const ServiceConfig &service) {
@@ -94,10 +102,12 @@ void plan_addresses(const AddressCounts &before, const AddressCounts &after,
 
 class Planner {
   public:
-    Planner(const TableState &current, const Config &desired, RingScope scope)
+    Planner(const TableState &current, const Config &desired, RingScope scope,
+            const Conditions &conditions)
         : current_(current),
           desired_(desired),
           scope_(scope),
+          conditions_(conditions),
           service_ids_(desired.limits.services),
           backend_ids_(desired.limits.backends) {
         for (const ServiceRow &service : current.services) {
@@ -128,7 +138,13 @@ class Planner {
     Result<void> add_service(const ServiceConfig &wanted) {
         const auto found = before_.find({wanted.vip, wanted.protocol});
         const ServiceRow *before = found == before_.end() ? nullptr : found->second;
-        ServiceRow row{0, wanted.vip, wanted.protocol, {}, policy_of(wanted), ranges_of(wanted)};
+        ServiceRow row{0,
+                       wanted.vip,
+                       wanted.protocol,
+                       {},
+                       policy_of(wanted),
+                       ranges_of(wanted),
+                       ring_slots(wanted)};
         if (before != nullptr) {
             row.id = before->id;
             before_.erase(found);
@@ -141,14 +157,27 @@ class Planner {
         if (auto added = add_backends(wanted, before, row); !added)
             return added;
 
-        const bool ring_changed = before == nullptr || !same_backends(*before, row);
-        if (ring_changed || scope_ == RingScope::all)
-            plan_.set_rings.push_back({row.id, build_maglev_ring(row.backends)});
+        if (before == nullptr || scope_ == RingScope::all || !same_ring(*before, row))
+            plan_.set_rings.push_back(
+                {row.id, build_ring(row.policy.scheduler, row.ring_slots, row.backends)});
         add_ranges(row, before);
         if (before == nullptr || before->policy != row.policy)
             plan_.set_services.push_back(row);
         plan_.result.services.push_back(std::move(row));
         return {};
+    }
+
+    BackendRow wanted_row(const ServiceConfig &service, const BackendConfig &backend) const {
+        const auto found = conditions_.find({service.name, backend.endpoint});
+        if (found == conditions_.end())
+            return {0, backend.endpoint, backend.weight, backend.weight};
+        const BackendCondition &condition = found->second;
+        return {0,
+                backend.endpoint,
+                condition.weight,
+                condition.share,
+                condition.state,
+                condition.flows};
     }
 
     Result<void> add_backends(const ServiceConfig &wanted, const ServiceRow *before,
@@ -158,7 +187,7 @@ class Planner {
             for (const BackendRow &backend : before->backends)
                 known[backend.endpoint] = backend;
         for (const BackendConfig &backend : wanted.backends) {
-            BackendRow now{0, backend.endpoint, backend.weight};
+            BackendRow now = wanted_row(wanted, backend);
             const auto found = known.find(backend.endpoint);
             const bool is_known = found != known.end();
             if (!is_known && backend_ids_.free_count() == 0)
@@ -166,8 +195,10 @@ class Planner {
             now.id = is_known ? found->second.id : backend_ids_.take();
             if (!is_known)
                 plan_.fresh_backends.push_back(now.id);
-            if (!is_known || found->second.weight != now.weight)
-                plan_.set_backends.push_back({row.id, now});
+            if (!is_known || !(found->second == now))
+                (is_known && now.state != BackendState::active ? plan_.lower_backends
+                                                               : plan_.set_backends)
+                    .push_back({row.id, now});
             if (is_known)
                 known.erase(found);
             row.backends.push_back(now);
@@ -223,6 +254,7 @@ class Planner {
     const TableState &current_;
     const Config &desired_;
     RingScope scope_;
+    const Conditions &conditions_;
     IdPool service_ids_;
     IdPool backend_ids_;
     std::map<ServiceKey, const ServiceRow *> before_;
@@ -233,13 +265,15 @@ class Planner {
 
 bool Plan::empty() const {
     return remove_orphan_ranges.empty() && set_backends.empty() && set_backend_addresses.empty() &&
-           set_rings.empty() && set_ranges.empty() && set_vips.empty() && set_services.empty() &&
-           remove_services.empty() && remove_vips.empty() && remove_ranges.empty() &&
-           remove_rings.empty() && remove_backends.empty() && remove_backend_addresses.empty();
+           set_rings.empty() && lower_backends.empty() && set_ranges.empty() && set_vips.empty() &&
+           set_services.empty() && remove_services.empty() && remove_vips.empty() &&
+           remove_ranges.empty() && remove_rings.empty() && remove_backends.empty() &&
+           remove_backend_addresses.empty();
 }
 
-Result<Plan> make_plan(const TableState &current, const Config &desired, RingScope scope) {
-    return Planner(current, desired, scope).run();
+Result<Plan> make_plan(const TableState &current, const Config &desired, RingScope scope,
+                       const Conditions &conditions) {
+    return Planner(current, desired, scope, conditions).run();
 }
 
 }  // namespace weir

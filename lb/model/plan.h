@@ -39,6 +39,8 @@ struct Plan {
     std::vector<BackendWrite> set_backends;
     std::vector<AddressWrite> set_backend_addresses;
     std::vector<RingWrite> set_rings;
+    // Those that take no new flows any more: after the ring that leaves them out.
+    std::vector<BackendWrite> lower_backends;
     // The longest prefixes first: exceptions are there before what they are exceptions to.
     std::vector<RangeWrite> set_ranges;
     std::vector<AddressWrite> set_vips;
@@ -63,8 +65,8 @@ enum class RingScope { changed, all };
 
 // Ids stay with their service and backend; new ones follow the highest in use, so that an id that
 // was just given up rests for a while: old flows still count under it. Fails (Exit::usage) when
-// `limits` cannot hold what is wanted.
+// `limits` cannot hold what is wanted. A backend without a condition is as it is configured.
 Result<Plan> make_plan(const TableState &current, const Config &desired,
-                       RingScope scope = RingScope::changed);
+                       RingScope scope = RingScope::changed, const Conditions &conditions = {});
 
 }  // namespace weir

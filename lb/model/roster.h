@@ -22,8 +22,9 @@ std::string_view to_string(BackendState state);  // "active", "draining", ...
 // What the data path is told.
 struct BackendCondition {
     BackendState state = BackendState::active;
-    std::uint32_t weight = 0;  // of its share of new flows; 0: none
-    bool ended = false;        // its flows are dealt with as on_down says
+    std::uint32_t weight = 0;     // of its share of new flows, now; 0: none
+    std::uint32_t share = 0;      // the weight that it has in full
+    OnDown flows = OnDown::keep;  // what becomes of those it has
 
     bool operator==(const BackendCondition &) const = default;
 };
@@ -40,7 +41,7 @@ struct BackendView {
     Health health = Health::unchecked;
     std::string reason;  // why the last check failed; empty when it did not
     Override override_;
-    bool kept = false;  // down by its checks, in use because of min_active
+    bool kept = false;     // down by its checks, in use because of min_active
     bool standby = false;  // a fallback that is not needed
     std::uint32_t configured = 0;  // the weight that the configuration gives it
 };
@@ -71,7 +72,7 @@ class Roster {
         bool fallback = false;
         Health health = Health::unchecked;
         std::string reason;
-        Time health_since{};
+        Time down_since{};
         std::optional<Time> drain_since;
         std::optional<Time> up_since;  // a slow start that is under way
     };
@@ -82,6 +83,18 @@ class Roster {
         std::uint32_t min_active = 0;
         std::map<Endpoint, Member> members;
     };
+
+    static BackendCondition condition_of(const Group &group, const Member &member,
+                                         const Override &change, Time now);
+    const Override &override_of(const BackendKey &key) const;
+    std::map<Endpoint, BackendCondition> conditions_of(const std::string &name, const Group &group,
+                                                       Time now) const;
+    static void keep_active(const Group &group, std::map<Endpoint, BackendCondition> &conditions);
+    static void choose_fallback(const Group &group,
+                                std::map<Endpoint, BackendCondition> &conditions);
+    void note_change(const BackendKey &key, const Override &before, const Override &after,
+                     Time now);
+    Member *member(const BackendKey &key);
 
     std::map<std::string, Group> groups_;
     Overrides overrides_;

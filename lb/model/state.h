@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lb/config/config.h"
+#include "lb/model/roster.h"
 #include "lb/net/address.h"
 
 namespace weir {
@@ -15,7 +16,10 @@ namespace weir {
 struct BackendRow {
     std::uint32_t id = 0;
     Endpoint endpoint;
-    std::uint32_t weight = 0;
+    std::uint32_t weight = 0;  // of its share of new flows, now; 0: none
+    std::uint32_t share = 0;   // the weight that it has in full; what it lacks of that, others take
+    BackendState state = BackendState::active;
+    OnDown flows = OnDown::keep;  // what becomes of those it has
 
     bool operator==(const BackendRow &) const = default;
 };
@@ -26,6 +30,7 @@ struct PolicyRow {
     bool restricted = false;       // its ranges decide who may open flows
     std::uint32_t affinity_s = 0;  // 0: none
     ServiceLimits limits;
+    Scheduler scheduler = Scheduler::maglev;
 
     bool operator==(const PolicyRow &) const = default;
 };
@@ -48,6 +53,7 @@ struct ServiceRow {
     std::vector<BackendRow> backends;
     PolicyRow policy{};
     Ranges ranges{};
+    std::uint32_t ring_slots = 0;  // maglev, source-hash; 0 for the others
 
     bool operator==(const ServiceRow &) const = default;
 };

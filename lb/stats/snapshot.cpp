@@ -1,20 +1,18 @@
 #include "lb/stats/snapshot.h"
 
 #include <algorithm>
-
-#include "lb/model/maglev.h"
+#include <map>
 
 namespace weir {
 namespace {
 
-std::vector<double> ring_shares(const std::vector<BackendRow> &backends) {
-    const auto ring = build_maglev_ring(backends);
+std::vector<double> shares_of(const std::vector<BackendRow> &backends) {
+    double sum = 0;
+    for (const auto &backend : backends)
+        sum += backend.weight;
     std::vector<double> shares;
-    for (const auto &backend : backends) {
-        const auto slots = std::count(ring.begin(), ring.end(), backend.id);
-        shares.push_back(
-            ring.empty() ? 0 : static_cast<double>(slots) / static_cast<double>(ring.size()));
-    }
+    for (const auto &backend : backends)
+        shares.push_back(sum > 0 ? backend.weight / sum : 0);
     return shares;
 }
 
@@ -65,14 +63,14 @@ std::size_t Inventory::backends() const {
 
 Inventory make_inventory(const Config &config, const TableState &tables) {
     Inventory inventory;
+    std::map<std::pair<Endpoint, Protocol>, const ServiceRow *> rows;
+    for (const ServiceRow &row : tables.services)
+        rows[{row.vip, row.protocol}] = &row;
     for (const auto &wanted : config.services) {
-        const auto row = std::find_if(
-            tables.services.begin(), tables.services.end(), [&](const auto &candidate) {
-                return candidate.vip == wanted.vip && candidate.protocol == wanted.protocol;
-            });
-        if (row != tables.services.end())
-            inventory.services.push_back(
-                {wanted.name, wanted.mode, wanted.scheduler, *row, ring_shares(row->backends)});
+        const auto found = rows.find({wanted.vip, wanted.protocol});
+        if (found != rows.end())
+            inventory.services.push_back({wanted.name, wanted.mode, wanted.scheduler,
+                                          *found->second, shares_of(found->second->backends)});
     }
     return inventory;
 }

@@ -22,7 +22,7 @@ struct InventoryService {
     Mode mode = Mode::dnat;
     Scheduler scheduler = Scheduler::maglev;
     ServiceRow row;
-    std::vector<double> shares;  // of the ring's slots, 0..1, one for each of row.backends
+    std::vector<double> shares;  // of the weight, 0..1, one for each of row.backends
 };
 
 struct Inventory {
@@ -39,7 +39,7 @@ Inventory make_inventory(const Config &config, const TableState &tables);
 struct BackendSnapshot {
     Endpoint endpoint;
     std::uint32_t weight = 0;
-    double share = 0;  // of the ring's slots, 0..1
+    double share = 0;  // of the weight, 0..1
     Counters counters;
     std::uint32_t flows = 0;  // as last counted: right to some seconds
 };

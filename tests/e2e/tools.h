@@ -26,6 +26,35 @@ struct Bulk {
 Bulk iperf3(const Netns &client, const Endpoint &to, const Netns &host, std::uint16_t port,
             const std::string &options);
 
+// nginx on a host, port 8080 of both families, that serves a folder's files until it goes.
+class WebServer {
+  public:
+    WebServer(const Netns &host, const TempDir &folder, const std::string &name);
+
+  private:
+    std::unique_ptr<Process> nginx_;
+};
+
+// What one run of wrk said.
+struct Requests {
+    double done = 0;
+    std::string failures;  // empty: none
+};
+
+// wrk at work in the background. More options: "-d 5s -c 8", "--header Connection:close".
+class Wrk {
+  public:
+    Wrk(const Netns &client, const std::string &url, const std::string &options);
+    // Waits for its end.
+    Requests wait();
+
+  private:
+    Process process_;
+};
+
+// Connections of a host that ended with a reset, or whose opening was refused, since it is there.
+int resets(const Netns &host);
+
 // The hardware address of an interface.
 MacAddress mac_of(const Netns &netns, const std::string &name);
 

@@ -181,9 +181,10 @@ Json WeirTest::listing(const std::vector<std::string> &arguments) {
     return document;
 }
 
-std::unique_ptr<Process> WeirTest::start(const std::string &config_file) {
+std::unique_ptr<Process> WeirTest::start(const std::string &config_file,
+                                         const std::string &binary) {
     auto daemon =
-        std::make_unique<Process>(std::vector<std::string>{WEIR_BINARY, "run", "-c", config_file},
+        std::make_unique<Process>(std::vector<std::string>{binary, "run", "-c", config_file},
                                   ProcessOptions{.netns = &world().weir});
     EXPECT_TRUE(daemon->wait_for_err(" ready: ")) << daemon->err();
     return daemon;

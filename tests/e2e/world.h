@@ -89,7 +89,8 @@ class WeirTest : public testing::Test {
     // `weir LISTING --json ...`, parsed; fails the test when it does not exit with 0.
     Json listing(const std::vector<std::string> &arguments);
     // `weir run`, ready.
-    std::unique_ptr<Process> start(const std::string &config_file);
+    std::unique_ptr<Process> start(const std::string &config_file,
+                                   const std::string &binary = WEIR_BINARY);
     // Of /metrics, "weir_drops_total{reason=\"no_backend\"}"; -1 when it is not there.
     double metric(const std::string &name);
 

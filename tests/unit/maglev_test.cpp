@@ -9,6 +9,8 @@
 namespace weir {
 namespace {
 
+constexpr std::uint32_t kRingSlots = 16381;
+
 std::vector<BackendRow> make_backends(std::uint32_t count, std::uint32_t weight = 100) {
     std::vector<BackendRow> backends;
     for (std::uint32_t i = 0; i < count; ++i)
@@ -28,7 +30,7 @@ std::map<std::uint32_t, int> count_slots(const std::vector<std::uint32_t> &ring)
 }
 
 TEST(Maglev, GivesEqualBackendsEqualShares) {
-    const auto slots = count_slots(build_maglev_ring(make_backends(10)));
+    const auto slots = count_slots(build_maglev_ring(make_backends(10), kRingSlots));
     ASSERT_EQ(slots.size(), 10U);
     for (const auto &[id, count] : slots)
         EXPECT_NEAR(count, kRingSlots / 10.0, 1.0) << "backend " << id;
@@ -39,7 +41,7 @@ TEST(Maglev, SharesFollowWeights) {
     backends[0].weight = 10;
     backends[1].weight = 20;
     backends[2].weight = 70;
-    auto slots = count_slots(build_maglev_ring(backends));
+    auto slots = count_slots(build_maglev_ring(backends, kRingSlots));
     EXPECT_NEAR(slots[0], kRingSlots * 0.10, kRingSlots * 0.001);
     EXPECT_NEAR(slots[1], kRingSlots * 0.20, kRingSlots * 0.001);
     EXPECT_NEAR(slots[2], kRingSlots * 0.70, kRingSlots * 0.001);
@@ -48,22 +50,22 @@ TEST(Maglev, SharesFollowWeights) {
 TEST(Maglev, WeightZeroGetsNothing) {
     auto backends = make_backends(3);
     backends[1].weight = 0;
-    EXPECT_EQ(count_slots(build_maglev_ring(backends)).count(1), 0U);
+    EXPECT_EQ(count_slots(build_maglev_ring(backends, kRingSlots)).count(1), 0U);
     for (BackendRow &backend : backends)
         backend.weight = 0;
-    EXPECT_TRUE(build_maglev_ring(backends).empty());
-    EXPECT_TRUE(build_maglev_ring({}).empty());
+    EXPECT_TRUE(build_maglev_ring(backends, kRingSlots).empty());
+    EXPECT_TRUE(build_maglev_ring({}, kRingSlots).empty());
 }
 
 TEST(Maglev, DependsOnNeitherOrderNorIds) {
     auto backends = make_backends(7);
-    const auto ring = build_maglev_ring(backends);
+    const auto ring = build_maglev_ring(backends, kRingSlots);
     std::mt19937 random(1);
     std::shuffle(backends.begin(), backends.end(), random);
-    EXPECT_EQ(build_maglev_ring(backends), ring);
+    EXPECT_EQ(build_maglev_ring(backends, kRingSlots), ring);
     for (BackendRow &backend : backends)
         backend.id += 1000;
-    auto renamed = build_maglev_ring(backends);
+    auto renamed = build_maglev_ring(backends, kRingSlots);
     for (std::uint32_t &id : renamed)
         id -= 1000;
     EXPECT_EQ(renamed, ring);
@@ -71,8 +73,8 @@ TEST(Maglev, DependsOnNeitherOrderNorIds) {
 
 // I9: a backend that goes takes its own slots with it and little else.
 TEST(Maglev, I9MovesLittleWhenABackendGoes) {
-    const auto before = build_maglev_ring(make_backends(10));
-    const auto after = build_maglev_ring(make_backends(9));
+    const auto before = build_maglev_ring(make_backends(10), kRingSlots);
+    const auto after = build_maglev_ring(make_backends(9), kRingSlots);
     std::uint32_t moved_needlessly = 0;
     for (std::size_t slot = 0; slot < before.size(); ++slot)
         if (before[slot] != 9 && before[slot] != after[slot])

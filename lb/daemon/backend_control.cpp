@@ -1,0 +1,162 @@
+#include "lb/daemon/backend_control.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+namespace weir {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Changes that come within this time are written together: a rack that goes down is one change.
+constexpr std::chrono::milliseconds kTogether{20};
+// After the tables refused a change.
+constexpr std::chrono::seconds kAgain{1};
+
+void log_change(const BackendKey &key, const BackendCondition &before, const BackendCondition &now,
+                const std::string &reason) {
+    const auto backend = key.endpoint.to_string();
+    if (before.state != now.state)
+        spdlog::log(now.state == BackendState::down ? spdlog::level::warn : spdlog::level::info,
+                    "service {}, backend {}: {}, was {}{}{}", key.service, backend,
+                    to_string(now.state), to_string(before.state), reason.empty() ? "" : ": ",
+                    reason);
+    else if (before.flows != now.flows)
+        spdlog::info("service {}, backend {}: drain_timeout is over, its flows end", key.service,
+                     backend);
+    else if (before.weight == 0 || now.weight == 0)
+        spdlog::info("service {}, backend {}: weight {}, was {}", key.service, backend, now.weight,
+                     before.weight);
+}
+
+}  // namespace
+
+BackendControl::BackendControl(boost::asio::io_context &loop, Roster roster, const Config &config,
+                               Write write)
+    : roster_(std::move(roster)),
+      config_(config),
+      write_(std::move(write)),
+      written_(roster_.conditions(Clock::now())),
+      checks_(loop, [this](const BackendKey &key, bool up,
+                           const std::string &reason) { report(key, up, reason); }),
+      soon_(loop),
+      next_(loop) {
+    restart_checks();
+    wait_for_next_change();
+}
+
+Conditions BackendControl::conditions_with(const Config &config) const {
+    Roster roster = roster_;
+    roster.configure(config, Clock::now());
+    return roster.conditions(Clock::now());
+}
+
+void BackendControl::configure(const Config &config) {
+    config_ = config;
+    roster_.configure(config, Clock::now());
+    written_ = roster_.conditions(Clock::now());
+    restart_checks();
+    wait_for_next_change();
+}
+
+Result<void> BackendControl::change(Overrides overrides) {
+    const Roster before = roster_;
+    roster_.set_overrides(std::move(overrides), Clock::now());
+    if (auto done = write_now(); !done) {
+        roster_ = before;
+        return done;
+    }
+    restart_checks();
+    return {};
+}
+
+Result<void> BackendControl::set_override(const BackendKey &key, const Override &change) {
+    Overrides overrides = roster_.overrides();
+    overrides[key] = change;
+    return this->change(std::move(overrides));
+}
+
+Result<void> BackendControl::clear_overrides() {
+    return change({});
+}
+
+std::optional<BackendView> BackendControl::view(const BackendKey &key) const {
+    return roster_.find(key, Clock::now());
+}
+
+// A backend in maintenance is not checked.
+void BackendControl::restart_checks() {
+    std::set<BackendKey> skip;
+    for (const auto &[key, change] : roster_.overrides())
+        if (change.admin == Admin::maintenance)
+            skip.insert(key);
+    checks_.configure(config_, skip);
+}
+
+void BackendControl::report(const BackendKey &key, bool up, const std::string &reason) {
+    roster_.set_health(key, up, reason, Clock::now());
+    write_soon();
+}
+
+void BackendControl::write_soon() {
+    if (std::exchange(due_, true))
+        return;
+    soon_.expires_after(kTogether);
+    soon_.async_wait([this](boost::system::error_code error) {
+        if (!error)
+            try_to_write();
+    });
+}
+
+Result<void> BackendControl::write_now() {
+    due_ = false;
+    const Conditions now = roster_.conditions(Clock::now());
+    if (now != written_) {
+        if (auto done = write_(now); !done)
+            return done;
+        log_changes(now);
+        written_ = now;
+    }
+    wait_for_next_change();
+    return {};
+}
+
+void BackendControl::try_to_write() {
+    const auto done = write_now();
+    if (done)
+        return;
+    spdlog::error("the backends' state cannot be written, and is tried again: {}",
+                  done.error().message);
+    next_.expires_after(kAgain);
+    next_.async_wait([this](boost::system::error_code error) {
+        if (!error)
+            try_to_write();
+    });
+}
+
+void BackendControl::log_changes(const Conditions &now) {
+    for (const auto &[key, condition] : now) {
+        const auto before = written_.find(key);
+        if (before == written_.end() || before->second == condition)
+            continue;
+        const auto seen = roster_.find(key, Clock::now());
+        log_change(key, before->second, condition, seen ? seen->reason : "");
+    }
+}
+
+void BackendControl::wait_for_next_change() {
+    const auto next = roster_.next_change(Clock::now());
+    if (!next) {
+        next_.cancel();
+        return;
+    }
+    next_.expires_at(*next);
+    next_.async_wait([this](boost::system::error_code error) {
+        if (!error)
+            try_to_write();
+    });
+}
+
+}  // namespace weir

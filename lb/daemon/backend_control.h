@@ -1,0 +1,57 @@
+// Keeps the tables in step with the state of the backends: health checks, overrides and time go
+// into the roster, and what it says of the backends into the data path.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <optional>
+
+#include "lb/config/config.h"
+#include "lb/health/health_checks.h"
+#include "lb/model/roster.h"
+#include "lb/result.h"
+
+namespace weir {
+
+class BackendControl {
+  public:
+    // Writes the conditions to the tables; called on the loop.
+    using Write = std::function<Result<void>(const Conditions &)>;
+
+    BackendControl(boost::asio::io_context &loop, Roster roster, const Config &config, Write write);
+
+    // The conditions under which `config` would start; nothing changes.
+    Conditions conditions_with(const Config &config) const;
+    // `config` is in force, under those conditions.
+    void configure(const Config &config);
+    // After an error it is as it was. Exit::refused.
+    Result<void> set_override(const BackendKey &key, const Override &change);
+    Result<void> clear_overrides();
+
+    const Roster &roster() const { return roster_; }
+    std::optional<BackendView> view(const BackendKey &key) const;
+    std::optional<CheckStatus> check(const BackendKey &key) const { return checks_.status(key); }
+
+  private:
+    void report(const BackendKey &key, bool up, const std::string &reason);
+    void restart_checks();
+    // Soon, and once for all changes until then.
+    void write_soon();
+    Result<void> write_now();
+    void try_to_write();
+    Result<void> change(Overrides overrides);
+    void wait_for_next_change();
+    void log_changes(const Conditions &now);
+
+    Roster roster_;
+    Config config_;
+    Write write_;
+    Conditions written_;
+    HealthChecks checks_;
+    boost::asio::steady_timer soon_;
+    boost::asio::steady_timer next_;
+    bool due_ = false;
+};
+
+}  // namespace weir

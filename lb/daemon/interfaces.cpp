@@ -1,0 +1,121 @@
+#include "lb/daemon/interfaces.h"
+
+#include <fmt/format.h>
+#include <net/if.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+
+#include "lb/dataplane/link.h"
+#include "lb/dataplane/program_ids.h"
+#include "lb/dataplane/standing.h"
+
+namespace weir {
+
+namespace {
+
+std::string how(const AttachedInterface &attached) {
+    return attached.hook == Hook::xdp ? fmt::format("xdp {}", to_string(attached.xdp_mode))
+                                      : std::string(to_string(attached.hook));
+}
+
+}  // namespace
+
+Result<void> Interfaces::attach(Objects &objects, const Config &config, const MapIds &own) {
+    auto attached = attach_all(objects, config.interfaces, config.file, own);
+    if (!attached)
+        return tl::make_unexpected(attached.error());
+    list_ = std::move(*attached);
+    for (const AttachedInterface &one : list_) {
+        if (one.state == InterfaceState::absent)
+            spdlog::warn("interface {} does not exist: waiting for it", one.name);
+        else
+            note_mtu(one.name);
+    }
+    return {};
+}
+
+Result<void> Interfaces::leave_others(Objects &objects, const MapIds &own) const {
+    // first, so that XDP elsewhere does not send to where it is about to end
+    return objects.tables()
+        .keep_xdp_devices(list_)
+        .and_then([&] { return detach_all(own, list_); })
+        .map([](const auto &) {});
+}
+
+bool Interfaces::look_after(Objects &objects, const Config &config) {
+    bool changed = false;
+    for (const InterfaceConfig &wanted : config.interfaces) {
+        const auto found =
+            std::find_if(list_.begin(), list_.end(),
+                         [&](const AttachedInterface &one) { return one.name == wanted.name; });
+        if (found != list_.end() && look_after_one(objects, wanted, config.file, *found))
+            changed = true;
+    }
+    return changed;
+}
+
+bool Interfaces::look_after_one(Objects &objects, const InterfaceConfig &wanted,
+                                const std::string &file, AttachedInterface &is) {
+    const unsigned ifindex = if_nametoindex(wanted.name.c_str());
+    const bool was_attached = is.state == InterfaceState::attached;
+    if (was_attached && is.ifindex == ifindex) {
+        note_mtu(wanted.name);
+        if (is_whole(objects, is))
+            return false;
+        spdlog::warn("interface {}: somebody took the programs off: putting them back", is.name);
+        return attach_again(objects, wanted, file, is);
+    }
+    if (was_attached)
+        let_go(objects, is);
+    if (ifindex != 0)
+        return attach_again(objects, wanted, file, is);
+    if (is.state == InterfaceState::absent)
+        return false;
+    spdlog::warn("interface {} has gone: waiting for it", is.name);
+    is = {wanted.name, 0, wanted.hook, wanted.xdp_mode, "", InterfaceState::absent};
+    return true;
+}
+
+// It may live on under another name.
+void Interfaces::let_go(Objects &objects, const AttachedInterface &gone) {
+    if (const auto removed = objects.tables().remove_xdp_device(gone.ifindex); !removed)
+        spdlog::warn("{}", removed.error().message);
+    std::array<char, IF_NAMESIZE> name{};
+    if (if_indextoname(gone.ifindex, name.data()) == nullptr)
+        return;
+    const auto off = take_off(name.data(), gone.ifindex, {map_id_of(objects.own_map())});
+    if (!off)
+        spdlog::warn("{}", off.error().message);
+}
+
+bool Interfaces::attach_again(Objects &objects, const InterfaceConfig &wanted,
+                              const std::string &file, AttachedInterface &is) {
+    auto done = attach_one(objects, wanted, file, {map_id_of(objects.own_map())});
+    if (done && done->state == InterfaceState::attached) {
+        is = std::move(*done);
+        spdlog::info("interface {}: attached ({})", is.name, how(is));
+        return true;
+    }
+    // one that is gone again is for the next look
+    const std::string why = done ? "" : done.error().message;
+    if (done || (is.state == InterfaceState::refused && is.reason == why))
+        return false;
+    is = {wanted.name, if_nametoindex(wanted.name.c_str()),
+          wanted.hook, wanted.xdp_mode,
+          why,         InterfaceState::refused};
+    spdlog::error("{}", why);
+    return true;
+}
+
+void Interfaces::note_mtu(const std::string &name) {
+    const unsigned mtu = link_mtu(name);
+    unsigned &known = mtus_[name];
+    if (mtu != 0 && known != 0 && mtu != known)
+        spdlog::info("interface {}: its MTU was {} and is {}", name, known, mtu);
+    if (mtu != 0)
+        known = mtu;
+}
+
+}  // namespace weir

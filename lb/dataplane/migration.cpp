@@ -1,0 +1,252 @@
+#include "lb/dataplane/migration.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <ctime>
+
+#include "lb/dataplane/flow_table.h"
+#include "lb/dataplane/map_access.h"
+#include "lb/dataplane/program_ids.h"
+
+namespace weir {
+
+namespace {
+
+constexpr std::uint32_t kBatch = 4096;
+
+// Filled by this start itself; or of no use to another.
+constexpr std::array<std::string_view, 5> kNotCopied{"settings", "snat_addresses", "rings", "held",
+                                                     "xdp_devices"};
+
+std::chrono::nanoseconds monotonic_now() {
+    return data_path_now(weir_settings{});
+}
+
+// The kernel gives a value per CPU, each in a multiple of eight bytes.
+std::size_t stride(std::size_t value_size) {
+    return (value_size + 7) / 8 * 8;
+}
+
+std::size_t cpus() {
+    return static_cast<std::size_t>(libbpf_num_possible_cpus());
+}
+
+// Whether the old entry of a flow says more than the new one, which may have met packets since.
+bool knows_more(const weir_flow &was, const weir_flow &is) {
+    const bool same_target = was.sport == is.sport && was.dport == is.dport &&
+                             std::memcmp(&was.saddr, &is.saddr, sizeof was.saddr) == 0 &&
+                             std::memcmp(&was.daddr, &is.daddr, sizeof was.daddr) == 0;
+    return same_target ? was.state > is.state : was.seen > is.seen;
+}
+
+// Writes one entry. False: it was there already, and as good.
+Result<bool> put_entry(const Table &to, bool is_flow, const std::vector<std::byte> &key,
+                       const std::vector<std::byte> &value) {
+    if (bpf_map_update_elem(to.fd, key.data(), value.data(), BPF_NOEXIST) == 0)
+        return true;
+    if (errno != EEXIST)
+        return map_error(to.name, "take over an entry", errno);
+    weir_flow is{};
+    weir_flow was{};
+    if (!is_flow || bpf_map_lookup_elem(to.fd, key.data(), &is) != 0)
+        return false;
+    std::memcpy(&was, value.data(), sizeof was);
+    if (!knows_more(was, is))
+        return false;
+    was.seen = std::max(was.seen, is.seen);
+    if (bpf_map_update_elem(to.fd, key.data(), &was, BPF_ANY) != 0)
+        return map_error(to.name, "take over a flow", errno);
+    return true;
+}
+
+}  // namespace
+
+std::optional<Migration::Kind> Migration::kind_of(const std::string &name, std::uint32_t type) {
+    if (std::find(kNotCopied.begin(), kNotCopied.end(), name) != kNotCopied.end())
+        return std::nullopt;
+    switch (type) {
+        case BPF_MAP_TYPE_HASH:
+        case BPF_MAP_TYPE_LPM_TRIE:
+        case BPF_MAP_TYPE_ARRAY:
+            return Kind::settled;
+        case BPF_MAP_TYPE_LRU_HASH:
+            return name.substr(0, 5) == "flows" ? Kind::flows : Kind::learnt;
+        case BPF_MAP_TYPE_PERCPU_ARRAY:
+            return Kind::counters;
+        default:
+            return std::nullopt;
+    }
+}
+
+Result<Migration> Migration::prepare(const std::filesystem::path &from, const Objects &to,
+                                     MigrationScope scope) {
+    Migration migration;
+    for (const Table &table : to.pinned()) {
+        auto old = OldMap::open(from / table.name);
+        if (!old || old->info().id == map_id_of(table.fd))
+            continue;
+        const auto kind = kind_of(table.name, old->info().type);
+        if (!kind || (scope == MigrationScope::flows && *kind != Kind::flows))
+            continue;
+        if (auto added = migration.add(std::move(*old), table, *kind); !added)
+            return fail(Exit::refused,
+                        fmt::format("{}: table {}: {}: run `weir detach` first; it ends the flows "
+                                    "in them",
+                                    from.string(), table.name, added.error().message));
+    }
+    return migration;
+}
+
+Result<void> Migration::add(OldMap from, const Table &to, Kind kind) {
+    bpf_map_info info{};
+    std::uint32_t length = sizeof info;
+    if (bpf_obj_get_info_by_fd(to.fd, &info, &length) != 0)
+        return map_error(to.name, "look at it", errno);
+    auto key = from.key_to(to.types, to.key_type, info.key_size);
+    if (!key)
+        return tl::make_unexpected(key.error());
+    auto value = from.value_to(to.types, to.value_type, info.value_size);
+    if (!value)
+        return tl::make_unexpected(value.error());
+    pairs_.push_back(
+        {kind, to, info.max_entries, std::move(from), std::move(*key), std::move(*value), {}});
+    return {};
+}
+
+bool Migration::moves_flows() const {
+    return std::any_of(pairs_.begin(), pairs_.end(),
+                       [](const Pair &pair) { return pair.kind == Kind::flows; });
+}
+
+Result<std::size_t> Migration::copy_entries(const Pair &pair, std::chrono::nanoseconds since) {
+    const bool is_flow = pair.kind == Kind::flows;
+    BatchReader reader({pair.from.fd(), pair.to.name}, pair.key.from_size(), pair.value.from_size(),
+                       kBatch);
+    std::vector<std::byte> key(pair.key.to_size());
+    std::vector<std::byte> value(pair.value.to_size());
+    std::size_t copied = 0;
+    while (true) {
+        const auto more = reader.next();
+        if (!more || !*more)
+            return more.map([&](bool) { return copied; });
+        for (std::uint32_t i = 0; i < reader.size(); i++) {
+            pair.value.apply(reader.value_bytes(i), value.data());
+            weir_flow flow{};
+            if (is_flow)
+                std::memcpy(&flow, value.data(), sizeof flow);
+            if (is_flow && flow.seen < static_cast<std::uint64_t>(since.count()))
+                continue;
+            pair.key.apply(reader.key_bytes(i), key.data());
+            const auto put = put_entry(pair.to, is_flow, key, value);
+            if (!put)
+                return tl::make_unexpected(put.error());
+            if (*put)
+                copied++;
+        }
+    }
+}
+
+Result<void> Migration::copy_array(const Pair &pair) {
+    std::vector<std::byte> was(pair.value.from_size());
+    std::vector<std::byte> value(pair.value.to_size());
+    for (std::uint32_t i = 0; i < std::min(pair.entries, pair.from.info().max_entries); i++) {
+        if (bpf_map_lookup_elem(pair.from.fd(), &i, was.data()) != 0)
+            return map_error(pair.to.name, "read", errno);
+        pair.value.apply(was.data(), value.data());
+        if (bpf_map_update_elem(pair.to.fd, &i, value.data(), BPF_ANY) != 0)
+            return map_error(pair.to.name, "take over an entry", errno);
+    }
+    return {};
+}
+
+// Converted: the numbers of every CPU of every entry.
+Result<std::vector<std::uint64_t>> Migration::read_counters(const Pair &pair) {
+    const std::size_t words = stride(pair.value.to_size()) / sizeof(std::uint64_t);
+    const std::uint32_t entries = std::min(pair.entries, pair.from.info().max_entries);
+    std::vector<std::byte> was(stride(pair.value.from_size()) * cpus());
+    std::vector<std::uint64_t> all(words * cpus() * entries);
+    for (std::uint32_t i = 0; i < entries; i++) {
+        if (bpf_map_lookup_elem(pair.from.fd(), &i, was.data()) != 0)
+            return map_error(pair.to.name, "read", errno);
+        for (std::size_t cpu = 0; cpu < cpus(); cpu++)
+            pair.value.apply(was.data() + cpu * stride(pair.value.from_size()),
+                             reinterpret_cast<std::byte *>(&all[(i * cpus() + cpu) * words]));
+    }
+    return all;
+}
+
+// What was counted in the old table beyond pair.counted. A packet that is counted in the same
+// microsecond may be lost to the count.
+Result<void> Migration::add_counters(const Pair &pair, const std::vector<std::uint64_t> &now) {
+    const std::size_t width = stride(pair.value.to_size()) / sizeof(std::uint64_t) * cpus();
+    std::vector<std::uint64_t> value(width);
+    for (std::uint32_t i = 0; i < now.size() / width; i++) {
+        const auto *after = &now[i * width];
+        const auto *before = pair.counted.empty() ? nullptr : &pair.counted[i * width];
+        const auto added = [&](std::size_t word) {
+            return after[word] - (before == nullptr ? 0 : before[word]);
+        };
+        bool any = false;
+        for (std::size_t word = 0; word < width; word++)
+            any = any || added(word) != 0;
+        if (!any)
+            continue;
+        if (bpf_map_lookup_elem(pair.to.fd, &i, value.data()) != 0)
+            return map_error(pair.to.name, "read", errno);
+        for (std::size_t word = 0; word < width; word++)
+            value[word] += added(word);
+        if (bpf_map_update_elem(pair.to.fd, &i, value.data(), BPF_ANY) != 0)
+            return map_error(pair.to.name, "take over counters", errno);
+    }
+    return {};
+}
+
+Result<void> Migration::copy() {
+    copied_at_ = monotonic_now();
+    for (Pair &pair : pairs_) {
+        Result<void> done;
+        if (pair.kind == Kind::counters) {
+            auto now = read_counters(pair);
+            done = now.map([](const auto &) {}).and_then([&] { return add_counters(pair, *now); });
+            if (now)
+                pair.counted = std::move(*now);
+        } else if (pair.from.info().type == BPF_MAP_TYPE_ARRAY) {
+            done = copy_array(pair);
+        } else {
+            done = copy_entries(pair, {}).map([](std::size_t) {});
+        }
+        if (!done)
+            return done;
+    }
+    return {};
+}
+
+Result<std::size_t> Migration::copy_rest() {
+    std::size_t copied = 0;
+    // an entry that is older has met no packet since, for that would have made it young
+    const auto since = copied_at_ - 2 * std::chrono::nanoseconds(WEIR_REFRESH_NS);
+    copied_at_ = monotonic_now();
+    for (Pair &pair : pairs_) {
+        if (pair.kind == Kind::counters) {
+            auto now = read_counters(pair);
+            auto done =
+                now.map([](const auto &) {}).and_then([&] { return add_counters(pair, *now); });
+            if (!done)
+                return tl::make_unexpected(done.error());
+            pair.counted = std::move(*now);
+        } else if (pair.kind == Kind::flows) {
+            const auto more = copy_entries(pair, since);
+            if (!more)
+                return more;
+            copied += *more;
+        }
+    }
+    return copied;
+}
+
+}  // namespace weir

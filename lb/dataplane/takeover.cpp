@@ -1,0 +1,155 @@
+#include "lb/dataplane/takeover.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <thread>
+
+#include "lb/dataplane/old_map.h"
+#include "lb/dataplane/tc_link.h"
+
+namespace weir {
+
+namespace {
+
+// As long as flows may be held if this start is killed before it lets them go.
+constexpr std::chrono::seconds kLongestHold{5};
+// A program that was replaced may still be at work on a packet.
+constexpr std::chrono::milliseconds kLastPacket{2};
+constexpr int kMostRounds = 5;
+
+}  // namespace
+
+std::vector<Takeover::Earlier> Takeover::read(Pins &pins) {
+    std::vector<Earlier> all;
+    for (const auto &folder : pins.generations()) {
+        const auto settings = OldMap::open(folder / "settings");
+        all.push_back({folder, pinned_abi(folder).value_or(0), settings ? settings->info().id : 0});
+    }
+    if (all.size() < 2)
+        return all;
+    // what a start that was killed has made, and no program uses
+    const auto unused = [](const Earlier &one) { return one.map == 0 || !tc_is_loaded({one.map}); };
+    const auto gone = std::stable_partition(all.begin(), all.end(), std::not_fn(unused));
+    // interfaces may have gone with their programs: the oldest tables are whole
+    const auto first = std::max(gone, all.begin() + 1);
+    for (auto one = first; one != all.end(); ++one)
+        pins.remove_generation(one->folder);
+    all.erase(first, all.end());
+    return all;
+}
+
+Result<Takeover> Takeover::prepare(Pins &pins, const Limits &limits) {
+    Takeover takeover;
+    for (Earlier &one : read(pins)) {
+        const auto fits = Objects::can_adopt(one.folder, limits);
+        if (!fits)
+            return tl::make_unexpected(fits.error());
+        if (*fits && takeover.folder_.empty())
+            takeover.folder_ = one.folder;
+        else if (one.abi == 0)
+            pins.remove_generation(one.folder);  // nothing was written to it
+        else
+            takeover.earlier_.push_back(std::move(one));
+    }
+    if (!takeover.folder_.empty())
+        return takeover;
+    auto folder = pins.add_generation();
+    if (!folder)
+        return tl::make_unexpected(folder.error());
+    takeover.folder_ = std::move(*folder);
+    takeover.made_ = true;
+    return takeover;
+}
+
+std::optional<std::filesystem::path> Takeover::share() const {
+    return is_fresh() ? std::optional(earlier_.back().folder) : std::nullopt;
+}
+
+MapIds Takeover::own(const Objects &objects) const {
+    MapIds ids{map_id_of(objects.own_map())};
+    for (const Earlier &one : earlier_)
+        ids.push_back(one.map);
+    return ids;
+}
+
+Result<void> Takeover::check_ids(const TableState &tables, const Config &config) {
+    std::uint32_t services = 0;
+    std::uint32_t backends = 0;
+    for (const ServiceRow &service : tables.services) {
+        services = std::max(services, service.id + 1);
+        for (const BackendRow &backend : service.backends)
+            backends = std::max(backends, backend.id + 1);
+    }
+    const auto refuse = [&](std::string_view key, std::uint32_t limit, std::uint32_t need) {
+        return fail(Exit::refused,
+                    fmt::format("{}: limits.{} is {}, and the tables in use need {}: raise it, or "
+                                "run `weir detach` first, which ends the flows",
+                                place(config.file, config.marks.limits), key, limit, need));
+    };
+    if (services > config.limits.services)
+        return refuse("services", config.limits.services, services);
+    if (backends > config.limits.backends)
+        return refuse("backends", config.limits.backends, backends);
+    return {};
+}
+
+Result<void> Takeover::copy(Objects &objects, const Config &config) {
+    for (const Earlier &one : earlier_) {
+        const bool all = is_fresh() && &one == &earlier_.back();
+        auto migration = Migration::prepare(
+            one.folder, objects, all ? MigrationScope::everything : MigrationScope::flows);
+        if (!migration)
+            return tl::make_unexpected(migration.error());
+        if (auto done = migration->copy(); !done)
+            return done;
+        migrations_.push_back(std::move(*migration));
+    }
+    if (!is_fresh())
+        return {};
+    return objects.tables().read().and_then(
+        [&](const TableState &tables) { return check_ids(tables, config); });
+}
+
+Result<void> Takeover::catch_up(Objects &objects) {
+    const bool moves = std::any_of(migrations_.begin(), migrations_.end(),
+                                   [](const Migration &one) { return one.moves_flows(); });
+    for (Migration &migration : migrations_)
+        if (const auto done = migration.copy_rest(); !done)
+            return tl::make_unexpected(done.error());
+    return moves ? objects.tables().hold(kLongestHold) : Result<void>();
+}
+
+Result<void> Takeover::finish(Objects &objects, Pins &pins) {
+    if (earlier_.empty())
+        return {};
+    std::this_thread::sleep_for(kLastPacket);
+    for (Migration &migration : migrations_)
+        for (int round = 0; round < kMostRounds; round++) {
+            const auto copied = migration.copy_rest();
+            if (!copied)
+                return tl::make_unexpected(copied.error());
+            if (*copied == 0)
+                break;
+        }
+    if (auto released = objects.tables().hold(std::chrono::nanoseconds(0)); !released)
+        return released;
+    for (const Earlier &one : earlier_) {
+        spdlog::info("took over from the tables of {} (ABI {}, this one has {})",
+                     one.folder.string(), one.abi, static_cast<int>(WEIR_ABI));
+        pins.remove_generation(one.folder);
+    }
+    migrations_.clear();
+    earlier_.clear();
+    return {};
+}
+
+void Takeover::give_up(const Objects *objects, Pins &pins) const {
+    if (made_ && (objects == nullptr || !tc_is_loaded({map_id_of(objects->own_map())})))
+        pins.remove_generation(folder_);
+}
+
+}  // namespace weir

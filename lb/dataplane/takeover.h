@@ -1,0 +1,62 @@
+// Which tables a start goes on with: those that are pinned, if this binary and its limits can use
+// them as they are; otherwise new ones beside them, that take over what they hold.
+//
+// A start that is killed at any point leaves folders of tables, of which the programs on the
+// interfaces use one or two. The next start, of whichever binary, removes those that no program
+// uses, takes one that it can use or makes another, and brings the flows of the others into it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "lb/config/config.h"
+#include "lb/dataplane/migration.h"
+#include "lb/dataplane/objects.h"
+#include "lb/dataplane/pins.h"
+#include "lb/dataplane/program_ids.h"
+#include "lb/result.h"
+
+namespace weir {
+
+class Takeover {
+  public:
+    static Result<Takeover> prepare(Pins &pins, const Limits &limits);
+
+    // For Objects::load().
+    const std::filesystem::path &folder() const { return folder_; }
+    std::optional<std::filesystem::path> share() const;
+
+    // Whether the tables are new, and take over from others: no packet meets them yet.
+    bool is_fresh() const { return made_ && !earlier_.empty(); }
+    // The maps by which the programs of this instance are known.
+    MapIds own(const Objects &objects) const;
+
+    // Before the programs are replaced. Exit::refused when the limits are too low for the services
+    // and backends that flows name.
+    Result<void> copy(Objects &objects, const Config &config);
+    // Again, just before, for what came meanwhile; from here on flows that are still to come are
+    // held (Tables::hold).
+    Result<void> catch_up(Objects &objects);
+    // After: brings over what came in between, and lets go of the other tables.
+    Result<void> finish(Objects &objects, Pins &pins);
+    // Removes the tables, if they are new and no program uses them.
+    void give_up(const Objects *objects, Pins &pins) const;
+
+  private:
+    struct Earlier {
+        std::filesystem::path folder;
+        std::uint32_t abi = 0;
+        std::uint32_t map = 0;  // Objects::own_map() of it
+    };
+    static std::vector<Earlier> read(Pins &pins);
+    static Result<void> check_ids(const TableState &tables, const Config &config);
+
+    std::filesystem::path folder_;
+    bool made_ = false;
+    std::vector<Earlier> earlier_;
+    std::vector<Migration> migrations_;
+};
+
+}  // namespace weir
