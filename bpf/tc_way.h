@@ -95,6 +95,18 @@ static __always_inline int tc_is_for_client(int family, const struct weir_packet
            flow_same_address(&to, &entry->daddr);
 }
 
+/*
+ * Whether the packet leaves with a source of Weir's own: the stack, which could cut it up, takes
+ * one that comes in with an address of this host for a martian.
+ */
+static __always_inline int tc_hides_client(int family, const struct weir_packet *packet,
+                                           const struct weir_flow *entry) {
+    struct weir_address from;
+
+    nat_source(family, &packet->tuple, &from);
+    return entry->direction == WEIR_FORWARD && !flow_same_address(&from, &entry->saddr);
+}
+
 /* The packet's length after translation. */
 static __always_inline __u32 tc_length(int family, const struct weir_packet *packet,
                                        const struct weir_flow *entry) {
@@ -135,9 +147,11 @@ static __always_inline void tc_decide(int family, struct __sk_buff *skb,
     if (side == TC_INGRESS && packet->ttl <= 1)
         return decide_drop(decision, WEIR_DROP_TTL_EXPIRED);
     decision->way = WEIR_WAY_OUT;
-    if (tc_length(family, packet, entry) <= entry->mtu)
-        return;
-    if (!packet->may_fragment || entry->family != family || side == TC_EGRESS)
+    if (tc_length(family, packet, entry) <= entry->mtu ||
+        (entry->family != family && packet->fragment != WEIR_WHOLE))
+        return; /* such a fragment is not translated, however short it is */
+    if (!packet->may_fragment || entry->family != family || side == TC_EGRESS ||
+        tc_hides_client(family, packet, entry))
         return decide_drop(decision, WEIR_DROP_TOO_BIG);
     decision->way = dnat_reply ? WEIR_WAY_UNTOUCHED : WEIR_WAY_UP; /* the stack cuts it up */
 }

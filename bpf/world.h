@@ -69,45 +69,56 @@ static __always_inline __u16 world_replay_route(__u32 ifindex, const struct weir
     return 0xffff;
 }
 
+/* Asks the FIB where a packet of this length goes, as it is after translation by `entry`. */
+static __always_inline long world_look_up(void *ctx, const struct weir_packet *packet,
+                                          const struct weir_flow *entry, __u16 length,
+                                          struct bpf_fib_lookup *fib) {
+    __builtin_memset(fib, 0, sizeof(*fib));
+    fib->family = entry->family;
+    fib->l4_protocol = packet->tuple.head.protocol;
+    fib->sport = entry->sport;
+    fib->dport = entry->dport;
+    fib->ifindex = packet->ifindex;
+    fib->tot_len = length;
+    if (entry->family == WEIR_V4) {
+        fib->tos = packet->tos;
+        fib->ipv4_src = entry->saddr.words[3];
+        fib->ipv4_dst = entry->daddr.words[3];
+    } else {
+        __builtin_memcpy(fib->ipv6_src, &entry->saddr, sizeof(fib->ipv6_src));
+        __builtin_memcpy(fib->ipv6_dst, &entry->daddr, sizeof(fib->ipv6_dst));
+    }
+    return bpf_fib_lookup(ctx, fib, sizeof(*fib), 0);
+}
+
 /*
- * Finds the next hop of a packet, as it is after translation by `entry`.
- * Returns the route's MTU.
+ * Finds the next hop of a packet, as it is after translation by `entry`. Returns the route's MTU,
+ * which is compared with every packet later: it is told with the neighbour's address, or, as long
+ * as that is not known, about a packet that no link takes.
  */
 static __noinline __u16 world_route(void *ctx, const struct weir_packet *packet,
                                     const struct weir_flow *entry, struct weir_next_hop *hop) {
-    struct bpf_fib_lookup fib = {};
+    struct bpf_fib_lookup fib;
     long result;
 
     if (options.replay)
         return world_replay_route(packet->ifindex, entry, hop);
 
-    fib.family = entry->family;
-    fib.l4_protocol = packet->tuple.head.protocol;
-    fib.sport = entry->sport;
-    fib.dport = entry->dport;
-    fib.ifindex = packet->ifindex;
-    fib.tot_len = 1; /* the route's MTU is reported, and compared with every packet later */
-    if (entry->family == WEIR_V4) {
-        fib.tos = packet->tos;
-        fib.ipv4_src = entry->saddr.words[3];
-        fib.ipv4_dst = entry->daddr.words[3];
-    } else {
-        __builtin_memcpy(fib.ipv6_src, &entry->saddr, sizeof(fib.ipv6_src));
-        __builtin_memcpy(fib.ipv6_dst, &entry->daddr, sizeof(fib.ipv6_dst));
-    }
-    result = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
-
+    result = world_look_up(ctx, packet, entry, 1, &fib);
     __builtin_memset(hop, 0, sizeof(*hop));
-    if (result == BPF_FIB_LKUP_RET_BLACKHOLE || result == BPF_FIB_LKUP_RET_UNREACHABLE ||
-        result == BPF_FIB_LKUP_RET_PROHIBIT) {
-        hop->ifindex = WEIR_HOP_UNREACHABLE;
-    } else if (result == BPF_FIB_LKUP_RET_SUCCESS || result == BPF_FIB_LKUP_RET_NO_NEIGH) {
+    if (result == BPF_FIB_LKUP_RET_SUCCESS) {
         hop->ifindex = fib.ifindex;
-        if (result == BPF_FIB_LKUP_RET_SUCCESS) {
-            __builtin_memcpy(hop->dmac, fib.dmac, ETH_ALEN);
-            __builtin_memcpy(hop->smac, fib.smac, ETH_ALEN);
+        __builtin_memcpy(hop->dmac, fib.dmac, ETH_ALEN);
+        __builtin_memcpy(hop->smac, fib.smac, ETH_ALEN);
+        return fib.mtu_result;
+    }
+    if (result == BPF_FIB_LKUP_RET_NO_NEIGH) {
+        hop->ifindex = fib.ifindex;
+        if (world_look_up(ctx, packet, entry, 0xffff, &fib) == BPF_FIB_LKUP_RET_FRAG_NEEDED)
             return fib.mtu_result;
-        }
+    } else if (result == BPF_FIB_LKUP_RET_BLACKHOLE || result == BPF_FIB_LKUP_RET_UNREACHABLE ||
+               result == BPF_FIB_LKUP_RET_PROHIBIT) {
+        hop->ifindex = WEIR_HOP_UNREACHABLE;
     }
     return 0xffff;
 }

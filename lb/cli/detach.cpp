@@ -55,7 +55,7 @@ bool is_attached_elsewhere(const MapIds &own) {
 }
 
 Result<void> take_off(const std::string &instance, const MapIds &own) {
-    const auto names = detach_all(own);
+    const auto names = detach_all(OwnPrograms(own));
     if (!names)
         return tl::make_unexpected(names.error());
     if (names->empty() && is_attached_elsewhere(own))

@@ -16,10 +16,11 @@ std::string_view to_string(CheckType type);  // "tcp", "http", ...
 
 struct HealthCheckConfig {
     CheckType type = CheckType::tcp;
-    std::chrono::milliseconds interval{2000};  // from the start of a check to that of the next
-    std::chrono::milliseconds timeout{1000};   // at most `interval`
-    std::uint32_t rise = 2;                    // successes in a row that bring a backend up
-    std::uint32_t fall = 3;                    // failures in a row that take it down
+    // From the start of a check to that of the next; up to a tenth less, at random.
+    std::chrono::milliseconds interval{2000};
+    std::chrono::milliseconds timeout{1000};  // at most `interval`
+    std::uint32_t rise = 2;                   // successes in a row that bring a backend up
+    std::uint32_t fall = 3;                   // failures in a row that take it down
 
     // http, https
     std::string path = "/";
@@ -33,7 +34,7 @@ struct HealthCheckConfig {
     // udp: bytes to send, and what must be in the answer (empty: any answer)
     std::string send;
     std::string expect;
-    // dns: a name that must resolve, of type A or AAAA; any answer without error, if `expect` is
+    // dns: a name that must resolve to an address of type A or AAAA: to `expect`, if that is not
     // empty
     std::string query;
     bool query_v6 = false;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <iterator>
 
 #include "lb/config/config.h"
@@ -61,11 +62,15 @@ void print_policy(Out out, const ServiceConfig &service) {
         fmt::format_to(out, "    limits: {{{}}}\n", limits);
 }
 
-// A double-quoted scalar of any bytes that YAML can hold.
+// Any bytes: a quoted scalar where they are ASCII, base64 where they are not.
 std::string text_value(std::string_view text) {
+    const bool ascii =
+        std::all_of(text.begin(), text.end(), [](char c) { return c > '\0' && c <= '~'; });
     YAML::Emitter emitter;
-    emitter.SetOutputCharset(YAML::EscapeNonAscii);
-    emitter << YAML::DoubleQuoted << std::string(text);
+    if (ascii)
+        emitter << YAML::DoubleQuoted << std::string(text);
+    else
+        emitter << YAML::Binary(reinterpret_cast<const unsigned char *>(text.data()), text.size());
     return emitter.c_str();
 }
 

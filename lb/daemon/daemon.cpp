@@ -279,9 +279,7 @@ Result<void> run_until_signal(const std::string &config_file) {
         return tl::make_unexpected(config.error());
     if (config->interfaces.empty())
         return check_interfaces(*config);
-    if (auto allowed =
-            check_privilege("weir run").and_then([&] { return check_adoption(*config); });
-        !allowed)
+    if (auto allowed = check_privilege("weir run"); !allowed)
         return allowed;
     if (auto there = check_interfaces(*config); !there)
         return there;

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "lb/daemon/privileges.h"
 #include "lb/dataplane/standing.h"
 
 namespace weir {
@@ -145,8 +146,9 @@ Result<void> DataPath::set_conditions(const Config &config, const Conditions &co
 }
 
 Result<void> DataPath::reload(const Config &config, const Conditions &conditions) {
+    const AsAdministrator whose_programs_are_there;
     const Conditions before = std::exchange(conditions_, conditions);
-    const MapIds own = takeover_.own(objects_);
+    const OwnPrograms own = takeover_.own(objects_);
     const auto standing = Standing::read(config.interfaces, own);
     auto interfaces = interfaces_;
     auto done = host_.begin()
@@ -168,6 +170,7 @@ Result<void> DataPath::reload(const Config &config, const Conditions &conditions
 }
 
 bool DataPath::look_after(const Config &config) {
+    const AsAdministrator whose_programs_are_there;
     const bool changed = interfaces_.look_after(objects_, config);
     auto done = host_.announce(config);
     // an interface that came back has another number, and the notes name the old one

@@ -22,7 +22,7 @@ std::string how(const AttachedInterface &attached) {
 
 }  // namespace
 
-Result<void> Interfaces::attach(Objects &objects, const Config &config, const MapIds &own) {
+Result<void> Interfaces::attach(Objects &objects, const Config &config, const OwnPrograms &own) {
     auto attached = attach_all(objects, config.interfaces, config.file, own);
     if (!attached)
         return tl::make_unexpected(attached.error());
@@ -36,7 +36,7 @@ Result<void> Interfaces::attach(Objects &objects, const Config &config, const Ma
     return {};
 }
 
-Result<void> Interfaces::leave_others(Objects &objects, const MapIds &own) const {
+Result<void> Interfaces::leave_others(Objects &objects, const OwnPrograms &own) const {
     // first, so that XDP elsewhere does not send to where it is about to end
     return objects.tables()
         .keep_xdp_devices(list_)
@@ -85,14 +85,14 @@ void Interfaces::let_go(Objects &objects, const AttachedInterface &gone) {
     std::array<char, IF_NAMESIZE> name{};
     if (if_indextoname(gone.ifindex, name.data()) == nullptr)
         return;
-    const auto off = take_off(name.data(), gone.ifindex, {map_id_of(objects.own_map())});
+    const auto off = take_off(name.data(), gone.ifindex, objects.own_programs());
     if (!off)
         spdlog::warn("{}", off.error().message);
 }
 
 bool Interfaces::attach_again(Objects &objects, const InterfaceConfig &wanted,
                               const std::string &file, AttachedInterface &is) {
-    auto done = attach_one(objects, wanted, file, {map_id_of(objects.own_map())});
+    auto done = attach_one(objects, wanted, file, objects.own_programs());
     if (done && done->state == InterfaceState::attached) {
         is = std::move(*done);
         spdlog::info("interface {}: attached ({})", is.name, how(is));

@@ -18,9 +18,9 @@ class Interfaces {
     const std::vector<AttachedInterface> &list() const { return list_; }
 
     // Attaches to all that are there. All or nothing; `own` as in attach.h.
-    Result<void> attach(Objects &objects, const Config &config, const MapIds &own);
+    Result<void> attach(Objects &objects, const Config &config, const OwnPrograms &own);
     // Takes the programs off every other interface.
-    Result<void> leave_others(Objects &objects, const MapIds &own) const;
+    Result<void> leave_others(Objects &objects, const OwnPrograms &own) const;
 
     // Attaches to those that have come, and puts back what was taken off. Each change is one line
     // in the log. True if there was one.

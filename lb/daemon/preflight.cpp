@@ -6,9 +6,9 @@
 #include <net/if.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <string_view>
+#include <utility>
 
 namespace weir {
 namespace {
@@ -29,14 +29,16 @@ std::uint64_t effective_capabilities() {
 }
 
 std::vector<std::string> missing_capabilities(std::uint64_t effective) {
-    const bool admin = has(effective, CAP_SYS_ADMIN);
+    // CAP_SYS_ADMIN as well, though it could stand for two of the others: it is given up most of
+    // the time
+    constexpr std::pair<unsigned, const char *> kNeeded[] = {{CAP_BPF, "CAP_BPF"},
+                                                             {CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+                                                             {CAP_PERFMON, "CAP_PERFMON"},
+                                                             {CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}};
     std::vector<std::string> missing;
-    if (!admin && !has(effective, CAP_BPF))
-        missing.emplace_back("CAP_BPF");
-    if (!has(effective, CAP_NET_ADMIN))
-        missing.emplace_back("CAP_NET_ADMIN");
-    if (!admin && !has(effective, CAP_PERFMON))
-        missing.emplace_back("CAP_PERFMON");
+    for (const auto &[bit, name] : kNeeded)
+        if (!has(effective, bit))
+            missing.emplace_back(name);
     return missing;
 }
 
@@ -46,19 +48,6 @@ Result<void> check_privilege(const std::string &command) {
         return {};
     return fail(Exit::refused,
                 fmt::format("{} needs {}: run it as root", command, fmt::join(missing, " and ")));
-}
-
-Result<void> check_adoption(const Config &config) {
-    // the kernel hands out programs by their id to CAP_SYS_ADMIN only (bpf_prog_get_fd_by_id)
-    std::error_code none_there;
-    const bool fresh = std::filesystem::is_empty(
-        std::filesystem::path("/sys/fs/bpf/weir") / config.instance, none_there);
-    if (fresh || none_there || has(effective_capabilities(), CAP_SYS_ADMIN))
-        return {};
-    return fail(Exit::refused,
-                fmt::format("weir run needs CAP_SYS_ADMIN to go on with the tables of instance {}; "
-                            "it gives it up when it runs: run it as root",
-                            config.instance));
 }
 
 Result<void> check_interfaces(const Config &config) {

@@ -14,15 +14,11 @@ namespace weir {
 std::uint64_t effective_capabilities();
 
 // Names of the capabilities that the data path needs and `effective` (bits as in capabilities(7))
-// lacks. CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON, as in the kernel.
+// lacks.
 std::vector<std::string> missing_capabilities(std::uint64_t effective);
 
 // Exit::refused when this process lacks one; `command` names who needs it.
 Result<void> check_privilege(const std::string &command);
-
-// Exit::refused when tables of this instance are there already and this process lacks what it takes
-// to tell whose programs are on the interfaces.
-Result<void> check_adoption(const Config &config);
 
 // Exit::usage when no interface is configured, Exit::refused when none of them exists: one that is
 // still to come is waited for, but a typing error is likelier where there is nothing to start with.

@@ -5,7 +5,6 @@
 #include <sys/capability.h>
 #include <sys/prctl.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -15,7 +14,8 @@
 namespace weir {
 namespace {
 
-constexpr std::array<cap_value_t, 4> kKept{CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON, CAP_NET_RAW};
+constexpr std::array<cap_value_t, 4> kEffective{CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON, CAP_NET_RAW};
+constexpr std::array<cap_value_t, 1> kPermitted{CAP_SYS_ADMIN};  // beside them
 // Root is a user like others when it executes a program, and ambient capabilities stay away.
 constexpr unsigned kSecureBits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
                                  SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
@@ -25,13 +25,9 @@ struct CapabilitiesDeleter {
 };
 using Capabilities = std::unique_ptr<std::remove_pointer_t<cap_t>, CapabilitiesDeleter>;
 
-bool is_kept(cap_value_t capability) {
-    return std::find(kKept.begin(), kKept.end(), capability) != kKept.end();
-}
-
-bool cut_bounding_set() {
+bool empty_bounding_set() {
     for (cap_value_t one = 0; one < cap_max_bits(); ++one)
-        if (!is_kept(one) && cap_get_bound(one) == 1 && cap_drop_bound(one) != 0)
+        if (cap_get_bound(one) == 1 && cap_drop_bound(one) != 0)
             return false;
     return true;
 }
@@ -41,36 +37,45 @@ bool set_secure_bits() {
     return (now & kSecureBits) == kSecureBits || cap_set_secbits(now | kSecureBits) == 0;
 }
 
-// Those of kKept that are there stay, and nothing else.
+// Those that are there stay, and nothing else.
 bool keep_only() {
     const Capabilities now(cap_get_proc());
     const Capabilities wanted(cap_init());
-    for (const cap_value_t one : kKept) {
+    const auto keep = [&](cap_value_t one, cap_flag_t set) {
         cap_flag_value_t has = CAP_CLEAR;
         cap_get_flag(now.get(), one, CAP_PERMITTED, &has);
-        cap_set_flag(wanted.get(), CAP_PERMITTED, 1, &one, has);
-        cap_set_flag(wanted.get(), CAP_EFFECTIVE, 1, &one, has);
+        cap_set_flag(wanted.get(), set, 1, &one, has);
+    };
+    for (const cap_value_t one : kEffective) {
+        keep(one, CAP_PERMITTED);
+        keep(one, CAP_EFFECTIVE);
     }
+    for (const cap_value_t one : kPermitted)
+        keep(one, CAP_PERMITTED);
     return cap_set_proc(wanted.get()) == 0;
+}
+
+bool set_administrator(cap_flag_value_t value) {
+    const Capabilities now(cap_get_proc());
+    cap_flag_value_t is = CAP_CLEAR;
+    cap_get_flag(now.get(), CAP_SYS_ADMIN, CAP_EFFECTIVE, &is);
+    return is != value &&
+           cap_set_flag(now.get(), CAP_EFFECTIVE, 1, kPermitted.data(), value) == 0 &&
+           cap_set_proc(now.get()) == 0;
 }
 
 }  // namespace
 
-const std::vector<std::string> &kept_capabilities() {
-    static const std::vector<std::string> names = [] {
-        std::vector<std::string> all;
-        for (const cap_value_t one : kKept) {
-            const std::unique_ptr<char, int (*)(void *)> name(cap_to_name(one), cap_free);
-            all.emplace_back(name.get());
-        }
-        return all;
-    }();
-    return names;
+AsAdministrator::AsAdministrator() : raised_(set_administrator(CAP_SET)) {}
+
+AsAdministrator::~AsAdministrator() {
+    if (raised_)
+        set_administrator(CAP_CLEAR);
 }
 
 std::vector<std::string> drop_privileges() {
     std::vector<std::string> undone;
-    if (!cut_bounding_set())
+    if (!empty_bounding_set())
         undone.emplace_back("the capability bounding set stays as it is: CAP_SETPCAP is missing");
     if (!set_secure_bits())
         undone.emplace_back(

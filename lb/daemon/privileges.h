@@ -6,16 +6,33 @@
 
 namespace weir {
 
-// Names of the capabilities that are kept: "cap_net_admin", ... The first three are for tables,
-// programs, addresses and reserved ports; cap_net_raw is for ICMP checks and for telling
-// neighbours.
-const std::vector<std::string> &kept_capabilities();
-
-// Gives up every other capability of this process, for good: from effective, permitted,
-// inheritable, ambient and bounding set. Its children get none at all, not even as root
-// (SECBIT_NOROOT), and nothing that it executes gains any (no_new_privs). To be called before there
-// is a second thread: capabilities are a thread's. Returns what could not be done, a line each: the
-// last two want CAP_SETPCAP, and this process's own capabilities are given up none the less.
+// Gives up, for good, what a daemon that has started does without, and takes CAP_SYS_ADMIN out of
+// the effective set. What stays:
+//
+//   effective    CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON: tables, programs, addresses, reserved ports;
+//                CAP_NET_RAW: ICMP checks, telling neighbours
+//   permitted    these, and CAP_SYS_ADMIN for AsAdministrator
+//
+// Inheritable, ambient and bounding set are empty, no_new_privs and SECBIT_NOROOT set: programs
+// that it executes have no capability, not even as root. To be called before there is a second
+// thread: capabilities are a thread's. Returns what could not be done, a line each: bounding set
+// and SECBIT_NOROOT want CAP_SETPCAP, and the rest is done without.
 std::vector<std::string> drop_privileges();
+
+// CAP_SYS_ADMIN, if it is permitted, for as long as this lives: the kernel opens a program by its
+// id for nobody else (kernel/bpf/syscall.c, bpf_prog_get_fd_by_id), and that is how the daemon and
+// libxdp learn whose programs are on an interface.
+class AsAdministrator {
+  public:
+    AsAdministrator();
+    ~AsAdministrator();
+    AsAdministrator(const AsAdministrator &) = delete;
+    AsAdministrator &operator=(const AsAdministrator &) = delete;
+    AsAdministrator(AsAdministrator &&) = delete;
+    AsAdministrator &operator=(AsAdministrator &&) = delete;
+
+  private:
+    bool raised_ = false;
+};
 
 }  // namespace weir

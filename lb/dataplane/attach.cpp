@@ -36,13 +36,13 @@ void choose_hook(const InterfaceConfig &wanted, AttachedInterface &attached) {
             : fmt::format("driver {}{}", driver, offloading ? " hands over offloaded packets" : "");
 }
 
-Result<void> attach_xdp(Objects &objects, const AttachedInterface &to, const MapIds &own) {
+Result<void> attach_xdp(Objects &objects, const AttachedInterface &to, const OwnPrograms &own) {
     return xdp_attach(objects, to.name, to.ifindex, to.xdp_mode, own).and_then([&] {
         return objects.tables().set_xdp_device(to.ifindex, device_mode(to.name, to.xdp_mode));
     });
 }
 
-Result<void> leave_xdp(Objects &objects, const AttachedInterface &to, const MapIds &own) {
+Result<void> leave_xdp(Objects &objects, const AttachedInterface &to, const OwnPrograms &own) {
     // first, so that XDP elsewhere does not send to where it is about to end
     return objects.tables()
         .remove_xdp_device(to.ifindex)
@@ -51,7 +51,7 @@ Result<void> leave_xdp(Objects &objects, const AttachedInterface &to, const MapI
 }
 
 // On every interface: XDP passes what it leaves to TC ingress.
-Result<void> attach_tc(Objects &objects, const AttachedInterface &to, const MapIds &own) {
+Result<void> attach_tc(Objects &objects, const AttachedInterface &to, const OwnPrograms &own) {
     return tc_attach(to.name, to.ifindex, TcSide::egress, objects.tc_egress(), own).and_then([&] {
         return tc_attach(to.name, to.ifindex, TcSide::ingress, objects.tc_ingress(), own);
     });
@@ -60,7 +60,7 @@ Result<void> attach_tc(Objects &objects, const AttachedInterface &to, const MapI
 }  // namespace
 
 Result<AttachedInterface> attach_one(Objects &objects, const InterfaceConfig &wanted,
-                                     const std::string &config_file, const MapIds &own) {
+                                     const std::string &config_file, const OwnPrograms &own) {
     AttachedInterface attached;
     attached.name = wanted.name;
     attached.xdp_mode = wanted.xdp_mode;
@@ -81,6 +81,7 @@ Result<AttachedInterface> attach_one(Objects &objects, const InterfaceConfig &wa
         const auto done = attach_xdp(objects, attached, own);
         if (!done && wanted.hook != Hook::automatic)
             return tl::make_unexpected(done.error());
+        attached.xdp_program = xdp_program_on(attached.ifindex);
         if (done)
             return attached;
         attached.reason += "; no XDP: " + done.error().message;
@@ -92,7 +93,7 @@ Result<AttachedInterface> attach_one(Objects &objects, const InterfaceConfig &wa
 Result<std::vector<AttachedInterface>> attach_all(Objects &objects,
                                                   const std::vector<InterfaceConfig> &interfaces,
                                                   const std::string &config_file,
-                                                  const MapIds &own) {
+                                                  const OwnPrograms &own) {
     const auto standing = Standing::read(interfaces, own);
     // First those where nothing of this instance is yet: they may refuse, and nothing has changed.
     std::vector<InterfaceConfig> ordered = interfaces;
@@ -121,10 +122,22 @@ bool is_whole(const Objects &objects, const AttachedInterface &attached) {
     return tc_holds(attached.ifindex, TcSide::ingress, objects.tc_ingress()) &&
            tc_holds(attached.ifindex, TcSide::egress, objects.tc_egress()) &&
            (attached.hook != Hook::xdp ||
-            xdp_is_attached(attached.ifindex, {map_id_of(objects.own_map())}));
+            xdp_is_there(attached.ifindex, attached.xdp_program, objects.own_programs()));
 }
 
-Result<std::vector<std::string>> detach_all(const MapIds &own,
+bool is_attached_anywhere(const Objects &objects) {
+    const auto own = objects.own_programs();
+    const std::unique_ptr<struct if_nameindex, NameIndexDeleter> interfaces(::if_nameindex());
+    for (const struct if_nameindex *one = interfaces.get(); one != nullptr && one->if_index != 0;
+         ++one)
+        if (tc_is_attached(one->if_index, TcSide::ingress, own) ||
+            tc_is_attached(one->if_index, TcSide::egress, own) ||
+            xdp_is_attached(one->if_index, own))
+            return true;
+    return false;
+}
+
+Result<std::vector<std::string>> detach_all(const OwnPrograms &own,
                                             const std::vector<AttachedInterface> &keep) {
     route_library_logs();
     const std::unique_ptr<struct if_nameindex, NameIndexDeleter> interfaces(::if_nameindex());

@@ -1,7 +1,6 @@
 // Attaching the programs to interfaces: XDP through libxdp, TC on a clsact qdisc.
 //
-// `own` are the maps by which an instance knows its programs (Objects::own_map()): those of the
-// objects, and of tables that they replace.
+// `own` are the programs of the instance: those of the objects, and of tables that they replace.
 #pragma once
 
 #include <memory>
@@ -19,20 +18,23 @@ namespace weir {
 // replacing what an earlier daemon of this instance left there. After an error a part of it may be
 // there. An interface that does not exist is no error: it is absent.
 Result<AttachedInterface> attach_one(Objects &objects, const InterfaceConfig &wanted,
-                                     const std::string &config_file, const MapIds &own);
+                                     const std::string &config_file, const OwnPrograms &own);
 
 // The same for all of them. All or nothing: after an error what stood there before is there again.
 Result<std::vector<AttachedInterface>> attach_all(Objects &objects,
                                                   const std::vector<InterfaceConfig> &interfaces,
                                                   const std::string &config_file,
-                                                  const MapIds &own);
+                                                  const OwnPrograms &own);
 
 // Whether what attach_one() put on an interface is still there.
 bool is_whole(const Objects &objects, const AttachedInterface &attached);
 
+// Whether any interface of this network namespace has a program that uses these tables.
+bool is_attached_anywhere(const Objects &objects);
+
 // Takes the programs off every interface of this network namespace, those in `keep` excepted; a
 // clsact qdisc that holds nothing else goes too. Returns the interfaces' names.
-Result<std::vector<std::string>> detach_all(const MapIds &own,
+Result<std::vector<std::string>> detach_all(const OwnPrograms &own,
                                             const std::vector<AttachedInterface> &keep = {});
 
 }  // namespace weir

@@ -49,17 +49,17 @@ std::string link_driver(const std::string &interface) {
     return info.driver;
 }
 
+bool hands_over_offloaded_packets(std::string_view driver) {
+    constexpr std::array<std::string_view, 5> kDrivers{"veth", "virtio_net", "tun", "bridge",
+                                                       "xen_netfront"};
+    return std::find(kDrivers.begin(), kDrivers.end(), driver) != kDrivers.end();
+}
+
 unsigned link_mtu(const std::string &interface) {
     const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ifreq request = make_request(interface);
     return ioctl(socket.get(), SIOCGIFMTU, &request) == 0 ? static_cast<unsigned>(request.ifr_mtu)
                                                           : 0;
-}
-
-bool hands_over_offloaded_packets(std::string_view driver) {
-    constexpr std::array<std::string_view, 5> kDrivers{"veth", "virtio_net", "tun", "bridge",
-                                                       "xen_netfront"};
-    return std::find(kDrivers.begin(), kDrivers.end(), driver) != kDrivers.end();
 }
 
 bool link_is_ethernet(const std::string &interface) {

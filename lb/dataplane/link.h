@@ -11,11 +11,12 @@ namespace weir {
 // The driver as ethtool names it ("veth", "virtio_net", "ixgbe"); empty when it has none.
 std::string link_driver(const std::string &interface);
 
-// The largest IP packet, bytes; 0 when there is no such interface.
-unsigned link_mtu(const std::string &interface);
 // Whether a driver hands over packets with unfinished checksums or joined segments, which XDP would
 // have to refuse or the driver to take apart: what `hook: auto` goes by.
 bool hands_over_offloaded_packets(std::string_view driver);
+
+// The largest IP packet, bytes; 0 when there is no such interface.
+unsigned link_mtu(const std::string &interface);
 
 // Whether its frames start with an Ethernet header, which the data path needs.
 bool link_is_ethernet(const std::string &interface);

@@ -49,6 +49,11 @@ Result<bool> put_entry(const Table &to, bool is_flow, const std::vector<std::byt
                        const std::vector<std::byte> &value) {
     if (bpf_map_update_elem(to.fd, key.data(), value.data(), BPF_NOEXIST) == 0)
         return true;
+    if (errno == E2BIG)
+        return fail(Exit::refused,
+                    fmt::format("table {}: there is no room for all that the tables in use hold: "
+                                "raise the limits, or run `weir detach` first; it ends the flows",
+                                to.name));
     if (errno != EEXIST)
         return map_error(to.name, "take over an entry", errno);
     weir_flow is{};

@@ -13,8 +13,8 @@
 #include "bpf/abi.h"
 #include "lb/dataplane/library_log.h"
 #include "lb/dataplane/old_map.h"
+#include "lb/dataplane/pinned_maps.h"
 // The skeletons name the types of abi.h.
-#include "tc.skel.h"
 #include "xdp_ingress.skel.h"
 
 namespace weir {
@@ -32,48 +32,6 @@ struct XdpProgramDeleter {
     void operator()(xdp_program *program) const { xdp_program__close(program); }
 };
 using XdpSkeleton = std::unique_ptr<weir_xdp_ingress, XdpDeleter>;
-
-// A map whose capacity is the operator's to choose.
-struct SizedMap {
-    bpf_map *map;
-    std::uint32_t entries;
-};
-
-// Clients that are remembered, and datagrams whose fragments are under way, at a time: the least
-// recently used makes room.
-constexpr std::uint32_t kFewestAffinities = 1024;
-constexpr std::uint32_t kSourceRates = 65536;
-constexpr std::uint32_t kFragments = 16384;
-// What a reload adds is there before what it removes is gone.
-constexpr std::uint32_t kSourceRanges = 2 * std::uint32_t{kMostSourceRanges};
-
-// Maps of a size that nobody chooses.
-void set_fixed_sizes(const weir_tc &skeleton) {
-    const auto &maps = skeleton.maps;
-    bpf_map__set_max_entries(maps.source_ranges, kSourceRanges);
-    bpf_map__set_max_entries(maps.source_rates, kSourceRates);
-    bpf_map__set_max_entries(maps.fragments, kFragments);
-}
-
-std::array<SizedMap, 15> sized_maps(const weir_tc &skeleton, const Limits &limits) {
-    const auto &maps = skeleton.maps;
-    // a flow is two entries: one per direction
-    return {{{maps.services, limits.services},
-             {maps.rings, limits.services},
-             {maps.service_stats, limits.services},
-             {maps.vips, limits.services},
-             {maps.service_rates, limits.services},
-             {maps.turns, limits.services},
-             {maps.backends, limits.backends},
-             {maps.backend_stats, limits.backends},
-             {maps.backend_addresses, limits.backends},
-             {maps.backend_flows, limits.backends},
-             {maps.affinity, std::max(limits.flows / 4, kFewestAffinities)},
-             {maps.flows_v4, limits.flows * 2},
-             {maps.flows_new_v4, limits.new_flows * 2},
-             {maps.flows_v6, limits.flows * 2},
-             {maps.flows_new_v6, limits.new_flows * 2}}};
-}
 
 tl::unexpected<Error> load_error(std::string_view what, int error) {
     if (error == EPERM)
@@ -124,13 +82,6 @@ MapFds map_fds(const weir_tc &skeleton) {
             .trace = bpf_map__fd(maps.trace)};
 }
 
-// Scratch space of a single packet is nobody's to adopt.
-bool is_pinned(const weir_tc &skeleton, const bpf_map *map) {
-    const auto &maps = skeleton.maps;
-    return !bpf_map__is_internal(map) && map != maps.trace && map != maps.opening &&
-           map != maps.parsed && map != maps.icmp_scratch;
-}
-
 void set_options(weir_options &options, const std::optional<MacAddress> &replay_mac) {
     if (!replay_mac)
         return;
@@ -154,50 +105,6 @@ Result<XdpSkeleton> open_xdp(const weir_tc &tc, const std::optional<MacAddress> 
             return load_error("the XDP program", -error);
     }
     return xdp;
-}
-
-void set_sizes(const weir_tc &skeleton, const Limits &limits) {
-    set_fixed_sizes(skeleton);
-    for (const SizedMap &one : sized_maps(skeleton, limits))
-        bpf_map__set_max_entries(one.map, one.entries);
-}
-
-// Whether a pinned map of another start is as good as one made now: flows and counters, which only
-// packets write. What a configuration fills is never shared, for until the programs are replaced it
-// belongs to the one that is in force.
-bool can_share(const OldMap &old, const weir_tc &skeleton, const bpf_map *map) {
-    const bpf_map_info &info = old.info();
-    const auto type = bpf_map__type(map);
-    if (type != BPF_MAP_TYPE_LRU_HASH && type != BPF_MAP_TYPE_PERCPU_ARRAY)
-        return false;
-    if (info.type != type || info.max_entries != bpf_map__max_entries(map) ||
-        info.map_flags != bpf_map__map_flags(map))
-        return false;
-    const btf *types = bpf_object__btf(skeleton.obj);
-    const auto key = old.key_to(types, bpf_map__btf_key_type_id(map), bpf_map__key_size(map));
-    const auto value =
-        old.value_to(types, bpf_map__btf_value_type_id(map), bpf_map__value_size(map));
-    return key && value && key->is_identity() && value->is_identity();
-}
-
-// Sets the places of the pins. A map that is shared is pinned there before libbpf looks.
-Result<void> place_pins(const weir_tc &skeleton, const ObjectsOptions &options) {
-    bpf_map *map = nullptr;
-    bpf_object__for_each_map(map, skeleton.obj) {
-        if (!is_pinned(skeleton, map))
-            continue;
-        const auto path = *options.pins / bpf_map__name(map);
-        bpf_map__set_pin_path(map, path.c_str());
-        std::error_code ignored;
-        if (!options.share || std::filesystem::exists(path, ignored))
-            continue;
-        const auto old = OldMap::open(*options.share / bpf_map__name(map));
-        if (!old || !can_share(*old, skeleton, map))
-            continue;
-        if (bpf_obj_pin(old->fd(), path.c_str()) != 0)
-            return load_error("the data path", errno);
-    }
-    return {};
 }
 
 }  // namespace
@@ -230,6 +137,20 @@ int Objects::tc_egress() const {
 
 int Objects::own_map() const {
     return bpf_map__fd(skeletons_->tc->maps.settings);
+}
+
+OwnPrograms Objects::own_programs(MapIds others) const {
+    others.push_back(map_id_of(own_map()));
+    return OwnPrograms(std::move(others), [skeletons = skeletons_.get()] {
+        std::vector<int> loaded{bpf_program__fd(skeletons->tc->progs.weir_tc_ingress),
+                                bpf_program__fd(skeletons->tc->progs.weir_tc_egress),
+                                bpf_program__fd(skeletons->xdp->progs.weir_xdp_ingress)};
+        if (skeletons->xdp_for_attach)
+            loaded.push_back(xdp_program__fd(skeletons->xdp_for_attach.get()));
+        loaded.erase(std::remove_if(loaded.begin(), loaded.end(), [](int fd) { return fd < 0; }),
+                     loaded.end());
+        return loaded;
+    });
 }
 
 std::vector<Table> Objects::pinned() const {
@@ -275,7 +196,7 @@ Result<Objects> Objects::load(const ObjectsOptions &options) {
     set_sizes(*own->tc, options.limits);
     set_options(own->tc->rodata->options, options.replay_mac);
     if (options.pins)
-        if (auto placed = place_pins(*own->tc, options); !placed)
+        if (auto placed = place_pins(*own->tc, *options.pins, options.share); !placed)
             return tl::make_unexpected(placed.error());
     if (const int error = weir_tc__load(own->tc.get()); error != 0)
         return load_error("the data path", -error);

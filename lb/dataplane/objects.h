@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lb/config/config.h"
+#include "lb/dataplane/program_ids.h"
 #include "lb/dataplane/tables.h"
 #include "lb/result.h"
 
@@ -60,6 +61,8 @@ class Objects {
     std::vector<Table> pinned() const;
     // The map by which programs are known for this object's.
     int own_map() const;
+    // They, and those that use one of the other maps. Valid as long as this object is.
+    OwnPrograms own_programs(MapIds others = {}) const;
 
     // The programs' descriptors stay this object's.
     int tc_ingress() const;

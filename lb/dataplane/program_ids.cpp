@@ -1,9 +1,11 @@
 #include "lb/dataplane/program_ids.h"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 namespace weir {
 
@@ -26,6 +28,32 @@ bool program_uses_map(int program, const MapIds &maps) {
     return std::any_of(used.begin(), end, [&](std::uint32_t id) {
         return std::find(maps.begin(), maps.end(), id) != maps.end();
     });
+}
+
+namespace {
+
+std::uint32_t program_id_of(int program) {
+    bpf_prog_info info{};
+    std::uint32_t length = sizeof info;
+    return bpf_obj_get_info_by_fd(program, &info, &length) == 0 ? info.id : 0;
+}
+
+}  // namespace
+
+Fd OwnPrograms::open(std::uint32_t program) const {
+    if (program == 0)
+        return {};
+    if (loaded_)
+        for (const int one : loaded_())
+            if (program_id_of(one) == program)
+                return Fd(::fcntl(one, F_DUPFD_CLOEXEC, 0));
+    Fd other(bpf_prog_get_fd_by_id(program));
+    return contains(other.get()) ? std::move(other) : Fd();
+}
+
+bool OwnPrograms::may_look() {
+    // no program has this id
+    return bpf_prog_get_fd_by_id(0) >= 0 || errno != EPERM;
 }
 
 std::uint32_t map_id_of(int map) {

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
+
+#include "lb/dataplane/fd.h"
 
 namespace weir {
 
@@ -14,5 +17,24 @@ bool program_uses_map(int program, const MapIds &maps);
 
 // The id of a map, 0 if the descriptor is none.
 std::uint32_t map_id_of(int map);
+
+// The programs of an instance. Those that this process has loaded it knows without privilege; to
+// look at others takes CAP_SYS_ADMIN, which a daemon gives up when it has started.
+class OwnPrograms {
+  public:
+    // `loaded` gives the descriptors of those of this process; they stay their owner's.
+    explicit OwnPrograms(MapIds maps, std::function<std::vector<int>()> loaded = {})
+        : maps_(std::move(maps)), loaded_(std::move(loaded)) {}
+
+    // The program of that id, if it is one of them.
+    Fd open(std::uint32_t program) const;
+    bool contains(int program) const { return program_uses_map(program, maps_); }
+    // Whether programs that others loaded can be looked at.
+    static bool may_look();
+
+  private:
+    MapIds maps_;
+    std::function<std::vector<int>()> loaded_;
+};
 
 }  // namespace weir

@@ -9,7 +9,7 @@
 
 namespace weir {
 
-Standing Standing::read(const std::vector<InterfaceConfig> &interfaces, const MapIds &own) {
+Standing Standing::read(const std::vector<InterfaceConfig> &interfaces, const OwnPrograms &own) {
     Standing standing;
     for (const InterfaceConfig &one : interfaces) {
         const unsigned ifindex = if_nametoindex(one.name.c_str());
@@ -29,7 +29,7 @@ bool Standing::has(const std::string &interface) const {
 }
 
 // The error that led here is the one to report.
-void Standing::put_back_one(Objects &objects, const Programs &programs, const MapIds &own) {
+void Standing::put_back_one(Objects &objects, const Programs &programs, const OwnPrograms &own) {
     const auto &[interface, ifindex, ingress, egress, xdp, any] = programs;
     if (!any) {
         static_cast<void>(objects.tables().remove_xdp_device(ifindex));
@@ -51,12 +51,12 @@ void Standing::put_back_one(Objects &objects, const Programs &programs, const Ma
     }
 }
 
-void Standing::put_back(Objects &objects, const MapIds &own) const {
+void Standing::put_back(Objects &objects, const OwnPrograms &own) const {
     for (const Programs &programs : all_)
         put_back_one(objects, programs, own);
 }
 
-Result<bool> take_off(const std::string &interface, unsigned ifindex, const MapIds &own) {
+Result<bool> take_off(const std::string &interface, unsigned ifindex, const OwnPrograms &own) {
     const auto xdp = xdp_detach(interface, ifindex, own);
     if (!xdp)
         return xdp;

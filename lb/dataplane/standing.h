@@ -16,13 +16,13 @@ namespace weir {
 
 class Standing {
   public:
-    static Standing read(const std::vector<InterfaceConfig> &interfaces, const MapIds &own);
+    static Standing read(const std::vector<InterfaceConfig> &interfaces, const OwnPrograms &own);
 
     // Whether the instance had a program on an interface.
     bool has(const std::string &interface) const;
     // As far as that can be: libxdp's dispatcher keeps what it has. Where the instance had nothing,
     // it has nothing again.
-    void put_back(Objects &objects, const MapIds &own) const;
+    void put_back(Objects &objects, const OwnPrograms &own) const;
 
   private:
     struct Programs {
@@ -32,13 +32,13 @@ class Standing {
         std::optional<LoneXdp> xdp;
         bool any = false;
     };
-    static void put_back_one(Objects &objects, const Programs &programs, const MapIds &own);
+    static void put_back_one(Objects &objects, const Programs &programs, const OwnPrograms &own);
 
     std::vector<Programs> all_;
 };
 
 // Takes everything of an instance off an interface. False: there was nothing.
-Result<bool> take_off(const std::string &interface, unsigned ifindex, const MapIds &own);
+Result<bool> take_off(const std::string &interface, unsigned ifindex, const OwnPrograms &own);
 
 // How XDP may send to an interface that carries it in this mode.
 weir_xdp_mode device_mode(const std::string &interface, XdpMode mode);

@@ -61,6 +61,8 @@ struct AttachedInterface {
     // How `auto` was decided, or what the hook asks for, or why it was refused; may be empty.
     std::string reason{};
     InterfaceState state = InterfaceState::attached;
+    // The id of what stands there for XDP: the program, or libxdp's dispatcher that calls it.
+    std::uint32_t xdp_program = 0;
 };
 
 // Counters, summed over the CPUs. Bytes are whole frames without FCS.

@@ -8,6 +8,7 @@
 #include <functional>
 #include <thread>
 
+#include "lb/dataplane/attach.h"
 #include "lb/dataplane/old_map.h"
 #include "lb/dataplane/tc_link.h"
 
@@ -69,11 +70,11 @@ std::optional<std::filesystem::path> Takeover::share() const {
     return is_fresh() ? std::optional(earlier_.back().folder) : std::nullopt;
 }
 
-MapIds Takeover::own(const Objects &objects) const {
-    MapIds ids{map_id_of(objects.own_map())};
+OwnPrograms Takeover::own(const Objects &objects) const {
+    MapIds others;
     for (const Earlier &one : earlier_)
-        ids.push_back(one.map);
-    return ids;
+        others.push_back(one.map);
+    return objects.own_programs(std::move(others));
 }
 
 Result<void> Takeover::check_ids(const TableState &tables, const Config &config) {
@@ -148,7 +149,7 @@ Result<void> Takeover::finish(Objects &objects, Pins &pins) {
 }
 
 void Takeover::give_up(const Objects *objects, Pins &pins) const {
-    if (made_ && (objects == nullptr || !tc_is_loaded({map_id_of(objects->own_map())})))
+    if (made_ && (objects == nullptr || !is_attached_anywhere(*objects)))
         pins.remove_generation(folder_);
 }
 

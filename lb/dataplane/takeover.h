@@ -30,8 +30,8 @@ class Takeover {
 
     // Whether the tables are new, and take over from others: no packet meets them yet.
     bool is_fresh() const { return made_ && !earlier_.empty(); }
-    // The maps by which the programs of this instance are known.
-    MapIds own(const Objects &objects) const;
+    // The programs of this instance, those of the other tables included.
+    OwnPrograms own(const Objects &objects) const;
 
     // Before the programs are replaced. Exit::refused when the limits are too low for the services
     // and backends that flows name.

@@ -35,13 +35,12 @@ bpf_tc_opts make_options() {
 
 enum class Holder { nobody, own, other };
 
-Holder holder_of(unsigned ifindex, TcSide side, const MapIds &own) {
+Holder holder_of(unsigned ifindex, TcSide side, const OwnPrograms &own) {
     const bpf_tc_hook hook = make_hook(ifindex, side);
     bpf_tc_opts options = make_options();
     if (bpf_tc_query(&hook, &options) != 0)
         return Holder::nobody;
-    const Fd program(bpf_prog_get_fd_by_id(options.prog_id));
-    return program_uses_map(program.get(), own) ? Holder::own : Holder::other;
+    return own.open(options.prog_id) ? Holder::own : Holder::other;
 }
 
 std::string_view name_of(TcSide side) {
@@ -65,16 +64,15 @@ bool tc_holds(unsigned ifindex, TcSide side, int program) {
            bpf_obj_get_info_by_fd(program, &info, &length) == 0 && options.prog_id == info.id;
 }
 
-Fd tc_program(unsigned ifindex, TcSide side, const MapIds &own) {
+Fd tc_program(unsigned ifindex, TcSide side, const OwnPrograms &own) {
     const bpf_tc_hook hook = make_hook(ifindex, side);
     bpf_tc_opts options = make_options();
     if (bpf_tc_query(&hook, &options) != 0)
         return {};
-    Fd program(bpf_prog_get_fd_by_id(options.prog_id));
-    return program_uses_map(program.get(), own) ? std::move(program) : Fd();
+    return own.open(options.prog_id);
 }
 
-bool tc_is_attached(unsigned ifindex, TcSide side, const MapIds &own) {
+bool tc_is_attached(unsigned ifindex, TcSide side, const OwnPrograms &own) {
     return holder_of(ifindex, side, own) == Holder::own;
 }
 
@@ -92,7 +90,7 @@ bool tc_is_loaded(const MapIds &own) {
 }
 
 Result<void> tc_attach(const std::string &interface, unsigned ifindex, TcSide side, int program,
-                       const MapIds &own) {
+                       const OwnPrograms &own) {
     bpf_tc_hook both = make_hook(ifindex, side);
     both.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
     if (const int error = bpf_tc_hook_create(&both); error != 0 && error != -EEXIST)
@@ -121,7 +119,7 @@ Result<void> tc_attach(const std::string &interface, unsigned ifindex, TcSide si
 }
 
 Result<bool> tc_detach(const std::string &interface, unsigned ifindex, TcSide side,
-                       const MapIds &own) {
+                       const OwnPrograms &own) {
     if (holder_of(ifindex, side, own) != Holder::own)
         return false;
     const bpf_tc_hook hook = make_hook(ifindex, side);

@@ -2,6 +2,7 @@
 // programs, alone on the interface where it has not.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -13,26 +14,32 @@
 
 namespace weir {
 
-// Whether an XDP program that uses one of `own` is on the interface.
-bool xdp_is_attached(unsigned ifindex, const MapIds &own);
+// Whether an XDP program of `own` is on the interface.
+bool xdp_is_attached(unsigned ifindex, const OwnPrograms &own);
 
-// Puts the XDP program on an interface, in place of one that uses one of `own`. Fails when a
+// The id of what stands there for XDP, whosever it is; 0: nothing.
+std::uint32_t xdp_program_on(unsigned ifindex);
+
+// Whether what stood there as program `was` still does, or one of `own` does.
+bool xdp_is_there(unsigned ifindex, std::uint32_t was, const OwnPrograms &own);
+
+// Puts the XDP program on an interface, in place of one of `own`. Fails when a
 // program that cannot share the interface is there already, or the driver lacks the mode.
 Result<void> xdp_attach(Objects &objects, const std::string &interface, unsigned ifindex,
-                        XdpMode mode, const MapIds &own);
+                        XdpMode mode, const OwnPrograms &own);
 
-// Takes the XDP program that uses one of `own` off an interface. False: there was none.
-Result<bool> xdp_detach(const std::string &interface, unsigned ifindex, const MapIds &own);
+// Takes the XDP program of `own` off an interface. False: there was none.
+Result<bool> xdp_detach(const std::string &interface, unsigned ifindex, const OwnPrograms &own);
 
-// The program that uses one of `own` and is alone on an interface.
+// The program of `own` and is alone on an interface.
 struct LoneXdp {
     Fd program;
     XdpMode mode = XdpMode::native;
 };
-std::optional<LoneXdp> xdp_alone(unsigned ifindex, const MapIds &own);
+std::optional<LoneXdp> xdp_alone(unsigned ifindex, const OwnPrograms &own);
 
-// Puts it back, in place of one that uses one of `own` or of none.
+// Puts it back, in place of one of `own` or of none.
 Result<void> xdp_put_back(const std::string &interface, unsigned ifindex, const LoneXdp &lone,
-                          const MapIds &own);
+                          const OwnPrograms &own);
 
 }  // namespace weir

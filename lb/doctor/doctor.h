@@ -17,8 +17,8 @@ Result<Findings> examine(const Config *config);
 // "rp_filter of eth0: strict: the kernel drops ... (sysctl -w ...)"
 std::string to_line(const Finding &finding);
 
-// What a daemon that has just started warns of: a line per complaint, the worst first, and not that
-// it goes on with what an earlier one left.
+// What a daemon that has just started warns of: a line per complaint, the worst first; not of
+// queues, which are a matter of how fast it is.
 std::vector<std::string> start_warnings(const Config &config);
 
 // For people: a line each, and below a complaint why and what mends it.

@@ -195,8 +195,10 @@ TEST_F(Restart, TheTablesOfAStartThatWasKilledAreTaken) {
     {
         auto pins = Pins::open("default");
         ASSERT_TRUE(pins.has_value()) << pins.error().message;
+        const auto folder = pins->add_generation();
+        ASSERT_TRUE(folder.has_value()) << folder.error().message;
         const auto loaded =
-            Objects::load({Limits{.flows = 4096, .new_flows = 1024}, pins->path(), std::nullopt});
+            Objects::load({Limits{.flows = 4096, .new_flows = 1024}, *folder, std::nullopt});
         ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
     }
     ASSERT_NE(pinned(), "");

@@ -1,9 +1,6 @@
 // The life of a daemon: start, listings, metrics, reload, end, detach.
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
-#include <array>
 #include <filesystem>
 
 #include "tests/e2e/world.h"
@@ -162,9 +159,9 @@ TEST_F(DaemonLife, I8ABadFileChangesNothing) {
     EXPECT_EQ(metric("weir_config_last_reload_successful"), 0);
     EXPECT_EQ(listing({"status"})["reload"]["successful"], false);
 
-    write_config(Settings{.interfaces = "lb0"}.text());
+    write_config(Settings{.limits = "{flows: 8192}"}.text());
     daemon->kill(SIGHUP);
-    ASSERT_TRUE(daemon->wait_for_err(file + ":2:3: `interfaces` cannot change")) << daemon->err();
+    ASSERT_TRUE(daemon->wait_for_err(file + ":25:9: `limits` cannot change")) << daemon->err();
 
     write_config(Settings{}.text());
     daemon->kill(SIGHUP);
@@ -180,23 +177,6 @@ TEST_F(DaemonLife, ARestartLeavesInterfacesThatAreNoLongerNamed) {
     const auto now = attached();
     EXPECT_NE(now.find("lb1"), std::string::npos) << now;
     EXPECT_EQ(now.find("lb2"), std::string::npos) << now;
-}
-
-TEST_F(DaemonLife, ARefusedRestartKeepsWhatTheEarlierRunLeft) {
-    auto daemon = start(write_config(Settings{}.text()));
-    daemon->kill(SIGTERM);
-    EXPECT_EQ(daemon->wait().status, 0);
-    const auto pins = pinned();
-    const auto before = attached();
-    auto text = Settings{}.text();
-    text.replace(text.find("flows: 4096"), 11, "flows: 8192");
-    const auto file = write_config(text);
-    const auto done = weir({"run", "-c", file});
-    EXPECT_EQ(done.status, 3);
-    EXPECT_EQ(lines(done.err), 1) << done.err;
-    EXPECT_EQ(done.err.find(file + ":25:9: limits.flows does not fit the tables"), 0U) << done.err;
-    EXPECT_EQ(pinned(), pins);
-    EXPECT_EQ(attached(), before);
 }
 
 class Detach : public WeirTest {
@@ -254,27 +234,6 @@ TEST_F(DaemonLife, DetachWithNothingThereSaysSo) {
     EXPECT_EQ(done.status, 0);
     EXPECT_EQ(done.out, "instance other: nothing is attached\n");
     expect_nothing_left();
-}
-
-TEST_F(DaemonLife, TellsTheServiceManagerWhenItIsReady) {
-    const Fd manager(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    const auto path = (folder().path() / "notify").string();
-    sockaddr_un address{AF_UNIX, {}};
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    ASSERT_EQ(::bind(manager.get(), reinterpret_cast<sockaddr *>(&address), sizeof address), 0);
-    const timeval patience{10, 0};
-    ::setsockopt(manager.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    const auto next = [&] {
-        std::array<char, 256> text{};
-        const auto got = ::recv(manager.get(), text.data(), text.size(), 0);
-        return std::string(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-    };
-    Process daemon({WEIR_BINARY, "run", "-c", write_config(Settings{}.text())},
-                   {.netns = &world().weir, .environment = {"NOTIFY_SOCKET=" + path}});
-    EXPECT_EQ(next(), "READY=1");
-    daemon.kill(SIGTERM);
-    EXPECT_EQ(next(), "STOPPING=1");
-    EXPECT_EQ(daemon.wait().status, 0);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Datagrams larger than the path takes: fragments in order, the wrong way round, and alone.
 #include <algorithm>
+#include <sstream>
 
 #include "tests/e2e/tools.h"
 #include "tests/support/fragments.h"
@@ -17,6 +18,11 @@ std::string long_text(std::size_t size) {
     return text;
 }
 
+// What makes a packet of 1,450 bytes over IPv4.
+std::string cuttable() {
+    return long_text(1450 - 28);
+}
+
 class Fragments : public HookTest {
   protected:
     void SetUp() override {
@@ -25,12 +31,20 @@ class Fragments : public HookTest {
             return;
         if (hook() == "tc")
             world().offload();
+        serve();
+    }
+    void serve() {
+        backend_.reset();
         backend_ = std::make_unique<EchoServer>(world().one, Protocol::udp, world().at_one, "one");
     }
     void run(const std::string &mode) {
         daemon_ = start_with({.backends_of_web = world().at_one.address.to_string(),
                               .of_web = "mode: " + mode,
                               .more = kSnat});
+    }
+    void stop() {
+        daemon_.reset();
+        EXPECT_EQ(weir({"detach"}).status, 0);
     }
     Client client() { return {world().client_host, Protocol::udp, world().vip_udp, kPort}; }
     // The fragments of one datagram from the client's port, as its host would send them.
@@ -47,6 +61,24 @@ class Fragments : public HookTest {
         for (std::size_t at = most; at < text.size() + 8; at += most)
             cuts.push_back(at);
         return fragment(build(segment), cuts, id);
+    }
+    // Packets that a host has put together from fragments.
+    static int put_together(const Netns &host) {
+        std::istringstream words(host.output("nstat -asz IpReasmOKs"));
+        for (std::string word; words >> word;)
+            if (word == "IpReasmOKs" && words >> word)
+                return std::stoi(word);
+        return -1;
+    }
+    // Three datagrams, there and back, that reach the host in fragments; nothing else is dropped.
+    void expect_cut_up_for(const Netns &host) {
+        const auto dropped = drops();
+        const int before = put_together(host);
+        const auto socket = client();
+        for (int i = 0; i < 3; i++)
+            EXPECT_EQ(parse(socket.ask(cuttable())).text, cuttable()) << i;
+        EXPECT_EQ(drops(), dropped);
+        EXPECT_EQ(put_together(host) - before, 3);
     }
     void send(const Bytes &frame) { send_frame(world().client_host, "eth0", frame); }
 
@@ -77,6 +109,52 @@ TEST_P(Fragments, TheyDoWithFullnat) {
     EXPECT_TRUE(drops().empty());
 }
 
+// Of hosts that leave it to routers to cut their packets up (IP_PMTUDISC_DONT).
+TEST_P(Fragments, WhatMayBeCutUpForASmallerLinkArrivesWhole) {
+    if (!v4())
+        GTEST_SKIP() << "routers do not fragment IPv6";
+    for (const auto *host : {&world().client_host, &world().one})
+        host->sysctl("net/ipv4/ip_no_pmtu_disc", "1");
+    serve();
+    for (const auto *link : {"lb1", "lb0"}) {
+        SCOPED_TRACE(link);
+        const auto &host = link == std::string("lb1") ? world().one : world().client_host;
+        host.command("ip link set eth0 mtu 1400");
+        world().limit(link, 1400);
+        run("dnat");
+        expect_cut_up_for(host);
+        stop();
+        host.command("ip link set eth0 mtu 1500");
+        world().limit(link, 1500);
+    }
+}
+
+// With an address of this host as its source the stack does not cut a packet up. Its sender is
+// told, though it did not ask to be, and Linux does the cutting.
+TEST_P(Fragments, WithFullnatAClientIsToldOfASmallerLink) {
+    if (!v4())
+        GTEST_SKIP() << "routers do not fragment IPv6";
+    world().client_host.sysctl("net/ipv4/ip_no_pmtu_disc", "1");
+    world().one.command("ip link set eth0 mtu 1400");
+    world().limit("lb1", 1400);
+    run("fullnat");
+    const auto socket = client();
+    ASSERT_TRUE(socket.send(cuttable()));
+    EXPECT_TRUE(eventually([&] { return drops()["too_big"] == 1; }, std::chrono::seconds(3)));
+    expect_cut_up_for(world().one);
+}
+
+TEST_P(Fragments, WithFullnatWhatMayBeCutUpForAClientArrivesWhole) {
+    if (!v4())
+        GTEST_SKIP() << "routers do not fragment IPv6";
+    world().one.sysctl("net/ipv4/ip_no_pmtu_disc", "1");
+    serve();
+    world().client_host.command("ip link set eth0 mtu 1400");
+    world().limit("lb0", 1400);
+    run("fullnat");
+    expect_cut_up_for(world().client_host);
+}
+
 TEST_P(Fragments, TheLastFirstArrivesWhole) {
     run("dnat");
     const auto socket = client();
@@ -95,7 +173,7 @@ TEST_P(Fragments, TheLastFirstArrivesWhole) {
 
 TEST_P(Fragments, AloneTheyWaitUntilTheirPlaceIsNeeded) {
     run("dnat");
-    const auto frames = fragments_of(long_text(9 * 1480), 7);
+    const auto frames = fragments_of(long_text(9 * std::size_t{1480}), 7);
     ASSERT_EQ(frames.size(), 10U);
     for (std::size_t i = 1; i <= 8; i++)
         send(frames[i]);

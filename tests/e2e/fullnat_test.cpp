@@ -1,6 +1,9 @@
 // fullnat: backends see an address of the pool, and need no route back to the clients; ports of the
 // pool are finite. And a service of one IP version with backends of the other.
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <set>
 
 #include "tests/e2e/tools.h"
 #include "tests/support/traffic.h"
@@ -115,6 +118,38 @@ TEST_P(Fullnat, APoolThatIsUsedUpTowardsOneBackendServesAnother) {
     EXPECT_EQ(drops().count("snat_exhausted"), 1U);
 }
 
+// RFC 6056: who sees some of the ports must not know the next one. The same 20 clients, in two
+// runs, and 10,000 ports: the odds of a false alarm are one in 10^12.
+TEST_P(Fullnat, PortsCannotBeGuessed) {
+    constexpr std::size_t kClients = 20;
+    const auto ports_of_a_run = [&] {
+        std::vector<int> ports;
+        const auto daemon = run(kSnat);
+        for (std::uint16_t i = 0; i < kClients; i++) {
+            const Client client(world().client_host, Protocol::udp, world().vip_udp,
+                                static_cast<std::uint16_t>(40000 + i));
+            ports.push_back(
+                Endpoint::parse(parse(client.ask("hello")).client).value_or(Endpoint{}).port);
+        }
+        daemon->kill(SIGTERM);
+        daemon->wait();
+        EXPECT_EQ(weir({"detach"}).status, 0);  // and with it the flows
+        return ports;
+    };
+    const auto first = ports_of_a_run();
+    const auto second = ports_of_a_run();
+    int same = 0;
+    int close = 0;
+    for (std::size_t i = 0; i < kClients; i++) {
+        EXPECT_GE(first[i], 20000);
+        EXPECT_GE(second[i], 20000);
+        same += first[i] == second[i] ? 1 : 0;
+        close += i > 0 && std::abs(first[i] - first[i - 1]) <= 100 ? 1 : 0;
+    }
+    EXPECT_LT(same, 4) << "each with odds of 1 in 10,000";
+    EXPECT_LT(close, 11) << "each with odds of 2 in 100";
+}
+
 // The backends are of the other IP version.
 class Translated : public HookTest {
   protected:
@@ -171,6 +206,24 @@ TEST_P(Translated, ASmallerLinkIsToldInTheSendersTerms) {
     EXPECT_EQ(learnt_mtu(world().client_host, world().vip_tcp.address), v4() ? 1380 : 1420);
     EXPECT_EQ(drops().size(), 1U);
     EXPECT_GT(drops()["too_big"], 0);
+}
+
+// RFC 7915, 5.1: small packets may be cut up later on, and have an identification for that.
+TEST_P(Translated, SmallPacketsHaveAnIdentificationEach) {
+    if (v4())
+        GTEST_SKIP() << "IPv6 has none";
+    const EchoServer one(world().one, Protocol::udp, other().at_one, "one");
+    Process seen({"tcpdump", "-i", "eth0", "-Q", "in", "-nvc", "20", "udp"},
+                 {.netns = &world().one});
+    ASSERT_TRUE(seen.wait_for_err("listening on"));
+    const Client client(world().client_host, Protocol::udp, world().vip_udp);
+    for (int i = 0; i < 20; i++)
+        EXPECT_EQ(parse(client.ask("hello")).text, "hello");
+    const auto text = seen.wait(std::chrono::seconds(4)).out;
+    std::set<std::string> ids;
+    for (auto at = text.find(", id "); at != std::string::npos; at = text.find(", id ", at + 1))
+        ids.insert(text.substr(at + 5, text.find(',', at + 5) - at - 5));
+    EXPECT_GE(ids.size(), 15U) << "of 20 by chance: " << text;
 }
 
 TEST_P(Translated, ADatagramInFragmentsIsCountedAsNotTranslatable) {

@@ -138,8 +138,8 @@ class Matrix : public WeirTest, public testing::WithParamInterface<ModeHookFamil
                                          "--address=/short.example/192.0.2.99", text},
                 ProcessOptions{.netns = host}));
             EXPECT_TRUE(eventually([&] {
-                return host->output("ss -Hltn sport = 8080") != "" &&
-                       host->output("ss -Hlun sport = 53") != "";
+                return !host->output("ss -Hltn sport = 8080").empty() &&
+                       !host->output("ss -Hlun sport = 53").empty();
             })) << servers_[servers_.size() - 2]->err()
                 << servers_.back()->err();
         }

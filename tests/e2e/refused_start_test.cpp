@@ -48,11 +48,13 @@ TEST_F(RefusedStart, DuplicateServiceNamesItsPlace) {
     expect_refused_and_clean(weir({"check", "-c", file}), 2, "203.0.113.10:80");
 }
 
-TEST_F(RefusedStart, MissingInterfaceNamesItsPlace) {
-    const auto file = write_config(Settings{.interfaces = "lb0 eth9"}.text());
+TEST_F(RefusedStart, NoInterfaceThatExists) {
     expect_refused_and_clean(
-        weir({"run", "-c", file}), 3,
-        file + ":3:5: interface eth9 does not exist (ip link shows those that do)");
+        weir({"run", "-c", write_config(Settings{.interfaces = "eth9"}.text())}), 3,
+        ":2:5: interface eth9 does not exist (ip link shows those that do)");
+    expect_refused_and_clean(
+        weir({"run", "-c", write_config(Settings{.interfaces = "eth8 eth9"}.text())}), 3,
+        ":2:5: of the interfaces none exists (ip link shows those that do)");
 }
 
 TEST_F(RefusedStart, NoInterfaceAtAll) {
@@ -72,8 +74,9 @@ TEST_F(RefusedStart, NoPrivilege) {
     const auto done =
         run({"setpriv", "--bounding-set=-all", "--inh-caps=-all", WEIR_BINARY, "run", "-c", file},
             {.netns = &world().weir});
-    expect_refused_and_clean(
-        done, 3, "weir run needs CAP_BPF and CAP_NET_ADMIN and CAP_PERFMON: run it as root\n");
+    expect_refused_and_clean(done, 3,
+                             "weir run needs CAP_BPF and CAP_NET_ADMIN and CAP_PERFMON and "
+                             "CAP_SYS_ADMIN: run it as root\n");
 }
 
 TEST_F(RefusedStart, BusyMetricsPort) {
@@ -132,6 +135,8 @@ TEST_F(RefusedStart, SecondDaemonOfAnInstanceLeavesTheFirstAlone) {
         "other.yaml",
         Settings{.socket = "/run/weir/other.sock", .metrics = "127.0.0.1:9471"}.text());
     expect_refused(weir({"run", "-c", other}), 3, "another weir works on the instance 'default'");
+    expect_refused(run({WEIR_NEXT_BINARY, "run", "-c", other}, {.netns = &world().weir}), 3,
+                   "another weir works on the instance 'default'");
     expect_refused(weir({"detach"}), 3, "another weir works on the instance 'default'");
 
     EXPECT_EQ(attached(), before);

@@ -59,18 +59,17 @@ WebServer::WebServer(const Netns &host, const TempDir &folder, const std::string
 
 namespace {
 
-std::vector<std::string> wrk_command(const std::string &url, const std::string &options) {
+std::vector<std::string> wrk_command(const std::string &url,
+                                     const std::vector<std::string> &options) {
     std::vector<std::string> command{"wrk", "-t", "1", "--timeout", "5s"};
-    std::istringstream words(options);
-    for (std::string word; words >> word;)
-        command.push_back(word);
+    command.insert(command.end(), options.begin(), options.end());
     command.push_back(url);
     return command;
 }
 
 }  // namespace
 
-Wrk::Wrk(const Netns &client, const std::string &url, const std::string &options)
+Wrk::Wrk(const Netns &client, const std::string &url, const std::vector<std::string> &options)
     : process_(wrk_command(url, options), {.netns = &client}) {}
 
 Requests Wrk::wait() {

@@ -41,10 +41,13 @@ struct Requests {
     std::string failures;  // empty: none
 };
 
-// wrk at work in the background. More options: "-d 5s -c 8", "--header Connection:close".
+// wrk at work in the background. More options: {"-d", "5s", "-c", "8"}.
 class Wrk {
   public:
-    Wrk(const Netns &client, const std::string &url, const std::string &options);
+    Wrk(const Netns &client, const std::string &url, const std::vector<std::string> &options);
+    bool running() { return process_.running(); }
+    // Ends it before its time.
+    void stop() const { process_.kill(SIGINT); }
     // Waits for its end.
     Requests wait();
 

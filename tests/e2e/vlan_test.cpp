@@ -1,5 +1,7 @@
 // VLANs: tags stay where a packet leaves by the interface it came by, and are those of the next
 // interface where it does not.
+#include <fmt/format.h>
+
 #include "tests/e2e/tools.h"
 #include "tests/support/traffic.h"
 
@@ -41,10 +43,10 @@ class Vlan : public HookTest {
         auto device = end.link;
         for (const auto &id : tags) {
             const auto *protocol = tags.size() > 1 && &id == &tags.front() ? "802.1ad" : "802.1Q";
-            const auto upper = device + "." + id;
-            end.host.command("ip link add link " + device + " name " + upper +
-                             " type vlan protocol " + protocol + " id " + id);
-            end.host.command("ip link set " + upper + " up");
+            const auto upper = fmt::format("{}.{}", device, id);
+            end.host.command(fmt::format("ip link add link {} name {} type vlan protocol {} id {}",
+                                         device, upper, protocol, id));
+            end.host.command(fmt::format("ip link set {} up", upper));
             device = upper;
         }
         enable_ipv6(end.host, device);
@@ -164,7 +166,7 @@ class OneArm : public HookTest {
                      {.netns = &world().client_host});
         EXPECT_TRUE(seen.wait_for_err("listening on"));
         send_frame(world().client_host, "eth0", frame);
-        const auto text = seen.wait(std::chrono::seconds(4)).out;
+        auto text = seen.wait(std::chrono::seconds(4)).out;
         EXPECT_TRUE(drops().empty());
         return text;
     }

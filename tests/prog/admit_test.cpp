@@ -68,6 +68,15 @@ TEST_P(Admission, TheLongestSourceRangeDecides) {
     EXPECT_FALSE(let_in("198.18.0.1:1000"));
 }
 
+TEST_P(Admission, ABackendThatIsAClientMeetsTheSameRanges) {
+    use(with_policy("source_ranges: [203.0.113.0/24, 198.51.100.17/32]",
+                    "source_ranges: [\"2001:db8::cb00:7100/120\", \"2001:db8::c633:6411/128\"]"));
+    expect_refused(at("198.51.100.16:1000"), WEIR_DROP_SOURCE_DENIED);
+    const auto out = read(open(at("198.51.100.17:1000")).frame);
+    ASSERT_TRUE(out);
+    EXPECT_EQ(out->source.address.to_string(), vip.address.to_string());
+}
+
 TEST_P(Admission, WithExceptionsOnlyAllOthersAreLetIn) {
     use(with_policy("source_ranges: [\"!203.0.113.128/25\"]",
                     "source_ranges: [\"!2001:db8::cb00:7180/121\"]"));

@@ -108,6 +108,17 @@ TEST_P(FlowLife, OneDirectionKeepsTheOtherAlive) {
         << "the backend was silent for 40 minutes, the client was not";
 }
 
+TEST_P(FlowLife, RepliesAloneKeepItAlive) {
+    const Endpoint backend = send(datagram(client, dns));
+    for (int i = 0; i < 10; ++i) {
+        path->advance(4min);
+        EXPECT_EQ(run(datagram(backend, client)).trace.flow, WEIR_TRACE_REPLY);
+    }
+    EXPECT_EQ(run(datagram(client, dns)).trace.flow, WEIR_TRACE_ESTABLISHED)
+        << "the client was silent for 40 minutes, the backend was not";
+    EXPECT_EQ(path->service(first_service + 2).new_flows, 1U);
+}
+
 TEST_P(FlowLife, ASynAfterTheEndStartsOver) {
     connect(client, vip);
     run(make(client, vip, kRst, 101));

@@ -1,5 +1,6 @@
 // fullnat: the client's address and port are translated as well.
 #include "tests/prog/answers.h"
+#include "tests/prog/flow_entries.h"
 #include "tests/prog/flows.h"
 
 #include <map>
@@ -24,6 +25,10 @@ services:
      backends: [{address: "2001:db8::c633:640b", port: 53}]}
   - {name: other-6, vip: "2001:db8::c000:214", port: 80, protocol: tcp, mode: fullnat,
      backends: [{address: "2001:db8::c633:640c", port: 8080}]}
+  - {name: ftp, vip: 192.0.2.10, port: 21, protocol: tcp, mode: fullnat,
+     backends: [{address: 198.51.100.11, port: 21}]}
+  - {name: ftp-6, vip: "2001:db8::c000:20a", port: 21, protocol: tcp, mode: fullnat,
+     backends: [{address: "2001:db8::c633:640b", port: 21}]}
 snat: {addresses: [198.51.100.1, "2001:db8::c633:6401"], ports: 20000-20099}
 timeouts: {tcp_established: 2h4m, tcp_transitory: 4m, tcp_new: 30s, udp: 5m}
 limits: {flows: 4096, new_flows: 4096, services: 16, backends: 16}
@@ -146,6 +151,48 @@ TEST_P(Fullnat, AConnectionThatStartsOverMayGetAnotherPort) {
     for (std::uint16_t port = 30000; port < 30099; ++port)
         connect_as(numbered(port), vip);
     EXPECT_EQ(path->all_drops(), 0U) << "the first port was given back";
+}
+
+TEST_P(Fullnat, ABackendThatIsAClientIsSeenAsThePoolToo) {
+    const Endpoint from = at("198.51.100.11:45000");
+    EXPECT_EQ(connect_as(from, vip).address.to_string(), snat.to_string()) << "by itself";
+    EXPECT_EQ(connect_as(from, vip2).address.to_string(), snat.to_string()) << "by another";
+}
+
+// The stack would cut it up, but takes no packet from outside with an address of this host.
+TEST_P(Fullnat, APacketThatMayBeFragmentedIsToldTheMtuAllTheSame) {
+    const Endpoint seen = connect_as(client, vip);
+    set_mtu(*path, family() == Family::v4, 1000);
+    Segment segment = make(client, vip, kAck, 101, 501);
+    segment.payload.assign(1200, 1);
+    const auto answer = read_icmp(run(segment).frame);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->type, error_about(build(segment), Error::too_big).type);
+    EXPECT_EQ(answer->rest, 1000U);
+    EXPECT_EQ(path->drops(WEIR_DROP_TOO_BIG), 1U);
+    if (family() == Family::v6)
+        return;
+    Segment reply = make(backend, seen, kAck, 501, 101);  // to this host: the VIP is the source
+    reply.payload = segment.payload;
+    EXPECT_EQ(to_string(run(reply).verdict), "pass");
+    EXPECT_EQ(path->all_drops(), 1U);
+}
+
+// No ALG: addresses in the payload are the programs' affair.
+TEST_P(Fullnat, AnFtpControlConnectionKeepsItsPayload) {
+    const Endpoint ftp = at("192.0.2.10:21");
+    const Endpoint server = at("198.51.100.11:21");
+    const Endpoint seen = connect_as(client, ftp);
+    const auto payload = [](std::string_view text) { return Bytes(text.begin(), text.end()); };
+    Segment command = make(client, ftp, kAck | kPsh, 101, 501);
+    for (const char *text :
+         {"PORT 203,0,113,5,156,64\r\n", "EPRT |2|2001:db8::cb00:7105|40000|\r\n"}) {
+        command.payload = payload(text);
+        expect_sent(build(command), build(as_sent(command, seen, server)));
+    }
+    Segment answer = make(server, seen, kAck | kPsh, 501, 101);
+    answer.payload = payload("227 Entering Passive Mode (198,51,100,11,156,64)\r\n");
+    expect_sent(build(answer), build(as_sent(answer, ftp, client)));
 }
 
 TEST_P(Fullnat, I1WhatIsNoFlowsIsLeftAlone) {

@@ -1,5 +1,6 @@
 // Backends that are clients: what they send to a VIP comes from the VIP, so that the answer comes
 // back here.
+#include "tests/prog/errors.h"
 #include "tests/prog/flows.h"
 
 #include <set>
@@ -33,6 +34,17 @@ class Hairpin : public Flows {
         return out->destination;
     }
 
+    // Errors about `seen`, from the host that it was for and from a router, reach who sent it as
+    // errors about `meant`.
+    void expect_errors(const Segment &seen, const Segment &meant) {
+        const Address router = at("203.0.113.254:0").address;
+        for (const Error kind : kErrors)
+            for (const Address *from : {static_cast<const Address *>(nullptr), &router}) {
+                const auto error = translated_error(build(seen), build(meant), kind, from);
+                expect_sent(build(error.in), build(error.out));
+            }
+    }
+
     std::set<std::pair<Endpoint, Endpoint>> claimed_;
 };
 
@@ -60,6 +72,31 @@ TEST_P(Hairpin, I3UdpToo) {
     EXPECT_EQ(out->source.address.to_string(), dns.address.to_string());
     const Segment reply = datagram(out->destination, out->source);
     expect_sent(build(reply), build(as_sent(reply, dns, from)));
+}
+
+// Both ends are backends, and neither knows of the other (RFC 5508, 4.4).
+TEST_P(Hairpin, I2ErrorsReachBothEnds) {
+    std::set<Endpoint> met;
+    for (std::uint16_t port = 45000; port < 45010; ++port)
+        for (const bool udp : {false, true}) {
+            const Endpoint from{at("198.51.100.12:0").address, port};
+            const Segment sent = udp ? datagram(from, dns) : make(from, vip, kSyn, 100);
+            const auto out = read(run(sent).frame);
+            ASSERT_TRUE(out);
+            Segment got = sent;
+            got.source = out->source;
+            got.destination = out->destination;
+            expect_errors(got, sent);
+            Segment answer = sent;
+            answer.source = out->destination;
+            answer.destination = out->source;
+            Segment answered = sent;
+            std::swap(answered.source, answered.destination);
+            expect_errors(answered, answer);
+            met.insert(out->destination);
+        }
+    EXPECT_EQ(met.size(), 3U) << "itself, and the other";
+    EXPECT_EQ(path->icmp(WEIR_ICMP_TRANSLATED), kErrors.size() * 20 * 2 * 2);
 }
 
 TEST_P(Hairpin, OtherClientsKeepTheirAddress) {

@@ -66,6 +66,15 @@ TEST_P(IcmpAnswers, I1AnEchoToAnotherAddressIsLeftAlone) {
     EXPECT_EQ(path->icmp(WEIR_ICMP_ANSWERED), 0U);
 }
 
+TEST_P(IcmpAnswers, I1AnEchoInFragmentsIsLeftAlone) {
+    for (const Bytes &part : fragment(build(echo_request(someone, vip.address)), {32}, 77)) {
+        expect_untouched(entry(), part);
+        expect_untouched(Entry::tc_egress, part);
+    }
+    EXPECT_EQ(path->icmp(WEIR_ICMP_ANSWERED), 0U);
+    EXPECT_EQ(path->all_drops(), 0U);
+}
+
 TEST_P(IcmpAnswers, AServiceWithoutBackendIsAnUnreachablePort) {
     Segment segment = make(client, idle, kSyn, 7);
     for (const std::size_t size : {0U, 1U, 2U, 3U, 4U, 60U, 468U, 469U, 488U, 489U, 1300U}) {

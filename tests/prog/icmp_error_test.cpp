@@ -1,7 +1,7 @@
 // ICMP errors about the packets of flows: translated with the packet inside (RFC 5508, 4.2), and
 // without any effect on the flow.
+#include "tests/prog/errors.h"
 #include "tests/prog/flows.h"
-#include "tests/support/icmp.h"
 
 namespace weir::test {
 namespace {
@@ -24,19 +24,14 @@ class IcmpErrors : public Flows {
     // `hidden`: the error's source is the host that the flow stands for, and not a router.
     void check(const Segment &seen, const Segment &meant, bool hidden,
                std::size_t carried = 1000) const {
-        for (const Error kind : {Error::unreachable, Error::time_exceeded, Error::too_big}) {
-            Icmp error = error_about(build(seen), kind, carried);
-            Icmp expected = error_about(build(meant), kind, carried);
-            if (!hidden)
-                error.source = expected.source = router;
-            expected.source_mac = ReplayConfig{}.mac;
-            expected.destination_mac = hop_mac(expected.destination);
-            expected.ttl--;
+        for (const Error kind : kErrors) {
+            const auto error = translated_error(build(seen), build(meant), kind,
+                                                hidden ? nullptr : &router, carried);
             const std::uint64_t before = path->icmp(WEIR_ICMP_TRANSLATED);
-            const Outcome outcome = path->run(entry(), build(error));
+            const Outcome outcome = path->run(entry(), build(error.in));
             EXPECT_EQ(to_string(outcome.verdict), "forward");
             EXPECT_EQ(checksum_fault(outcome.frame), "") << "I2";
-            EXPECT_EQ(hex(outcome.frame), hex(build(expected)));
+            EXPECT_EQ(hex(outcome.frame), hex(build(error.out)));
             EXPECT_EQ(path->icmp(WEIR_ICMP_TRANSLATED), before + 1);
         }
     }
@@ -56,6 +51,13 @@ class IcmpErrors : public Flows {
         segment.source = source;
         segment.destination = destination;
         return segment;
+    }
+
+    // Makes a checksum wrong, by as much as every other one that this is done to.
+    static Bytes spoil(Bytes frame, std::size_t checksum) {
+        put16(frame, checksum,
+              static_cast<std::uint16_t>(~finish_sum(get16(frame, checksum) + 7U)));
+        return frame;
     }
 
     Address router;
@@ -112,6 +114,35 @@ TEST_P(IcmpErrors, I2WithOptionsAndPaddingOfTheirOwn) {
     expected.destination_mac = hop_mac(client.address);
     expected.ttl--;
     expect_sent(build(error), build(expected));
+}
+
+// The receiver is to see that the error is damaged: it must not be put right on the way.
+TEST_P(IcmpErrors, WithAWrongChecksumKeepIt) {
+    const auto error = translated_error(build(make(client, backend, kAck)),
+                                        build(make(client, vip, kAck)), Error::unreachable);
+    const Bytes damaged = spoil(build(error.in), l4_offset(build(error.in)) + 2);
+    const Outcome outcome = path->run(entry(), damaged);
+    EXPECT_NE(checksum_fault(damaged), "");
+    EXPECT_NE(checksum_fault(outcome.frame), "");
+    EXPECT_EQ(hex(outcome.frame), hex(spoil(build(error.out), l4_offset(build(error.out)) + 2)));
+}
+
+// Of a packet that was damaged on its way, or whose sum a NIC was to finish.
+TEST_P(IcmpErrors, I2AboutPacketsWithAWrongChecksum) {
+    const auto expect = [&](const Segment &seen, const Segment &meant) {
+        const std::size_t field = seen.protocol == Protocol::tcp ? 16 : 6;
+        const Bytes first = build(seen);
+        const auto error =
+            translated_error(spoil(first, l4_offset(first) + field),
+                             spoil(build(meant), l4_offset(first) + field), Error::unreachable);
+        EXPECT_NE(checksum_fault(build(error.out)), "") << "inside";
+        EXPECT_EQ(hex(path->run(entry(), build(error.in)).frame), hex(build(error.out)));
+    };
+    const Segment segment = make(client, vip, kAck, 77, 99);
+    expect(of(segment, client, backend), segment);
+    expect(of(segment, vip, client), of(segment, backend, client));
+    expect(datagram(client, dns_backend), datagram(client, dns));
+    EXPECT_EQ(path->icmp(WEIR_ICMP_TRANSLATED), 3U);
 }
 
 TEST_P(IcmpErrors, OfThisHostAreTranslatedAtEgress) {

@@ -146,7 +146,7 @@ class Judge {
         if (kind == Kind::later || reason == WEIR_DROP_NOT_TRANSLATABLE ||
             reason == WEIR_DROP_TUPLE_IN_USE)
             return {};
-        const Bytes answer = answer_about(
+        Bytes answer = answer_about(
             frame, reason == WEIR_DROP_TTL_EXPIRED ? Error::time_exceeded : Error::unreachable);
         if (from == nullptr)
             return answer;

@@ -17,6 +17,15 @@ inline const Extension kLaterFragment{44, {0, 0, 0, 8, 1, 2, 3, 4}};
 inline const Extension kAuthentication{
     51, {0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}};
 
+inline const Extension kSecurityPayload{50, {0, 0, 0, 0, 0, 0, 0, 1}};
+
+// `units` of 8 bytes, and 8 more.
+inline Extension long_options(std::uint8_t units) {
+    Extension options{60, Bytes(8U + units * 8U, 0)};
+    options.bytes[1] = units;
+    return options;
+}
+
 inline Segment extended(std::vector<Extension> extensions) {
     Segment segment = make_syn6();
     segment.extensions = std::move(extensions);
@@ -53,6 +62,9 @@ inline std::vector<Row> rows_v6() {
             with(extended({kLaterFragment}),
                  [](Segment &s) { s.destination.address = *Address::parse("2001:db8:1::11"); })),
         untouched("V6Authentication", extended({kAuthentication})),
+        untouched("V6SecurityPayload", extended({kSecurityPayload})),
+        forwarded("V6TcpAtByte510", extended({long_options(56)})),
+        untouched("V6TcpAtByte518", extended({long_options(57)})),
         answered("V6HopLimitOneIsAnswered", with(make_syn6(), [](Segment &s) { s.ttl = 1; }),
                  Error::time_exceeded, WEIR_DROP_TTL_EXPIRED),
         answered("V6NoBackendTakesNewFlows",

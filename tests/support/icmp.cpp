@@ -98,6 +98,10 @@ Icmp error_about(const Bytes &frame, Error error, std::size_t carried) {
             message.type = layout.v6 ? 2 : 3;
             message.code = layout.v6 ? 0 : 4;
             message.rest = 1400;
+            break;
+        case Error::parameter_problem:
+            message.type = layout.v6 ? 4 : 12;
+            message.rest = layout.v6 ? 6 : 9U << 24;  // where the next protocol stands
     }
     return message;
 }

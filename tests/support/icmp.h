@@ -32,7 +32,7 @@ std::optional<Icmp> read_icmp(const Bytes &frame);
 
 // An error about a frame, as a host that got it would send it: from its destination to its source,
 // with its first `carried` bytes from the IP header on (all, if it has no more).
-enum class Error { unreachable, time_exceeded, too_big };
+enum class Error { unreachable, time_exceeded, too_big, parameter_problem };
 Icmp error_about(const Bytes &frame, Error error, std::size_t carried = 1000);
 
 Icmp echo_request(const Address &source, const Address &destination);

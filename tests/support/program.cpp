@@ -80,9 +80,16 @@ std::string to_string(Verdict verdict) {
     return "other";
 }
 
+// A program that does nothing: a kernel that takes it and not Weir's is an error, and no reason to
+// skip.
 std::string why_not_runnable() {
-    const auto objects = Objects::load({{1, 1, 1, 1}, std::nullopt, MacAddress{}});
-    return objects ? std::string() : objects.error().message;
+    std::array<bpf_insn, 2> nothing{};
+    nothing[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
+    nothing[1].code = BPF_JMP | BPF_EXIT;
+    const Fd program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "nothing", "GPL", nothing.data(),
+                                   nothing.size(), nullptr));
+    return program ? std::string()
+                   : fmt::format("no BPF program can be loaded: {}", std::strerror(errno));
 }
 
 DataPath::DataPath(const std::string &yaml)
@@ -145,6 +152,11 @@ void DataPath::reload(const std::string &yaml) {
     plan_ = value_of(make_plan(value_of(tables().read()), config_));
     value_of(tables().apply(plan_));
     value_of(tables().write_settings(config_));
+}
+
+void DataPath::set_conditions(const Conditions &conditions) {
+    plan_ = value_of(make_plan(value_of(tables().read()), config_, RingScope::changed, conditions));
+    value_of(tables().apply(plan_));
 }
 
 Counters DataPath::service(std::size_t index) {

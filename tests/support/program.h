@@ -29,7 +29,7 @@ struct Outcome {
     weir_trace trace{};
 };
 
-// Why the programs cannot run here (no privilege, no kernel support); empty when they can.
+// Why no BPF program can be loaded here; empty when one can.
 std::string why_not_runnable();
 
 class DataPath {
@@ -44,6 +44,8 @@ class DataPath {
     void advance(std::chrono::nanoseconds time);
     // Changes the configuration as a reload does; `limits` must stay.
     void reload(const std::string &yaml);
+    // The state of backends, as the daemon's roster gives it.
+    void set_conditions(const Conditions &conditions);
 
     Tables &tables() { return objects_.tables(); }
     const Plan &plan() const { return plan_; }
@@ -73,6 +75,8 @@ class OneCpu {
     ~OneCpu();
     OneCpu(const OneCpu &) = delete;
     OneCpu &operator=(const OneCpu &) = delete;
+    OneCpu(OneCpu &&) = delete;
+    OneCpu &operator=(OneCpu &&) = delete;
 
   private:
     cpu_set_t before_{};

@@ -18,6 +18,21 @@ inline std::string error_of(const std::string &text) {
     return config.error().message;
 }
 
+// One service whose line 10 is `lines`, and the rest of the file.
+inline std::string service_with(const std::string &lines, const std::string &rest = "") {
+    return "services:\n"
+           "  - name: web\n"
+           "    vip: 192.0.2.10\n"
+           "    port: 443\n"
+           "    protocol: tcp\n"
+           "    backends:\n"
+           "      - {address: 198.51.100.11, port: 8443}\n"
+           "      - {address: 198.51.100.12, port: 8443}\n"
+           "      - {address: 198.51.100.13, port: 8443, fallback: true}\n"
+           "    " +
+           lines + "\n" + rest;
+}
+
 template <typename Row>
 std::string row_name(const testing::TestParamInfo<Row> &info) {
     return info.param.name;

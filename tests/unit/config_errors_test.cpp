@@ -63,14 +63,16 @@ TEST_P(ConfigValue, IsRefused) {
 const EditRow kKeys[] = {
     {"unknown_at_the_top", "instance: blue", "instanze: blue",
      "f:25:1: unknown key 'instanze' (known keys: services, interfaces, snat, limits, timeouts, "
-     "metrics, api, replay, instance)"},
+     "metrics, api, replay, instance, state_file, watch, log)"},
     {"unknown_in_interface", "name: eth1", "name: eth1, hok: tc",
      "f:3:18: interface 'eth1': unknown key 'hok' (known keys: name, hook, xdp_mode)"},
     {"unknown_in_service", "protocol: tcp", "proto: tcp",
      "f:8:5: service 'web': unknown key 'proto' (known keys: name, vip, port, protocol, backends, "
-     "mode, scheduler, session_affinity, source_ranges, announce, limits)"},
+     "mode, scheduler, ring_size, slow_start, session_affinity, source_ranges, announce, limits, "
+     "health_check, on_down, drain_timeout, min_active)"},
     {"unknown_in_backend", "weight: 5", "wait: 5",
-     "f:12:46: service 'web', backend: unknown key 'wait' (known keys: address, port, weight)"},
+     "f:12:46: service 'web', backend: unknown key 'wait' (known keys: address, port, weight, "
+     "fallback, health_check)"},
     {"unknown_in_limits", "new_flows", "newflows",
      "f:20:23: limits: unknown key 'newflows' (known keys: flows, new_flows, services, backends)"},
     {"unknown_in_timeouts", "tcp_new", "tcp",
@@ -78,7 +80,8 @@ const EditRow kKeys[] = {
      "udp)"},
     {"unknown_in_metrics",
      "listen:", "address:", "f:22:11: metrics: unknown key 'address' (known keys: listen)"},
-    {"unknown_in_api", "socket:", "path:", "f:23:7: api: unknown key 'path' (known keys: socket)"},
+    {"unknown_in_api",
+     "socket:", "path:", "f:23:7: api: unknown key 'path' (known keys: socket, group)"},
     {"unknown_in_replay", "mac:", "MAC:", "f:24:10: replay: unknown key 'MAC' (known keys: mac)"},
     {"duplicate_at_the_top", "instance: blue", "limits: {}",
      "f:25:1: duplicate key 'limits' (first at line 20)"},
@@ -96,14 +99,9 @@ const EditRow kKeys[] = {
      "f:19:9: service 'dns', backend: missing key 'port'"},
     {"missing_in_metrics", "{listen: 127.0.0.1:9470}", "{}",
      "f:22:10: metrics: missing key 'listen'"},
-    {"unsupported_health_check", "mode: dnat", "health_check: {type: http}",
-     "f:9:5: service 'web': key 'health_check' is not supported by this version"},
     {"unsupported_mode", "mode: dnat", "mode: ipip",
      "f:9:11: service 'web': mode 'ipip' is not supported by this version; it must be one of dnat, "
      "fullnat"},
-    {"unsupported_scheduler", "scheduler: maglev", "scheduler: least-conn",
-     "f:10:16: service 'web': scheduler 'least-conn' is not supported by this version; it must be "
-     "maglev"},
 };
 
 const EditRow kValues[] = {
@@ -166,7 +164,9 @@ const EditRow kValues[] = {
      "f:8:15: service 'web': protocol must be one of tcp, udp, not 'sctp'"},
     {"mode", "mode: dnat", "mode: nat",
      "f:9:11: service 'web': mode must be one of dnat, fullnat, not 'nat'"},
-    {"scheduler", "maglev", "rr", "f:10:16: service 'web': scheduler must be maglev, not 'rr'"},
+    {"scheduler", "maglev", "rr",
+     "f:10:16: service 'web': scheduler must be one of maglev, wrr, least-conn, random, "
+     "source-hash, not 'rr'"},
     {"no_backends", "    backends:\n      - {address: 198.51.100.21, port: 53}", "    backends: []",
      "f:18:15: service 'dns': backends must name at least one backend"},
     {"backend_address", "198.51.100.11", "198.51.100",

@@ -5,6 +5,7 @@
 namespace weir {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 TEST(Duration, ReadsUnitsLargestFirst) {
@@ -37,6 +38,37 @@ TEST(Duration, PrintsWhatItReadsBack) {
     EXPECT_EQ(print_duration(seconds(30)), "30s");
     for (std::int64_t count = 1; count <= kLongestDuration.count(); count += 1 + count / 7)
         EXPECT_EQ(parse_duration(print_duration(seconds(count))), seconds(count));
+}
+
+TEST(ShortDuration, ReadsMillisecondsLast) {
+    EXPECT_EQ(parse_short_duration("1ms"), milliseconds(1));
+    EXPECT_EQ(parse_short_duration("200ms"), milliseconds(200));
+    EXPECT_EQ(parse_short_duration("1s500ms"), milliseconds(1500));
+    EXPECT_EQ(parse_short_duration("1m1ms"), milliseconds(60001));
+    EXPECT_EQ(parse_short_duration("2m"), milliseconds(120000));
+    EXPECT_EQ(parse_short_duration("365d"), milliseconds(kLongestDuration));
+}
+
+TEST(ShortDuration, SaysWhatIsWrong) {
+    const auto error = [](std::string_view text) {
+        const auto result = parse_short_duration(text);
+        return result ? "accepted" : result.error();
+    };
+    for (const char *text :
+         {"", "ms", "ms5", "5x", "1.5s", "-1ms", "500ms1s", "1ms1ms", "5 ms", "5MS", "1us", "1s5"})
+        EXPECT_EQ(error(text), "must be a duration such as 200ms or 2s") << text;
+    EXPECT_EQ(error("30"), "must have a unit, such as 200ms or 2s");
+    for (const char *text : {"0ms", "0s0ms", "365d1ms", "366d", "99999999999999999999ms",
+                             "18446744073709551615ms", "31536000001ms"})
+        EXPECT_EQ(error(text), "must be from 1ms to 365d") << text;
+}
+
+TEST(ShortDuration, PrintsWhatItReadsBack) {
+    EXPECT_EQ(print_duration(milliseconds(1500)), "1s500ms");
+    EXPECT_EQ(print_duration(milliseconds(20)), "20ms");
+    const milliseconds longest = kLongestDuration;
+    for (std::int64_t count = 1; count <= longest.count(); count += 1 + count / 7)
+        EXPECT_EQ(parse_short_duration(print_duration(milliseconds(count))), milliseconds(count));
 }
 
 }  // namespace

@@ -1,0 +1,114 @@
+#include "lb/dataplane/pinned_maps.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+#include "lb/dataplane/old_map.h"
+
+namespace weir {
+
+namespace {
+
+// A map whose capacity is the operator's to choose.
+struct SizedMap {
+    bpf_map *map;
+    std::uint32_t entries;
+};
+
+// Clients that are remembered, and datagrams whose fragments are under way, at a time: the least
+// recently used makes room.
+constexpr std::uint32_t kFewestAffinities = 1024;
+constexpr std::uint32_t kSourceRates = 65536;
+constexpr std::uint32_t kFragments = 16384;
+// What a reload adds is there before what it removes is gone.
+constexpr std::uint32_t kSourceRanges = 2 * std::uint32_t{kMostSourceRanges};
+
+// Maps of a size that nobody chooses.
+void set_fixed_sizes(const weir_tc &skeleton) {
+    const auto &maps = skeleton.maps;
+    bpf_map__set_max_entries(maps.source_ranges, kSourceRanges);
+    bpf_map__set_max_entries(maps.source_rates, kSourceRates);
+    bpf_map__set_max_entries(maps.fragments, kFragments);
+}
+
+std::array<SizedMap, 15> sized_maps(const weir_tc &skeleton, const Limits &limits) {
+    const auto &maps = skeleton.maps;
+    // a flow is two entries: one per direction
+    return {{{maps.services, limits.services},
+             {maps.rings, limits.services},
+             {maps.service_stats, limits.services},
+             {maps.vips, limits.services},
+             {maps.service_rates, limits.services},
+             {maps.turns, limits.services},
+             {maps.backends, limits.backends},
+             {maps.backend_stats, limits.backends},
+             {maps.backend_addresses, limits.backends},
+             {maps.backend_flows, limits.backends},
+             {maps.affinity, std::max(limits.flows / 4, kFewestAffinities)},
+             {maps.flows_v4, limits.flows * 2},
+             {maps.flows_new_v4, limits.new_flows * 2},
+             {maps.flows_v6, limits.flows * 2},
+             {maps.flows_new_v6, limits.new_flows * 2}}};
+}
+
+// Whether a pinned map of another start is as good as one made now: flows and counters, which only
+// packets write. What a configuration fills is never shared, for until the programs are replaced it
+// belongs to the one that is in force.
+bool can_share(const OldMap &old, const weir_tc &skeleton, const bpf_map *map) {
+    const bpf_map_info &info = old.info();
+    const auto type = bpf_map__type(map);
+    if (type != BPF_MAP_TYPE_LRU_HASH && type != BPF_MAP_TYPE_PERCPU_ARRAY)
+        return false;
+    if (info.type != type || info.max_entries != bpf_map__max_entries(map) ||
+        info.map_flags != bpf_map__map_flags(map))
+        return false;
+    const btf *types = bpf_object__btf(skeleton.obj);
+    const auto key = old.key_to(types, bpf_map__btf_key_type_id(map), bpf_map__key_size(map));
+    const auto value =
+        old.value_to(types, bpf_map__btf_value_type_id(map), bpf_map__value_size(map));
+    return key && value && key->is_identity() && value->is_identity();
+}
+
+}  // namespace
+
+bool is_pinned(const weir_tc &skeleton, const bpf_map *map) {
+    const auto &maps = skeleton.maps;
+    return !bpf_map__is_internal(map) && map != maps.trace && map != maps.opening &&
+           map != maps.parsed && map != maps.icmp_scratch;
+}
+
+void set_sizes(const weir_tc &skeleton, const Limits &limits) {
+    set_fixed_sizes(skeleton);
+    for (const SizedMap &one : sized_maps(skeleton, limits))
+        bpf_map__set_max_entries(one.map, one.entries);
+}
+
+Result<void> place_pins(const weir_tc &skeleton, const std::filesystem::path &pins,
+                        const std::optional<std::filesystem::path> &from) {
+    bpf_map *map = nullptr;
+    bpf_object__for_each_map(map, skeleton.obj) {
+        if (!is_pinned(skeleton, map))
+            continue;
+        const auto path = pins / bpf_map__name(map);
+        bpf_map__set_pin_path(map, path.c_str());
+        std::error_code ignored;
+        if (!from || std::filesystem::exists(path, ignored))
+            continue;
+        const auto old = OldMap::open(*from / bpf_map__name(map));
+        if (!old || !can_share(*old, skeleton, map))
+            continue;
+        if (bpf_obj_pin(old->fd(), path.c_str()) != 0)
+            return fail(Exit::refused,
+                        fmt::format("cannot pin {}: {}", path.string(), std::strerror(errno)));
+    }
+    return {};
+}
+
+}  // namespace weir
