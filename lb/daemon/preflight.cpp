@@ -93,7 +93,8 @@ Result<void> check_reloadable(const Config &running, const Config &wanted) {
              was.backends == now.backends,
          marks.limits, restart},
         {"metrics.listen", running.metrics == wanted.metrics, marks.metrics_listen, restart},
-        {"api.socket", running.api_socket == wanted.api_socket, marks.api_socket, restart}};
+        {"api.socket", running.api_socket == wanted.api_socket, marks.api_socket, restart},
+        {"api.group", running.api_group == wanted.api_group, marks.api_group, restart}};
     for (const Key &key : keys)
         if (!key.same)
             return fail(Exit::usage,

@@ -88,7 +88,7 @@ std::optional<BackendView> view_of(const BackendKey &key) {
     if (key.service != "web" || key.endpoint.to_string() != "198.51.100.12:8443")
         return std::nullopt;
     BackendView view;
-    view.condition = {BackendState::down, 0, true};
+    view.condition.state = BackendState::down;
     view.health = Health::down;
     view.reason = "connection refused";
     view.override_ = {Admin::enabled, 50};

@@ -165,6 +165,8 @@ TEST(Preflight, SizesSocketsAndTheInstanceMayNotChangeInAReload) {
               refused("f:5:6: `metrics.listen`", restart));
     EXPECT_EQ(refusal([](Config &to) { to.api_socket = "x"; }),
               refused("f:7:8: `api.socket`", restart));
+    EXPECT_EQ(refusal([](Config &to) { to.api_group = "x"; }),
+              refused("f:7:9: `api.group`", restart));
     EXPECT_EQ(refusal([](Config &to) {
                   to.api_socket = "x";
                   to.marks.api_socket = {};
