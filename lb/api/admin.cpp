@@ -35,9 +35,9 @@ HttpResponse text(unsigned status, std::string body) {
 Result<BackendKey> parse_key(const Router::Names &names) {
     const auto endpoint = Endpoint::parse(names[1]);
     if (!endpoint)
-        return fail(Exit::usage,
-                    fmt::format("backend \"{}\": expected ADDRESS:PORT or [IPV6-ADDRESS]:PORT",
-                                names[1]));
+        return fail(
+            Exit::usage,
+            fmt::format("backend \"{}\": expected ADDRESS:PORT or [IPV6-ADDRESS]:PORT", names[1]));
     return BackendKey{names[0], *endpoint};
 }
 
@@ -64,11 +64,11 @@ AdminApi::~AdminApi() {
 }
 
 void AdminApi::add(const char *method, const char *path, Answer answer) {
-    router_.add(method, path,
-                [answer = std::move(answer)](const auto &request, const auto &names,
-                                             const auto &respond) {
-                    respond(answer(request, names));
-                });
+    router_.add(
+        method, path,
+        [answer = std::move(answer)](const auto &request, const auto &names, const auto &respond) {
+            respond(answer(request, names));
+        });
 }
 
 HttpResponse AdminApi::of_snapshot(const std::function<Json(const Snapshot &)> &document) const {
@@ -126,7 +126,8 @@ Result<BackendKey> AdminApi::known_backend(const Router::Names &names) const {
 HttpResponse AdminApi::change(const BackendKey &key, const std::string &body) const {
     const auto &overrides = source_.overrides();
     const auto current = overrides.find(key);
-    const auto wanted = apply_change(current == overrides.end() ? Override{} : current->second, body);
+    const auto wanted =
+        apply_change(current == overrides.end() ? Override{} : current->second, body);
     if (!wanted)
         return failure(wanted.error());
     const auto warning = source_.set_override(key, *wanted);
@@ -167,11 +168,11 @@ void AdminApi::add_flows() {
         const auto filter = parse_flow_filter(request.query, source_.inventory());
         if (!filter)
             return respond(failure(filter.error()));
-        beside(respond, [this, filter = *filter, inventory = source_.inventory(),
-                         walk = source_.flows()] {
-            const auto deadline = std::chrono::steady_clock::now() + kWalkTime;
-            return flows_document(walk, filter, inventory, deadline, stop_);
-        });
+        beside(respond,
+               [this, filter = *filter, inventory = source_.inventory(), walk = source_.flows()] {
+                   const auto deadline = std::chrono::steady_clock::now() + kWalkTime;
+                   return flows_document(walk, filter, inventory, deadline, stop_);
+               });
     });
     router_.add("DELETE", "/v1/flows",
                 [this](const auto &request, const auto &, const auto &respond) {

@@ -22,8 +22,8 @@ Result<void> set_weight(Override &target, const Json &value) {
         return fail(Exit::usage, fmt::format("weight must be a whole number from 0 to {}, or null "
                                              "for the configured one",
                                              kHighestWeight));
-    target.weight =
-        whole ? std::optional(static_cast<std::uint32_t>(value.get<std::uint64_t>())) : std::nullopt;
+    target.weight = whole ? std::optional(static_cast<std::uint32_t>(value.get<std::uint64_t>()))
+                          : std::nullopt;
     return {};
 }
 
@@ -37,8 +37,9 @@ Result<Override> apply_change(const Override &current, const std::string &body) 
     for (const auto &[key, value] : document.items()) {
         auto done = key == "admin"    ? set_admin(result, value)
                     : key == "weight" ? set_weight(result, value)
-                                      : fail(Exit::usage, "the body may have admin and weight, and "
-                                                          "nothing else");
+                                      : fail(Exit::usage,
+                                             "the body may have admin and weight, and "
+                                             "nothing else");
         if (!done)
             return tl::make_unexpected(done.error());
     }

@@ -92,7 +92,8 @@ Result<Json> api_call(const std::string &socket, const ApiRequest &request) {
     exchange.request.keep_alive(false);
     if (request.body) {
         exchange.request.set(http::field::content_type, "application/json");
-        exchange.request.body() = request.body->dump(-1, ' ', false, Json::error_handler_t::replace);
+        exchange.request.body() =
+            request.body->dump(-1, ' ', false, Json::error_handler_t::replace);
     }
     exchange.request.prepare_payload();
     exchange.run(socket);

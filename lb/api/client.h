@@ -10,8 +10,8 @@
 namespace weir {
 
 struct ApiRequest {
-    std::string method;       // "PATCH"
-    std::string target;       // "/v1/flows?service=web", encoded
+    std::string method;  // "PATCH"
+    std::string target;  // "/v1/flows?service=web", encoded
     std::optional<Json> body{};
 };
 

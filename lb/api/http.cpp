@@ -38,18 +38,31 @@ bool parse_query(std::string_view text, std::map<std::string, std::string> &quer
     return true;
 }
 
+// `path` decodes well, and begins with a slash.
+std::vector<std::string> split(std::string_view path) {
+    std::vector<std::string> segments;
+    while (!path.empty()) {
+        path.remove_prefix(1);
+        const auto segment = path.substr(0, path.find('/'));
+        segments.push_back(*url_decode(segment));
+        path.remove_prefix(segment.size());
+    }
+    return segments;
+}
+
 }  // namespace
 
 std::optional<HttpRequest> parse_target(std::string_view method, std::string_view target) {
     const auto question = std::min(target.find('?'), target.size());
     const auto path = url_decode(target.substr(0, question));
     HttpRequest request;
-    if (!path || path->empty() || path->front() != '/')
+    if (!path || target.front() != '/')
         return std::nullopt;
     if (question < target.size() && !parse_query(target.substr(question + 1), request.query))
         return std::nullopt;
     request.method = method;
     request.path = *path;
+    request.segments = split(target.substr(0, question));
     return request;
 }
 

@@ -6,12 +6,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir {
 
 struct HttpRequest {
     std::string method;  // "GET"
     std::string path;    // decoded, without the query
+    // What is between its slashes, split before it was decoded: a name may hold an encoded slash.
+    std::vector<std::string> segments;
     std::map<std::string, std::string> query;
     std::string body;
 };

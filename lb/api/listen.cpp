@@ -67,8 +67,8 @@ Result<gid_t> find_group(const SocketGroup &group) {
     if (found != nullptr)
         return entry.gr_gid;
     // what getgrnam(3) gives for a name that is not there, on one system or another
-    const bool unknown = failed == 0 || failed == ENOENT || failed == ESRCH || failed == EBADF ||
-                         failed == EPERM;
+    const bool unknown =
+        failed == 0 || failed == ENOENT || failed == ESRCH || failed == EBADF || failed == EPERM;
     if (unknown)
         return fail(Exit::refused,
                     fmt::format("{}: there is no group '{}' (groupadd --system {} makes it)",

@@ -11,25 +11,22 @@
 namespace weir {
 namespace {
 
-std::string_view take_segment(std::string_view &path) {
-    path.remove_prefix(1);  // the slash
-    const auto segment = path.substr(0, path.find('/'));
-    path.remove_prefix(segment.size());
-    return segment;
-}
-
-std::optional<Router::Names> match(std::string_view pattern, std::string_view path) {
+std::optional<Router::Names> match(std::string_view pattern,
+                                   const std::vector<std::string> &segments) {
     Router::Names names;
-    while (!pattern.empty() && !path.empty()) {
-        const auto wanted = take_segment(pattern);
-        const auto segment = take_segment(path);
+    for (const auto &segment : segments) {
+        if (pattern.empty())
+            return std::nullopt;
+        pattern.remove_prefix(1);  // the slash
+        const auto wanted = pattern.substr(0, pattern.find('/'));
+        pattern.remove_prefix(wanted.size());
         const bool any = !wanted.empty() && wanted.front() == '{';
         if (any && !segment.empty())
-            names.emplace_back(segment);
+            names.push_back(segment);
         else if (wanted != segment)
             return std::nullopt;
     }
-    return pattern.empty() && path.empty() ? std::optional(names) : std::nullopt;
+    return pattern.empty() ? std::optional(names) : std::nullopt;
 }
 
 HttpResponse refusal(unsigned status, const std::string &why) {
@@ -45,7 +42,7 @@ void Router::add(std::string method, std::string path, Handler handler) {
 void Router::handle(const HttpRequest &request, const HttpRespond &respond) const {
     std::set<std::string_view> methods;
     for (const auto &route : routes_) {
-        const auto names = match(route.path, request.path);
+        const auto names = match(route.path, request.segments);
         if (!names)
             continue;
         if (route.method == request.method)

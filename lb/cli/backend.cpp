@@ -40,10 +40,11 @@ int change(const Target &target, const Json &body) {
 int change_weight(const Target &target) {
     const auto weight = parse_number(target.weight, kHighestWeight);
     if (!weight && target.weight != "default")
-        return report({Exit::usage,
-                       fmt::format("weight {}: expected a number from 0 to {}, or `default` for the "
-                                   "configured one",
-                                   target.weight, kHighestWeight)});
+        return report(
+            {Exit::usage,
+             fmt::format("weight {}: expected a number from 0 to {}, or `default` for the "
+                         "configured one",
+                         target.weight, kHighestWeight)});
     return change(target, {{"weight", weight ? Json(*weight) : Json(nullptr)}});
 }
 
@@ -51,10 +52,12 @@ CLI::App *add_action(CLI::App &parent, const char *name, const char *help,
                      const std::shared_ptr<Target> &target) {
     auto *command = parent.add_subcommand(name, help);
     add_connection_options(*command, target->connection);
-    command->add_option("SERVICE", target->service, "The service's name")->required();
-    command
-        ->add_option("BACKEND", target->backend, "ADDRESS:PORT or [IPV6-ADDRESS]:PORT")
-        ->required();
+    command->add_option("SERVICE", target->service, "The service's name")
+        ->required()
+        ->check(refuse_empty);
+    command->add_option("BACKEND", target->backend, "ADDRESS:PORT or [IPV6-ADDRESS]:PORT")
+        ->required()
+        ->check(refuse_empty);
     return command;
 }
 
@@ -68,7 +71,8 @@ void add_admin(CLI::App &parent, const char *name, const char *admin, const char
 }  // namespace
 
 void add_backend_command(CLI::App &app, int &status) {
-    auto *parent = app.add_subcommand("backend", "Take a backend out, back in, or give it a weight");
+    auto *parent =
+        app.add_subcommand("backend", "Take a backend out, back in, or give it a weight");
     parent->require_subcommand(1);
     parent->footer(
         "What is changed here stays over restarts and reloads, until `weir overrides clear`.");
@@ -89,7 +93,8 @@ void add_backend_command(CLI::App &app, int &status) {
 
 void add_reload_command(CLI::App &app, int &status) {
     auto *command = app.add_subcommand(
-        "reload", "Have the daemon read its configuration again: all of it is in force, or nothing");
+        "reload",
+        "Have the daemon read its configuration again: all of it is in force, or nothing");
     auto connection = std::make_shared<Connection>();
     add_connection_options(*command, *connection);
     command->callback([connection, &status] {

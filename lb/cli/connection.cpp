@@ -4,6 +4,10 @@
 
 namespace weir {
 
+std::string refuse_empty(const std::string &text) {
+    return text.empty() ? "must not be empty" : "";
+}
+
 void add_connection_options(CLI::App &command, Connection &connection) {
     auto *socket = command.add_option("--socket", connection.socket,
                                       "The daemon's socket [/run/weir/weir.sock]");

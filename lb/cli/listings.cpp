@@ -76,18 +76,22 @@ CLI::App *add_below(const Listing &listing, const char *name, const char *help,
                     std::function<int(const Options &)> run, int &status) {
     auto *command = listing.command->add_subcommand(name, help);
     add_connection_options(*command, listing.options->connection);
-    command->callback([run = std::move(run), options = listing.options, &status] {
-        status = run(*options);
-    });
+    command->callback(
+        [run = std::move(run), options = listing.options, &status] { status = run(*options); });
     return command;
 }
 
 void add_filters(CLI::App &command, Options &options) {
-    command.add_option("--service", options.query[0].second, "Only those of this service");
-    command.add_option("--client", options.query[1].second,
-                       "Only those from this ADDRESS or ADDRESS:PORT");
-    command.add_option("--backend", options.query[2].second,
-                       "Only those to this ADDRESS or ADDRESS:PORT");
+    command.add_option("--service", options.query[0].second, "Only those of this service")
+        ->check(refuse_empty);
+    command
+        .add_option("--client", options.query[1].second,
+                    "Only those from this ADDRESS or ADDRESS:PORT")
+        ->check(refuse_empty);
+    command
+        .add_option("--backend", options.query[2].second,
+                    "Only those to this ADDRESS or ADDRESS:PORT")
+        ->check(refuse_empty);
 }
 
 int flush(Options options) {
@@ -137,9 +141,9 @@ void add_flows_command(CLI::App &app, int &status) {
     options.query = {{"service", ""}, {"client", ""}, {"backend", ""}, {"limit", ""}};
     add_filters(*listing.command, options);
     listing.command->add_option("--limit", options.query[3].second, "At most so many [1000]");
-    auto *below = add_below(listing, "flush",
-                            "Delete flows; a client that goes on sending opens a new one", flush,
-                            status);
+    auto *below =
+        add_below(listing, "flush", "Delete flows; a client that goes on sending opens a new one",
+                  flush, status);
     add_filters(*below, options);
     below->add_flag("--all", options.all, "Delete every flow");
 }
@@ -152,9 +156,12 @@ void add_overrides_command(CLI::App &app, int &status) {
                             "Remove the override of a backend, or all: the configuration is in "
                             "force again",
                             clear, status);
-    auto *service = below->add_option("SERVICE", listing.options->service, "The service's name");
-    auto *backend = below->add_option("BACKEND", listing.options->backend,
-                                      "ADDRESS:PORT or [IPV6-ADDRESS]:PORT");
+    auto *service = below->add_option("SERVICE", listing.options->service, "The service's name")
+                        ->check(refuse_empty);
+    auto *backend =
+        below
+            ->add_option("BACKEND", listing.options->backend, "ADDRESS:PORT or [IPV6-ADDRESS]:PORT")
+            ->check(refuse_empty);
     service->needs(backend);
 }
 

@@ -1,4 +1,5 @@
-// What status, services, backends, flows and overrides show people: text made of the API's documents.
+// What status, services, backends, flows and overrides show people: text made of the API's
+// documents.
 #pragma once
 
 #include <string>

@@ -200,9 +200,15 @@ Result<FlowDeletion> Tables::delete_flows(const std::function<bool(const Flow &)
     Deleter deleter(fds_, *settings, wanted, go_on);
     // new flows first: one that moves to the others meanwhile is met there
     return deleter.sweep<weir_tuple_v4>({fds_.flows_new_v4, "flows_new_v4"})
-        .and_then([&] { return deleter.sweep<weir_tuple_v6>({fds_.flows_new_v6, "flows_new_v6"}); })
-        .and_then([&] { return deleter.sweep<weir_tuple_v4>({fds_.flows_v4, "flows_v4"}); })
-        .and_then([&] { return deleter.sweep<weir_tuple_v6>({fds_.flows_v6, "flows_v6"}); })
+        .and_then([&] {
+            return deleter.sweep<weir_tuple_v6>({fds_.flows_new_v6, "flows_new_v6"});
+        })
+        .and_then([&] {
+            return deleter.sweep<weir_tuple_v4>({fds_.flows_v4, "flows_v4"});
+        })
+        .and_then([&] {
+            return deleter.sweep<weir_tuple_v6>({fds_.flows_v6, "flows_v6"});
+        })
         .map([&] { return deleter.done(); });
 }
 

@@ -96,7 +96,7 @@ TEST_P(Hairpin, I2ErrorsReachBothEnds) {
             met.insert(out->destination);
         }
     EXPECT_EQ(met.size(), 3U) << "itself, and the other";
-    EXPECT_EQ(path->icmp(WEIR_ICMP_TRANSLATED), 20U * 2 * 2 * kErrors.size());
+    EXPECT_EQ(path->icmp(WEIR_ICMP_TRANSLATED), kErrors.size() * 20 * 2 * 2);
 }
 
 TEST_P(Hairpin, OtherClientsKeepTheirAddress) {

@@ -129,10 +129,12 @@ AdminSource RunningApi::source() {
 RunningApi::Answer RunningApi::curl(const std::string &method, const std::string &target,
                                     const std::string &body) const {
     const auto file = folder_.write("body", body);
-    std::vector<std::string> line{"curl", "-sS", "-i", "-g", "--max-time", "20", "--unix-socket",
-                                  socket(), "-X", method, "http://weir" + target};
+    std::vector<std::string> line{
+        "curl",          "-sS",    "-i", "-g",   "--max-time",          "20",
+        "--unix-socket", socket(), "-X", method, "http://weir" + target};
     if (!body.empty())
-        line.insert(line.end(), {"--data-binary", "@" + file, "-H", "Content-Type: application/json"});
+        line.insert(line.end(),
+                    {"--data-binary", "@" + file, "-H", "Content-Type: application/json"});
     const auto ran = run(line);
     const auto end = ran.out.find("\r\n\r\n");
     if (ran.status != 0 || end == std::string::npos)

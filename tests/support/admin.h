@@ -19,11 +19,11 @@ class RunningApi {
     // What it tells, and what it was told: to be changed between requests only.
     DaemonInfo info;
     Overrides overrides;
-    Warning warning;                // of every change
-    std::optional<Error> broken;    // every function that can fail does, with this
+    Warning warning;              // of every change
+    std::optional<Error> broken;  // every function that can fail does, with this
     int reloads = 0;
     std::vector<Flow> flows;
-    bool time_is_up = false;        // for a flush
+    bool time_is_up = false;  // for a flush
 
     RunningApi();
     ~RunningApi();

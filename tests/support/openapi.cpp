@@ -69,7 +69,8 @@ std::string OpenApi::complaint(const Outcome &outcome, const Json &answer) const
     auto [method, path, status] = outcome;
     std::transform(method.begin(), method.end(), method.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    const auto &response = resolve(root_.at("paths").at(path).at(method).at("responses").at(status));
+    const auto &response =
+        resolve(root_.at("paths").at(path).at(method).at("responses").at(status));
     return check(response.at("content").at("application/json").at("schema"), answer, "answer");
 }
 
@@ -100,7 +101,8 @@ std::string OpenApi::check_keyword(const std::string &keyword, const Json &schem
                                    const Json &value, const std::string &where) const {
     const auto &operand = schema.at(keyword);
     const auto judge = [&](bool good) {
-        return good ? "" : where + ": " + value.dump() + " against " + keyword + " " + operand.dump();
+        return good ? ""
+                    : where + ": " + value.dump() + " against " + keyword + " " + operand.dump();
     };
     const auto types = operand.is_array() ? operand : Json::array({operand});
     const auto is_one = [&](const Json &type) { return has_type(value, type.get<std::string>()); };
@@ -109,13 +111,14 @@ std::string OpenApi::check_keyword(const std::string &keyword, const Json &schem
     if (keyword == "enum")
         return judge(std::find(operand.begin(), operand.end(), value) != operand.end());
     if (keyword == "minimum")
-        return judge(value.is_null() || value >= operand);
+        return judge(!value.is_number() || value >= operand);
     if (keyword == "maximum")
-        return judge(value.is_null() || value <= operand);
+        return judge(!value.is_number() || value <= operand);
     if (keyword == "minProperties")
-        return judge(value.size() >= operand.get<std::size_t>());
+        return judge(!value.is_object() || value.size() >= operand.get<std::size_t>());
     if (keyword == "pattern")
-        return judge(std::regex_match(value.get<std::string>(), std::regex(operand)));
+        return judge(!value.is_string() ||
+                     std::regex_match(value.get<std::string>(), std::regex(operand)));
     if (keyword == "oneOf")
         return judge(std::count_if(operand.begin(), operand.end(), [&](const Json &one) {
                          return check(one, value, where).empty();

@@ -13,7 +13,7 @@ class OpenApi {
     // Throws when the file cannot be read.
     static OpenApi load(const std::string &file);
 
-    using Operation = std::tuple<std::string, std::string>;            // "GET", "/v1/status"
+    using Operation = std::tuple<std::string, std::string>;             // "GET", "/v1/status"
     using Outcome = std::tuple<std::string, std::string, std::string>;  // and "200"
     const std::set<Operation> &operations() const { return operations_; }
     const std::set<Outcome> &outcomes() const { return outcomes_; }

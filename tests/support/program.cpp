@@ -83,10 +83,11 @@ std::string to_string(Verdict verdict) {
 // A program that does nothing: a kernel that takes it and not Weir's is an error, and no reason to
 // skip.
 std::string why_not_runnable() {
-    const bpf_insn nothing[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-                                {.code = BPF_JMP | BPF_EXIT}};
-    const Fd program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "nothing", "GPL", nothing,
-                                   std::size(nothing), nullptr));
+    std::array<bpf_insn, 2> nothing{};
+    nothing[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
+    nothing[1].code = BPF_JMP | BPF_EXIT;
+    const Fd program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "nothing", "GPL", nothing.data(),
+                                   nothing.size(), nullptr));
     return program ? std::string()
                    : fmt::format("no BPF program can be loaded: {}", std::strerror(errno));
 }

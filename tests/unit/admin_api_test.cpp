@@ -48,8 +48,9 @@ TEST_F(AdminChanges, ABackendMayHaveAnIpv6Address) {
     const auto done = api_.curl("PATCH", kIpv6, R"({"admin": "maintenance", "weight": 0})");
     EXPECT_EQ(done.status, 200U) << done.body;
     EXPECT_EQ(done.body["backend"], "[2001:db8::1]:80");
-    EXPECT_EQ(api_.overrides, (Overrides{{{"web", *Endpoint::parse("[2001:db8::1]:80")},
-                                          {Admin::maintenance, 0}}}));
+    EXPECT_EQ(
+        api_.overrides,
+        (Overrides{{{"web", *Endpoint::parse("[2001:db8::1]:80")}, {Admin::maintenance, 0}}}));
 }
 
 TEST_F(AdminChanges, AnUnknownNameIs404AndSaysWhatIsNear) {
@@ -130,9 +131,9 @@ TEST_F(AdminFlows, AFlushDeletesThoseThatAllFiltersMatch) {
 }
 
 TEST_F(AdminFlows, AFlushOfNothingInParticularIsRefused) {
-    for (const auto *query : {"", "?", "?all", "?all=", "?all=false", "?all=true&service=web",
-                              "?service=none", "?client=x", "?limit=1", "?service=web&limit=1",
-                              "?all=true&limit=1", "?colour=red"}) {
+    for (const auto *query :
+         {"", "?", "?all", "?all=", "?all=false", "?all=true&service=web", "?service=none",
+          "?client=x", "?limit=1", "?service=web&limit=1", "?all=true&limit=1", "?colour=red"}) {
         const auto answer = api_.curl("DELETE", std::string("/v1/flows") + query);
         EXPECT_EQ(answer.status, 400U) << query << answer.body;
     }
@@ -248,16 +249,15 @@ TEST(OpenApi, ChecksWhatItIsSaidToCheck) {
 TEST(ApplyChange, RefusesWhatOpenApiDoesNotAllowAndTakesTheRest) {
     const auto openapi = test::OpenApi::load(WEIR_SOURCE_DIR "/docs/openapi.yaml");
     for (const auto *body :
-         {R"({"admin": "drain"})", R"({"admin": "enabled", "weight": 65535})", R"({"weight": null})",
-          R"({"weight": 0})", "{}", "[]", "null", "1", R"({"weight": 65536})", R"({"weight": -1})",
-          R"({"weight": 1.0})", R"({"weight": "1"})", R"({"admin": null})", R"({"admin": "off"})",
-          R"({"admin": "drain", "colour": "red"})", R"({"weight": true})",
-          R"({"weight": 18446744073709551616})"}) {
+         {R"({"admin": "drain"})", R"({"admin": "enabled", "weight": 65535})",
+          R"({"weight": null})", R"({"weight": 0})", "{}", "[]", "null", "1",
+          R"({"weight": 65536})", R"({"weight": -1})", R"({"weight": 1.0})", R"({"weight": "1"})",
+          R"({"admin": null})", R"({"admin": "off"})", R"({"admin": "drain", "colour": "red"})",
+          R"({"weight": true})", R"({"weight": 18446744073709551616})"}) {
         const auto done = apply_change({}, body);
         const auto wrong = openapi.complaint("Change", nlohmann::json::parse(body));
         EXPECT_EQ(done.has_value(), wrong.empty()) << body << ": " << wrong;
-        if (!done)
-            EXPECT_EQ(done.error().exit, Exit::usage);
+        EXPECT_TRUE(done || done.error().exit == Exit::usage);
     }
     EXPECT_FALSE(apply_change({}, ""));
     EXPECT_FALSE(apply_change({}, "{\"admin\": \"drain\""));

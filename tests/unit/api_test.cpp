@@ -50,7 +50,7 @@ Json ask(const std::map<std::string, std::string> &query, seconds time = seconds
 TEST(ApiDocument, StatusTellsTheDaemon) {
     const auto info = test::sample_info();
     const auto document =
-        status_document(info, test::sample_snapshot(), info.started + seconds(90));
+        status_document(info, test::sample_snapshot(), 0, info.started + seconds(90));
     EXPECT_EQ(document["version"], "1.2.3");
     EXPECT_EQ(document["uptime"], 90.0);
     EXPECT_EQ(document["interfaces"][0]["xdp_mode"], "native");
@@ -69,9 +69,12 @@ TEST(ApiDocument, StatusTellsWhyAReloadWasRefused) {
     auto info = test::sample_info();
     info.reload.successful = false;
     info.reload.error = "weir.yaml:1:1: nonsense";
-    const auto document = status_document(info, test::sample_snapshot(), info.started);
+    const auto document = status_document(info, test::sample_snapshot(), 2, info.started);
     EXPECT_EQ(document["reload"]["error"], "weir.yaml:1:1: nonsense");
-    EXPECT_THAT(show_status(document), HasSubstr("refused: weir.yaml:1:1: nonsense"));
+    EXPECT_EQ(document["overrides"], 2);
+    EXPECT_THAT(show_status(document),
+                testing::AllOf(HasSubstr("refused: weir.yaml:1:1: nonsense"),
+                               HasSubstr("\noverrides 2 (weir overrides lists them)\n\n")));
 }
 
 TEST(ApiDocument, ServicesAndBackendsCarryTheirCounters) {
@@ -79,20 +82,58 @@ TEST(ApiDocument, ServicesAndBackendsCarryTheirCounters) {
     EXPECT_EQ(services[0], Json::parse(R"({"name": "web", "vip": "192.0.2.10:443",
         "protocol": "tcp", "mode": "dnat", "scheduler": "maglev", "backends": 2, "new_flows": 5,
         "forward": {"packets": 30, "bytes": 3000}, "reply": {"packets": 20, "bytes": 2000}})"));
-    const auto backends = backends_document(test::sample_snapshot())["backends"];
+}
+
+std::optional<BackendView> view_of(const BackendKey &key) {
+    if (key.service != "web" || key.endpoint.to_string() != "198.51.100.12:8443")
+        return std::nullopt;
+    BackendView view;
+    view.condition = {BackendState::down, 0, true};
+    view.health = Health::down;
+    view.reason = "connection refused";
+    view.override_ = {Admin::enabled, 50};
+    view.kept = true;
+    view.standby = true;
+    view.configured = 100;
+    return view;
+}
+
+TEST(ApiDocument, BackendsTellWhyTheyAreInTheirState) {
+    const auto document = backends_document(test::sample_snapshot(), view_of);
+    const auto backends = document["backends"];
     EXPECT_EQ(backends.size(), 3);
+    EXPECT_EQ(backends[0], Json::parse(R"({"service": "web", "backend": "198.51.100.11:8443",
+        "state": "active", "weight": 100, "configured_weight": 100, "override": null,
+        "health": {"status": "unchecked", "reason": null}, "kept": false, "standby": false,
+        "share": 0.75, "flows": 6, "new_flows": 3,
+        "forward": {"packets": 18, "bytes": 1800}, "reply": {"packets": 12, "bytes": 1200}})"))
+        << "where nothing more is known";
     EXPECT_EQ(backends[1], Json::parse(R"({"service": "web", "backend": "198.51.100.12:8443",
-        "state": "active", "weight": 0, "share": 0.25, "new_flows": 2,
+        "state": "down", "weight": 0, "configured_weight": 100,
+        "override": {"admin": "enabled", "weight": 50},
+        "health": {"status": "down", "reason": "connection refused"}, "kept": true,
+        "standby": true, "share": 0.25, "flows": 0, "new_flows": 2,
         "forward": {"packets": 12, "bytes": 1200}, "reply": {"packets": 8, "bytes": 800}})"));
-    EXPECT_EQ(show_backends(backends_document(test::sample_snapshot())),
-              "SERVICE  BACKEND             STATE   WEIGHT    SHARE  NEW FLOWS"
-              "        PACKETS IN  BYTES IN  PACKETS OUT  BYTES OUT\n"
-              "web      198.51.100.11:8443  active     100   75.0 %          3"
+    EXPECT_EQ(show_backends(document),
+              "SERVICE  BACKEND             STATE   HEALTH     WEIGHT    SHARE  FLOWS  NEW FLOWS"
+              "        PACKETS IN  BYTES IN  PACKETS OUT  BYTES OUT  NOTE\n"
+              "web      198.51.100.11:8443  active  unchecked     100   75.0 %      6          3"
               "                18   1.8 KiB           12    1.2 KiB\n"
-              "web      198.51.100.12:8443  active       0   25.0 %          2"
-              "                12   1.2 KiB            8      800 B\n"
-              "dns      198.51.100.13:53    active       7  100.0 %          1"
+              "web      198.51.100.12:8443  down    down            0   25.0 %      0          2"
+              "                12   1.2 KiB            8      800 B  override: weight 50; kept by "
+              "min_active; fallback on standby; check: connection refused\n"
+              "dns      198.51.100.13:53    active  unchecked       7  100.0 %      0          1"
               "  9007199254740991      74 B            1       90 B\n");
+}
+
+TEST(ApiDocument, OverridesAreShownAsATable) {
+    const Overrides overrides{
+        {{"web", *Endpoint::parse("198.51.100.12:8443")}, {Admin::drain, 7}},
+        {{"old", *Endpoint::parse("198.51.100.9:80")}, {Admin::maintenance, {}}}};
+    EXPECT_EQ(show_overrides(overrides_document(overrides, view_of)),
+              "SERVICE  BACKEND             ADMIN        WEIGHT  CONFIGURED\n"
+              "old      198.51.100.9:80     maintenance       -  no\n"
+              "web      198.51.100.12:8443  drain             7  yes\n");
 }
 
 TEST(ApiFlows, AreFilteredByServiceClientAndBackend) {

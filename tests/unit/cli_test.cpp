@@ -35,8 +35,8 @@ TEST(Cli, WithoutASubcommandItShowsHelpAndFails) {
 
 TEST(Cli, VersionAndHelpAreNoErrors) {
     EXPECT_EQ(weir({"--version"}).out, "weir " WEIR_VERSION "\n");
-    for (const char *name :
-         {"run", "check", "status", "services", "backends", "flows", "detach", "doctor"}) {
+    for (const char *name : {"run", "check", "status", "services", "backends", "flows", "overrides",
+                             "backend", "reload", "detach", "doctor"}) {
         const auto done = weir({name, "--help"});
         EXPECT_EQ(done.status, 0) << name;
         EXPECT_THAT(done.out, HasSubstr("Usage: weir " + std::string(name)));
@@ -49,6 +49,12 @@ TEST(Cli, UsageErrorsAreOneLineAndStatus2) {
                                                        {"run", "--nonsense"},
                                                        {"run", "-c"},
                                                        {"flows", "--socket", "a", "-c", "b"},
+                                                       {"backend"},
+                                                       {"backend", "drain", "web"},
+                                                       {"backend", "stop", "web", "192.0.2.1:80"},
+                                                       {"backend", "weight", "web", "192.0.2.1:80"},
+                                                       {"overrides", "clear", "web"},
+                                                       {"reload", "now"},
                                                        {"detach", "--instance", "../x"},
                                                        {"detach", "--instance", "a", "-c", "b"},
                                                        {"status", "extra"}};
@@ -65,6 +71,7 @@ TEST(Cli, UsageErrorsPointToTheHelpOfTheSubcommand) {
     EXPECT_THAT(weir({"run", "--nonsense"}).err, HasSubstr("(see weir run --help)"));
     EXPECT_THAT(weir({"status", "extra"}).err, HasSubstr("(see weir status --help)"));
     EXPECT_THAT(weir({"replay"}).err, HasSubstr("(see weir replay --help)"));
+    EXPECT_THAT(weir({"backend", "drain"}).err, HasSubstr("(see weir backend drain --help)"));
 }
 
 TEST(Cli, CheckPrintsTheEffectiveConfiguration) {

@@ -1,10 +1,12 @@
 // The HTTP server and the API's client, over a real Unix socket.
 #include "lb/api/http_server.h"
 
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <thread>
@@ -17,7 +19,7 @@
 namespace weir {
 namespace {
 
-constexpr HttpLimits kTight{2, 1024, std::chrono::seconds(1)};
+constexpr HttpLimits kTight{2, 1024, 0, std::chrono::seconds(1)};
 
 class Served : public testing::Test {
   protected:
@@ -78,11 +80,14 @@ TEST_F(Served, ClientGetsTheDocument) {
 
 TEST_F(Served, ClientTellsARefusalFromAFailure) {
     serve([](const HttpRequest &request, const HttpRespond &respond) {
-        respond({request.path == "/400" ? 400U : 500U, "application/json", R"({"error":"why"})"});
+        const auto status = static_cast<unsigned>(std::stoul(request.path.substr(1)));
+        respond({status, "application/json", R"({"error":"why"})"});
     });
-    EXPECT_EQ(api_get(path(), "/400").error().exit, Exit::usage);
+    for (const auto *wrong : {"/400", "/404", "/405", "/413"})
+        EXPECT_EQ(api_get(path(), wrong).error().exit, Exit::usage) << wrong;
+    for (const auto *failed : {"/409", "/500", "/501"})
+        EXPECT_EQ(api_get(path(), failed).error().exit, Exit::failed) << failed;
     EXPECT_EQ(api_get(path(), "/400").error().message, "why");
-    EXPECT_EQ(api_get(path(), "/500").error().exit, Exit::failed);
 }
 
 TEST_F(Served, ClientSaysThatNobodyIsThere) {
@@ -118,20 +123,69 @@ TEST_F(Served, AConnectionServesManyRequests) {
     EXPECT_NE(answers.find("/2"), std::string::npos) << answers;
 }
 
-TEST_F(Served, WhatIsNoRequestIsRefused) {
+TEST_F(Served, WhatIsNoRequestIsRefusedWithOneJsonError) {
     serve(answer_path, kTight);
-    for (const std::string &text : {std::string("garbage\r\n\r\n"),
-                                    "GET /x HTTP/1.1\r\nX: " + std::string(2000, 'x') + "\r\n\r\n",
-                                    std::string("GET /x HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"),
-                                    std::string("GET %zz HTTP/1.1\r\nConnection: close\r\n\r\n")}) {
+    const std::vector<std::pair<std::string, std::string>> requests{
+        {"garbage\r\n\r\n", "400"},
+        {"GET /x HTTP/1.1\r\nX: " + std::string(2000, 'x') + "\r\n\r\n", "400"},
+        {"GET %zz HTTP/1.1\r\nConnection: close\r\n\r\n", "400"},
+        {"POST /x HTTP/1.1\r\nContent-Length: x\r\n\r\n", "400"},
+        {"GET /x HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "413"},
+        {"PUT /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", "413"}};
+    for (const auto &[text, status] : requests) {
         const auto socket = connect();
         say(socket, text);
+        ::shutdown(socket.get(), SHUT_WR);
         const auto answer = rest(socket);
-        EXPECT_EQ(answer.find("HTTP/1.1 400 "), 0U) << text << "\n" << answer;
+        EXPECT_EQ(answer.find("HTTP/1.1 " + status + " "), 0U) << text << "\n" << answer;
+        const auto body = Json::parse(answer.substr(answer.find("\r\n\r\n")), nullptr, false);
+        EXPECT_TRUE(body.is_object() && body.size() == 1 && body.contains("error")) << answer;
     }
+}
+
+TEST_F(Served, MethodAndBodyReachTheHandler) {
+    HttpLimits limits;
+    limits.body_bytes = 5;
+    serve(
+        [](const HttpRequest &request, const HttpRespond &respond) {
+            const Json body{{"is", request.method + " " + request.body}};
+            respond({200, "application/json", body.dump()});
+        },
+        limits);
+    const auto call = [this](const std::string &method, const Json &body) {
+        return api_call(path(), {method, "/", body});
+    };
+    EXPECT_EQ((*call("PATCH", "abc"))["is"], "PATCH \"abc\"");
+    EXPECT_EQ((*call("DELETE", 12345))["is"], "DELETE 12345");
+    EXPECT_EQ((*api_get(path(), "/"))["is"], "GET ");
+    const auto large = call("PATCH", 123456);
+    ASSERT_FALSE(large);
+    EXPECT_EQ(large.error().exit, Exit::usage);
+    EXPECT_EQ(large.error().message, "the request's body has more than 5 bytes");
+    const auto chunked = connect();
+    say(chunked,
+        "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        "2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n");
+    EXPECT_NE(rest(chunked).find("PUT abcde"), std::string::npos);
+}
+
+TEST_F(Served, A405NamesTheMethodsThereAre) {
+    serve([](const HttpRequest &, const HttpRespond &respond) {
+        respond({405, "application/json", "{}", "DELETE, GET"});
+    });
     const auto socket = connect();
     say(socket, "PUT /x HTTP/1.1\r\nConnection: close\r\n\r\n");
-    EXPECT_EQ(rest(socket).find("HTTP/1.1 405 "), 0U);
+    EXPECT_NE(rest(socket).find("\r\nAllow: DELETE, GET\r\n"), std::string::npos);
+}
+
+// It goes on sending for as long as it can, and reads only then.
+TEST_F(Served, APeerThatIsNotThroughWithItsBodyGetsTheAnswer) {
+    serve(answer_path, kTight);
+    const auto socket = connect();
+    say(socket, "PUT / HTTP/1.1\r\nContent-Length: 900000\r\n\r\n");
+    for (int i = 0; i < 900; i++)
+        ASSERT_EQ(::send(socket.get(), std::string(1000, 'x').data(), 1000, MSG_NOSIGNAL), 1000);
+    EXPECT_EQ(rest(socket).find("HTTP/1.1 413 "), 0U);
 }
 
 TEST_F(Served, ASilentPeerIsDisconnected) {
@@ -171,6 +225,49 @@ TEST(SocketFile, GoesWithItsOwnerAndTheFoldersMadeForIt) {
     std::filesystem::create_directory(folder.path() / "a");
     EXPECT_TRUE(listen_unix(loop, folder.path() / "a" / "weir.sock", "api.socket"));
     EXPECT_TRUE(std::filesystem::exists(folder.path() / "a")) << "it was there before";
+}
+
+TEST(SocketFile, IsTheGroupsThatIsConfigured) {
+    const test::TempDir folder;
+    boost::asio::io_context loop;
+    const auto path = (folder.path() / "a" / "weir.sock").string();
+    const auto unknown =
+        listen_unix(loop, path, "api.socket", {"nobody-is-here", "weir.yaml:7:9: api.group"});
+    ASSERT_FALSE(unknown);
+    EXPECT_EQ(unknown.error().exit, Exit::refused);
+    EXPECT_EQ(unknown.error().message,
+              "weir.yaml:7:9: api.group: there is no group 'nobody-is-here' (groupadd --system "
+              "nobody-is-here makes it)");
+    EXPECT_FALSE(std::filesystem::exists(folder.path() / "a")) << "nothing was made";
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "only root gives files to any group";
+    const auto listener = listen_unix(loop, path, "api.socket", {"daemon", "api.group"});
+    ASSERT_TRUE(listener) << listener.error().message;
+    struct stat seen {};
+    ASSERT_EQ(::stat(path.c_str(), &seen), 0);
+    EXPECT_EQ(seen.st_mode & 0777, 0660U);
+    EXPECT_EQ(seen.st_gid, ::getgrnam("daemon")->gr_gid);
+    EXPECT_EQ(seen.st_uid, 0U);
+}
+
+// As a user who is neither root nor of the group, in a process of its own.
+TEST(SocketFile, SaysWhoMayUseItToThoseWhoMayNot) {
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "only root becomes another user";
+    const test::TempDir folder;
+    std::filesystem::permissions(folder.path(), std::filesystem::perms(0755));
+    boost::asio::io_context loop;
+    const auto path = (folder.path() / "weir.sock").string();
+    const auto listener = listen_unix(loop, path, "api.socket");
+    ASSERT_TRUE(listener);
+    EXPECT_EXIT(
+        {
+            const auto set = ::setgroups(0, nullptr) + ::setgid(65534) + ::setuid(65534);
+            const auto answer = api_get(path, "/v1/status");
+            std::fputs(answer ? "answered" : answer.error().message.c_str(), stderr);
+            ::_exit(set == 0 && !answer ? static_cast<int>(answer.error().exit) : 99);
+        },
+        testing::ExitedWithCode(3), "weir.sock: permission denied: run it as root or as a member");
 }
 
 TEST(SocketFile, LeavesAFileThatTookItsPlace) {

@@ -23,9 +23,17 @@ TEST(HttpTarget, DecodesWhatUrlEncodeEncodes) {
     EXPECT_EQ(url_encode("[::1]:80"), "%5B%3A%3A1%5D%3A80");
 }
 
+TEST(HttpTarget, SplitsThePathBeforeItDecodesIt) {
+    const auto segments = [](const char *target) { return parse_target("GET", target)->segments; };
+    using List = std::vector<std::string>;
+    EXPECT_EQ(segments("/v1/services/a%2Fb%3Fc/x?y=/z"), (List{"v1", "services", "a/b?c", "x"}));
+    EXPECT_EQ(segments("/"), (List{""}));
+    EXPECT_EQ(segments("/a//b/"), (List{"a", "", "b", ""}));
+}
+
 TEST(HttpTarget, RefusesWhatIsNoPathOrBadlyEncoded) {
     for (const char *target : {"", "*", "v1/status", "http://host/v1", "/a%", "/a%1", "/a%zz",
-                               "/a?b=%", "/a?%g0=1", "/%+1"})
+                               "/a?b=%", "/a?%g0=1", "/%+1", "?a=b", "%2Fv1", "/a%2/b"})
         EXPECT_FALSE(parse_target("GET", target)) << target;
 }
 
