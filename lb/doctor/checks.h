@@ -24,7 +24,8 @@ void check_conntrack(const Patient &patient, Findings &findings);     // conntra
 void check_instances(const Patient &patient, Findings &findings);     // pins, api_socket
 void check_forwarding(const Patient &patient, Findings &findings);    // forwarding
 void check_reverse_path(const Patient &patient, Findings &findings);  // rp_filter
-void check_links(const Patient &patient, Findings &findings);     // interface, native_xdp, queues
+void check_links(const Patient &patient,
+                 Findings &findings);  // missing_interface, interface, native_xdp, queues
 void check_mtu(const Patient &patient, Findings &findings);       // mtu
 void check_offloads(const Patient &patient, Findings &findings);  // lro, gro_hw, rxvlan, veth_peer
 void check_snat(const Patient &patient, Findings &findings);      // snat_ports, local_ports

@@ -131,10 +131,15 @@ bool leads_to_ipv6(const HostFacts &host, const LinkFacts &link) {
 }  // namespace
 
 void check_links(const Patient &patient, Findings &findings) {
-    for (const auto &link : patient.host.links) {
+    const auto &links = patient.host.links;
+    const bool any =
+        std::any_of(links.begin(), links.end(), [](const auto &link) { return link.exists; });
+    for (const auto &link : links) {
         if (!link.exists) {
-            findings.push_back({"interface", link.name, Severity::fail, "it does not exist",
-                                "nothing is served there until it comes; this shows those that do",
+            findings.push_back({"missing_interface", link.name,
+                                any ? Severity::warn : Severity::fail, "it does not exist",
+                                any ? "Weir waits for it; this shows those that there are"
+                                    : "Weir does not start; this shows those that there are",
                                 "ip link show"});
             continue;
         }

@@ -18,7 +18,7 @@ Result<Findings> examine(const Config *config);
 std::string to_line(const Finding &finding);
 
 // What a daemon that has just started warns of: a line per complaint, the worst first; not of
-// queues, which are a matter of how fast it is.
+// tuning, and not of what it says itself.
 std::vector<std::string> start_warnings(const Config &config);
 
 // For people: a line each, and below a complaint why and what mends it.

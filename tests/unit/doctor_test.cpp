@@ -127,8 +127,8 @@ const Row kRows[] = {
          h.default_routes = {};
      },
      "rp_filter", "eth0", Severity::fail, "sysctl -w net.ipv4.conf.eth0.rp_filter=2"},
-    {"MissingInterface", [](auto &h) { h.links[1] = LinkFacts{.name = "eth1"}; }, "interface",
-     "eth1", Severity::fail, "ip link show"},
+    {"MissingInterface", [](auto &h) { h.links[1] = LinkFacts{.name = "eth1"}; },
+     "missing_interface", "eth1", Severity::warn, "ip link show"},
     {"InterfaceDown", [](auto &h) { h.links[0].up = false; }, "interface", "eth0", Severity::fail,
      "ip link set eth0 up"},
     {"NoNativeXdp", [](auto &h) { h.links[0].native_xdp = false; }, "native_xdp", "eth0",
@@ -230,6 +230,14 @@ TEST(DoctorOf, AHostWithoutConfigurationIsNotJudgedByOne) {
     const auto found = complaints(diagnose(host, nullptr));
     ASSERT_EQ(found.size(), 1U) << show_findings(found);
     EXPECT_EQ(found[0].severity, Severity::warn) << "it may serve no IPv6";
+}
+
+TEST(DoctorOf, WithoutAnyInterfaceNothingStarts) {
+    auto host = healthy();
+    for (auto &link : host.links)
+        link.exists = false;
+    const auto config = config_of();
+    EXPECT_FALSE(is_healthy(diagnose(host, &config)));
 }
 
 TEST(DoctorOf, StrictReversePathHurtsNobodyWithOneArm) {
