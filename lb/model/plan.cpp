@@ -138,13 +138,7 @@ class Planner {
     Result<void> add_service(const ServiceConfig &wanted) {
         const auto found = before_.find({wanted.vip, wanted.protocol});
         const ServiceRow *before = found == before_.end() ? nullptr : found->second;
-        ServiceRow row{0,
-                       wanted.vip,
-                       wanted.protocol,
-                       {},
-                       policy_of(wanted),
-                       ranges_of(wanted),
-                       ring_slots(wanted)};
+        ServiceRow row{0, wanted.vip, wanted.protocol, {}, policy_of(wanted), ranges_of(wanted), 0};
         if (before != nullptr) {
             row.id = before->id;
             before_.erase(found);
@@ -157,6 +151,9 @@ class Planner {
         if (auto added = add_backends(wanted, before, row); !added)
             return added;
 
+        if (std::any_of(row.backends.begin(), row.backends.end(),
+                        [](const BackendRow &backend) { return backend.weight > 0; }))
+            row.ring_slots = ring_slots(wanted);
         if (before == nullptr || scope_ == RingScope::all || !same_ring(*before, row))
             plan_.set_rings.push_back(
                 {row.id, build_ring(row.policy.scheduler, row.ring_slots, row.backends)});

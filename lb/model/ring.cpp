@@ -18,8 +18,7 @@ struct Size {
     std::size_t backends;
     std::uint32_t slots;  // a prime
 };
-constexpr std::array<Size, 4> kSizes{
-    {{4, 1021}, {10, 16381}, {40, 65521}, {~std::size_t{0}, 262139}}};
+constexpr std::array<Size, 3> kSizes{{{4, 1021}, {40, 65521}, {~std::size_t{0}, 262139}}};
 // Longer rings by weight are scaled down to this.
 constexpr std::uint64_t kLongestTurn = 16384;
 

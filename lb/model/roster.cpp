@@ -21,7 +21,8 @@ std::uint32_t steps_done(Time since, std::chrono::seconds length, Time now) {
 std::uint32_t ramped(std::uint32_t weight, std::uint32_t steps) {
     if (steps >= kSteps || weight == 0)
         return weight;
-    return std::max<std::uint32_t>(1, weight * (steps + 1) / kSteps);
+    // a tenth to begin with
+    return std::max<std::uint32_t>(1, weight * (kSteps + 9 * steps) / (10 * kSteps));
 }
 
 // Flows of a drain that is over end, also where those of a dead backend would stay.

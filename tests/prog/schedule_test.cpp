@@ -1,4 +1,6 @@
 // Which backend a scheduler gives to new flows, and what becomes of the flows of one that goes.
+#include <fmt/format.h>
+
 #include <map>
 
 #include "tests/prog/flows.h"
@@ -15,16 +17,14 @@ std::string with_service(const std::string &keys, const std::vector<int> &weight
             yaml += std::string("  - {name: ") + (udp ? "dns" : "web") + (six ? "-6" : "") +
                     ", vip: " + (six ? "\"2001:db8::c000:20a\"" : "192.0.2.10") +
                     ", port: 80, protocol: " + (udp ? "udp, " : "tcp, ") + keys + ", backends: [";
-            for (std::size_t i = 0; i < weights.size(); ++i) {
-                const auto last = std::to_string(10 + i);
-                yaml += (i > 0 ? ", {address: " : "{address: ") +
-                        (six ? "\"2001:db8::c633:64" + last + "\""
-                             : "198.51.100." + std::to_string(16 + i)) +
-                        ", port: 80, weight: " + std::to_string(weights[i]) + "}";
-            }
+            for (std::size_t i = 0; i < weights.size(); ++i)
+                yaml += fmt::format("{}{{address: {}, port: 80, weight: {}}}", i > 0 ? ", " : "",
+                                    six ? fmt::format("\"2001:db8::c633:64{:02x}\"", 16 + i)
+                                        : fmt::format("198.51.100.{}", 16 + i),
+                                    weights[i]);
             yaml += "]}\n";
         }
-    return yaml + "limits: {flows: 4096, new_flows: 4096, services: 16, backends: 64}\n";
+    return yaml + "limits: {flows: 4096, new_flows: 4096, services: 16, backends: 256}\n";
 }
 
 class Schedulers : public Flows {

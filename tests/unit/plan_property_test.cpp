@@ -27,8 +27,7 @@ struct StoredService {
 
 struct StoredBackend {
     std::uint32_t service = 0;
-    Endpoint endpoint;
-    std::uint32_t weight = 0;
+    BackendRow row;
 
     bool operator==(const StoredBackend &) const = default;
 };
@@ -54,8 +53,10 @@ std::string flaw(const Tables &tables) {
             const auto backend = tables.backends.find(id);
             if (backend == tables.backends.end() || backend->second.service != service.id)
                 return "a ring with a backend that is not there";
-            if (tables.backend_addresses.count(backend->second.endpoint.address) == 0)
+            if (tables.backend_addresses.count(backend->second.row.endpoint.address) == 0)
                 return "a backend whose address is unknown";
+            if (backend->second.row.state != BackendState::active)
+                return "a ring with a backend that takes no flows";
         }
         if (tables.vips.count(key.first.address) == 0)
             return "a service whose VIP is unknown";
@@ -73,13 +74,16 @@ void add_writes(const Plan &plan, std::vector<Step> &steps) {
         steps.push_back([write](Tables &to) { to.ranges.erase({write.service, write.key}); });
     for (const auto &write : plan.set_backends)
         steps.push_back([write](Tables &to) {
-            to.backends[write.backend.id] = {write.service, write.backend.endpoint,
-                                             write.backend.weight};
+            to.backends[write.backend.id] = {write.service, write.backend};
         });
     for (const auto &write : plan.set_backend_addresses)
         steps.push_back([write](Tables &to) { to.backend_addresses[write.address] = write.count; });
     for (const auto &write : plan.set_rings)
         steps.push_back([write](Tables &to) { to.rings[write.service] = write.slots; });
+    for (const auto &write : plan.lower_backends)
+        steps.push_back([write](Tables &to) {
+            to.backends[write.backend.id] = {write.service, write.backend};
+        });
     for (const auto &write : plan.set_ranges)
         steps.push_back([write](Tables &to) {
             to.ranges[{write.service, write.key}] = write.allow;
@@ -107,6 +111,14 @@ void add_removals(const Plan &plan, std::vector<Step> &steps) {
         steps.push_back([address](Tables &to) { to.backend_addresses.erase(address); });
 }
 
+// Of the schedulers that hash.
+std::uint32_t slots_of(const Tables &tables, const StoredService &service) {
+    const auto ring = tables.rings.find(service.id);
+    return service.policy.scheduler == Scheduler::wrr || ring == tables.rings.end()
+               ? 0
+               : static_cast<std::uint32_t>(ring->second.size());
+}
+
 // As Tables::read() has it: the ids are whatever they are, and what belongs to nobody is an orphan.
 TableState read(const Tables &tables) {
     TableState state;
@@ -114,12 +126,13 @@ TableState read(const Tables &tables) {
     state.backend_addresses = tables.backend_addresses;
     std::map<std::uint32_t, ServiceRow> rows;
     for (const auto &[key, service] : tables.services)
-        rows[service.id] = {service.id, key.first, key.second, {}, service.policy, {}};
+        rows[service.id] = {
+            service.id, key.first, key.second, {}, service.policy, {}, slots_of(tables, service)};
     for (const auto &[id, backend] : tables.backends) {
         if (rows.count(backend.service) == 0)
             state.orphans.push_back(id);
         else
-            rows[backend.service].backends.push_back({id, backend.endpoint, backend.weight});
+            rows[backend.service].backends.push_back(backend.row);
     }
     for (const auto &[key, allow] : tables.ranges) {
         if (rows.count(key.first) == 0)
@@ -159,7 +172,12 @@ Config random_config(Random &random) {
         ServiceConfig service;
         service.vip = {Address::v4(192, 0, 2, static_cast<std::uint8_t>(1 + i / 2)), 80};
         service.protocol = i % 2 == 0 ? Protocol::tcp : Protocol::udp;
+        service.name = std::to_string(i);
         service.mode = below(random, 2) == 0 ? Mode::dnat : Mode::fullnat;
+        service.scheduler = below(random, 3) == 0 ? Scheduler::wrr : Scheduler::maglev;
+        service.ring_size = service.scheduler == Scheduler::wrr ? 0
+                            : below(random, 2) == 0             ? 7
+                                                                : 13;
         service.session_affinity = std::chrono::seconds(below(random, 2));
         for (std::uint8_t backend = 0; backend < 4; ++backend)
             if (backend == 0 || below(random, 2) == 0)
@@ -175,6 +193,21 @@ Config random_config(Random &random) {
     return config;
 }
 
+Conditions random_conditions(Random &random, const Config &config) {
+    Conditions all;
+    for (const auto &service : config.services) {
+        for (const auto &backend : service.backends) {
+            const auto state = static_cast<BackendState>(below(random, 4));
+            const bool active = state == BackendState::active;
+            if (below(random, 2) == 0)
+                all[{service.name, backend.endpoint}] = {
+                    state, active ? 50 * below(random, 3) : 0, 100,
+                    active ? OnDown::keep : static_cast<OnDown>(below(random, 3))};
+        }
+    }
+    return all;
+}
+
 class Walk {
   public:
     explicit Walk(unsigned seed) : random_(seed) {}
@@ -182,6 +215,7 @@ class Walk {
     // One change; with `crash` it is cut short, and taken up again as a new daemon would.
     void change(bool crash) {
         const Config wanted = random_config(random_);
+        conditions_ = random_conditions(random_, wanted);
         if (crash) {
             write(wanted, RingScope::changed, true);
             write(wanted, RingScope::all, false);
@@ -194,13 +228,13 @@ class Walk {
         EXPECT_TRUE(now.orphan_ranges.empty());
         // a ring that a crash left is no service's: its room is given to the next one
         EXPECT_TRUE(crash || tables_.rings.size() == wanted.services.size());
-        const auto again = make_plan(now, wanted);
+        const auto again = make_plan(now, wanted, RingScope::changed, conditions_);
         EXPECT_TRUE(again && again->empty());
     }
 
   private:
     void write(const Config &wanted, RingScope scope, bool cut) {
-        const auto plan = make_plan(read(tables_), wanted, scope);
+        const auto plan = make_plan(read(tables_), wanted, scope, conditions_);
         ASSERT_TRUE(plan) << plan.error().message;
         std::vector<Step> steps;
         add_writes(*plan, steps);
@@ -214,6 +248,7 @@ class Walk {
     }
 
     Random random_;
+    Conditions conditions_;
     Tables tables_;
 };
 

@@ -76,7 +76,7 @@ TEST(Ring, IsEmptyWhenNobodyTakesFlows) {
 
 TEST(Ring, SizeFollowsTheBackendsUnlessItIsGiven) {
     EXPECT_EQ(ring_slots(service_of(Scheduler::maglev, 3)), 1021U);
-    EXPECT_EQ(ring_slots(service_of(Scheduler::source_hash, 10)), 16381U);
+    EXPECT_EQ(ring_slots(service_of(Scheduler::source_hash, 10)), 65521U);
     EXPECT_EQ(ring_slots(service_of(Scheduler::maglev, 1000)), 262139U);
     EXPECT_EQ(ring_slots(service_of(Scheduler::maglev, 1000, 4093)), 4093U);
     EXPECT_EQ(ring_slots(service_of(Scheduler::wrr, 3)), 0U);
