@@ -64,9 +64,11 @@ void add_settings(LinkFacts &facts) {
     facts.forwarding_v6 = read_setting(fmt::format("net/ipv6/conf/{}/forwarding", facts.name));
 }
 
-bool takes_xdp(const InterfaceConfig &wanted, const std::string &driver) {
+// `auto` goes to TC where XDP cannot be, or is the worse choice.
+bool takes_xdp(const InterfaceConfig &wanted, const LinkFacts &facts) {
     if (wanted.hook == Hook::automatic)
-        return !hands_over_offloaded_packets(driver) && wanted.xdp_mode == XdpMode::native;
+        return !hands_over_offloaded_packets(facts.driver) && facts.native_xdp.value_or(true) &&
+               wanted.xdp_mode == XdpMode::native;
     return wanted.hook == Hook::xdp && wanted.xdp_mode == XdpMode::native;
 }
 
@@ -81,9 +83,9 @@ LinkFacts look_at(const InterfaceConfig &wanted, nl_cache *links) {
     facts.up = (rtnl_link_get_flags(link.get()) & IFF_UP) != 0;
     facts.mtu = rtnl_link_get_mtu(link.get());
     facts.driver = link_driver(wanted.name);
-    facts.takes_xdp = takes_xdp(wanted, facts.driver);
-    facts.features = link_features(wanted.name);
     facts.native_xdp = link_has_native_xdp(static_cast<unsigned>(ifindex));
+    facts.takes_xdp = takes_xdp(wanted, facts);
+    facts.features = link_features(wanted.name);
     if (const auto queues = link_queues(wanted.name)) {
         facts.rx_queues = queues->used;
         facts.most_rx_queues = queues->most;

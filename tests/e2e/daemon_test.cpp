@@ -89,7 +89,7 @@ TEST_F(DaemonLife, AnswersWhatItCannotServeWithTheRightStatus) {
     EXPECT_EQ(http_status({metrics + "/metrics"}), "200");
     EXPECT_EQ(http_status({metrics + "/v1/status"}), "404");
     EXPECT_EQ(http_status({"-X", "POST", metrics + "/metrics"}), "405");
-    EXPECT_EQ(http_status({"-d", "body", metrics + "/metrics"}), "400");
+    EXPECT_EQ(http_status({"-d", "body", metrics + "/metrics"}), "413");
     EXPECT_EQ(http_status({"-H", "X: " + std::string(20000, 'x'), metrics + "/metrics"}), "400");
     const auto api = [&](const std::string &target) {
         return http_status({"--unix-socket", "/run/weir/weir.sock", "http://weir" + target});
