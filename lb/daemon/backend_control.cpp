@@ -83,7 +83,12 @@ Result<void> BackendControl::clear_overrides() {
 }
 
 std::optional<BackendView> BackendControl::view(const BackendKey &key) const {
-    return roster_.find(key, Clock::now());
+    auto seen = roster_.find(key, Clock::now());
+    const auto written = written_.find(key);
+    // what is in force, not what will be in some milliseconds
+    if (seen && written != written_.end())
+        seen->condition = written->second;
+    return seen;
 }
 
 // A backend in maintenance is not checked.
