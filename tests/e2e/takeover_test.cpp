@@ -3,8 +3,8 @@
 // back.
 #include <fmt/format.h>
 
+#include <array>
 #include <filesystem>
-#include <future>
 #include <sstream>
 #include <thread>
 
@@ -60,16 +60,15 @@ class UnderLoad : public WeirTest, public testing::WithParamInterface<ModeHookFa
 
     // Keeps connections, opens one for each request, and sends in bulk.
     void load() {
+        const auto vip = world().vip_tcp.address;
         const auto url = "http://" + world().vip_tcp.to_string() + "/page";
         kept_ = std::make_unique<Wrk>(world().client_host, url,
                                       std::vector<std::string>{"-d", "60s", "-c", "16"});
         fresh_ = std::make_unique<Wrk>(
             world().client_host, url,
             std::vector<std::string>{"-d", "60s", "-c", "4", "--header", "Connection: close"});
-        bulk_ = std::async(std::launch::async, [this] {
-            return iperf3(world().client_host, {world().vip_tcp.address, 5201}, world().one, 5201,
-                          "-b 100M -t 8");
-        });
+        bulk_ = std::make_unique<Iperf>(world().client_host, Endpoint{vip, 5201}, world().one, 5201,
+                                        std::vector<std::string>{"-b", "100M", "-t", "60"});
         session_ = std::make_unique<Client>(world().client_host, Protocol::tcp,
                                             Endpoint{world().vip_tcp.address, 22});
         EXPECT_EQ(parse(session_->ask("login")).text, "login");
@@ -90,7 +89,7 @@ class UnderLoad : public WeirTest, public testing::WithParamInterface<ModeHookFa
             EXPECT_EQ(requests.failures, "");
             EXPECT_GT(requests.done, 500);
         }
-        const auto bulk = bulk_.get();
+        const auto bulk = bulk_->stop();
         EXPECT_EQ(bulk.error, "");
         EXPECT_GT(bulk.bytes / bulk.seconds, 5e6) << "bytes a second";
     }
@@ -139,7 +138,7 @@ class UnderLoad : public WeirTest, public testing::WithParamInterface<ModeHookFa
     std::unique_ptr<WebServer> one_, two_;
     std::unique_ptr<EchoServer> shell_;
     std::unique_ptr<Wrk> kept_, fresh_;
-    std::future<Bulk> bulk_;
+    std::unique_ptr<Iperf> bulk_;
     std::unique_ptr<Client> session_;
     std::string config_;
     int resets_ = 0;
@@ -213,6 +212,9 @@ TEST_P(Upgraded, ToTablesOfAnotherLayoutAndBackUnderLoad) {
     EXPECT_EQ(generations().size(), 1U) << "the tables that were replaced are gone";
 }
 
+// How far a start got.
+enum class Until { made, copied, one_interface, all_interfaces };
+
 // Starts that are cut short, limits that change: one session tells whether its flow is still there.
 class Interrupted : public WeirTest {
   protected:
@@ -253,7 +255,6 @@ class Interrupted : public WeirTest {
         return names;
     }
     // A start of this binary, as far as it is told, that then ends without a word.
-    enum class Until { made, copied, one_interface, all_interfaces };
     void start_and_die(const std::string &limits, Until until) {
         const auto file = config(limits);
         world().weir.run([&] {
@@ -286,31 +287,38 @@ class Interrupted : public WeirTest {
     std::unique_ptr<Client> session_;
 };
 
-TEST_F(Interrupted, AnywhereIsGoneOnFromByWhicheverBinaryComesNext) {
+class InterruptedAt : public Interrupted, public testing::WithParamInterface<Until> {};
+
+TEST_P(InterruptedAt, AnyPointIsGoneOnFromByWhicheverBinaryComesNext) {
     struct Next {
         const char *limits;
         const char *binary;
     };
     const Next nexts[] = {{kSmall, WEIR_BINARY}, {kLarge, WEIR_BINARY}, {kSmall, WEIR_NEXT_BINARY}};
-    for (const auto until :
-         {Until::made, Until::copied, Until::one_interface, Until::all_interfaces})
-        for (const auto &next : nexts) {
-            SCOPED_TRACE(std::to_string(static_cast<int>(until)) + " " + next.limits + " " +
-                         next.binary);
-            run_once(kSmall);
-            open_session();
-            start_and_die(kLarge, until);
-            expect_session_lives();
-            run_once(next.limits, next.binary);
-            EXPECT_EQ(generations().size(), 1U);
-            expect_session_lives();
-            expect_new_ones_served();
-            run_once(kSmall);
-            expect_session_lives();
-            ASSERT_EQ(weir({"detach"}).status, 0);
-            expect_nothing_left();
-        }
+    for (const auto &next : nexts) {
+        SCOPED_TRACE(std::string(next.limits) + " " + next.binary);
+        run_once(kSmall);
+        open_session();
+        start_and_die(kLarge, GetParam());
+        expect_session_lives();
+        run_once(next.limits, next.binary);
+        EXPECT_EQ(generations().size(), 1U);
+        expect_session_lives();
+        expect_new_ones_served();
+        run_once(kSmall);
+        expect_session_lives();
+        ASSERT_EQ(weir({"detach"}).status, 0);
+        expect_nothing_left();
+    }
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Point, InterruptedAt,
+    testing::Values(Until::made, Until::copied, Until::one_interface, Until::all_interfaces),
+    [](const auto &instance) {
+        constexpr std::array kNames{"made", "copied", "one_interface", "all_interfaces"};
+        return kNames.at(static_cast<std::size_t>(instance.param));
+    });
 
 TEST_F(Interrupted, DetachTakesOffBothTablesOfAStartThatWasCutShort) {
     run_once(kSmall);

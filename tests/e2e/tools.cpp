@@ -3,19 +3,19 @@
 #include <fmt/format.h>
 
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 namespace weir::test {
 
-Bulk iperf3(const Netns &client, const Endpoint &to, const Netns &host, std::uint16_t port,
-            const std::string &options) {
-    Process server({"iperf3", "-s", "-1", "--forceflush", "-p", std::to_string(port)},
-                   {.netns = &host});
-    Bulk bulk;
-    if (!eventually([&] { return server.out().find("listening") != std::string::npos; })) {
-        bulk.error = "no server: " + server.err();
-        return bulk;
-    }
+namespace {
+
+std::vector<std::string> iperf3_server(std::uint16_t port) {
+    return {"iperf3", "-s", "-1", "--forceflush", "-p", std::to_string(port)};
+}
+
+std::vector<std::string> iperf3_client(const Endpoint &to,
+                                       const std::vector<std::string> &options) {
     std::vector<std::string> command{"iperf3",
                                      "-c",
                                      to.address.to_string(),
@@ -24,17 +24,53 @@ Bulk iperf3(const Netns &client, const Endpoint &to, const Netns &host, std::uin
                                      "-J",
                                      "--connect-timeout",
                                      "3000"};
-    std::istringstream words(options);
-    for (std::string word; words >> word;)
-        command.push_back(word);
-    const auto done = Process(command, {.netns = &client}).wait(std::chrono::seconds(10));
+    command.insert(command.end(), options.begin(), options.end());
+    return command;
+}
+
+bool listens(const Process &server) {
+    return eventually([&] { return server.out().find("listening") != std::string::npos; });
+}
+
+Bulk what_it_said(const ProcessResult &done, const std::string &sum) {
     const auto said = Json::parse(done.out, nullptr, false);
-    if (said.is_discarded() || said.contains("error") || done.status != 0) {
+    if (said.is_discarded() || !said.contains("end") || !said["end"].contains(sum))
+        return {0, 0, "iperf3: " + done.out + done.err};
+    return {said["end"][sum]["bytes"], said["end"][sum]["seconds"], said.value("error", "")};
+}
+
+}  // namespace
+
+Bulk iperf3(const Netns &client, const Endpoint &to, const Netns &host, std::uint16_t port,
+            const std::string &options) {
+    const Process server(iperf3_server(port), {.netns = &host});
+    if (!listens(server))
+        return {0, 0, "no server: " + server.err()};
+    std::istringstream words(options);
+    const std::vector<std::string> all{std::istream_iterator<std::string>(words), {}};
+    const auto done =
+        Process(iperf3_client(to, all), {.netns = &client}).wait(std::chrono::seconds(10));
+    auto bulk = what_it_said(done, "sum_received");
+    if (done.status != 0 && bulk.error.empty())
         bulk.error = "iperf3: " + done.out + done.err;
-        return bulk;
-    }
-    bulk.bytes = said["end"]["sum_received"]["bytes"];
-    bulk.seconds = said["end"]["sum_received"]["seconds"];
+    return bulk;
+}
+
+Iperf::Iperf(const Netns &client, const Endpoint &to, const Netns &host, std::uint16_t port,
+             const std::vector<std::string> &options)
+    : server_(iperf3_server(port), {.netns = &host}) {
+    EXPECT_TRUE(listens(server_)) << server_.err();
+    client_ =
+        std::make_unique<Process>(iperf3_client(to, options), ProcessOptions{.netns = &client});
+}
+
+Bulk Iperf::stop() {
+    if (!client_->running())
+        return {0, 0, "it ended: " + client_->out() + client_->err()};
+    client_->kill(SIGINT);
+    auto bulk = what_it_said(client_->wait(), "sum_sent");
+    if (bulk.error.find("interrupt") != std::string::npos)
+        bulk.error.clear();
     return bulk;
 }
 

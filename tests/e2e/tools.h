@@ -26,6 +26,19 @@ struct Bulk {
 Bulk iperf3(const Netns &client, const Endpoint &to, const Netns &host, std::uint16_t port,
             const std::string &options);
 
+// The same in the background, until it is stopped.
+class Iperf {
+  public:
+    Iperf(const Netns &client, const Endpoint &to, const Netns &host, std::uint16_t port,
+          const std::vector<std::string> &options);
+    // What it said by then. An end before this is an error.
+    Bulk stop();
+
+  private:
+    Process server_;
+    std::unique_ptr<Process> client_;
+};
+
 // nginx on a host, port 8080 of both families, that serves a folder's files until it goes.
 class WebServer {
   public:
