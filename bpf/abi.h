@@ -337,8 +337,7 @@ enum weir_drop_reason {
     WEIR_DROP_TOO_BIG = 12,          /* answered with ICMP fragmentation needed / packet too big */
     WEIR_DROP_NOT_TRANSLATABLE = 13, /* IPv4 <-> IPv6: a fragment, or UDP without checksum */
     WEIR_DROP_BACKEND_DOWN = 14,     /* on_down: reset; answered with an RST or port unreachable */
-    WEIR_DROP_TAKING_OVER = 15,      /* its flow is being brought over from other tables */
-    WEIR_DROP_REASONS = 16,
+    WEIR_DROP_REASONS = 15,
     WEIR_DROP_NONE = 255,
 };
 
@@ -353,6 +352,16 @@ enum weir_icmp_event {
 
 /* -- settings, read for new, idle and closing flows only -------------------------------------- */
 
+/*
+ * While flows are brought over from other tables, the programs of those stand behind these, and
+ * take what these leave alone: XDP passes it on to TC, and TC to the next filter.
+ */
+enum weir_handover {
+    WEIR_HANDOVER_NONE = 0,
+    WEIR_HANDOVER_ALL = 1,       /* what belongs to no flow is left to them */
+    WEIR_HANDOVER_MIDSTREAM = 2, /* but for openings */
+};
+
 struct weir_settings {
     __u32 abi; /* WEIR_ABI of the maps beside it; first in every ABI */
     __u32 tcp_established_s;
@@ -365,9 +374,8 @@ struct weir_settings {
     /* when the daemon last counted the flows of each backend, ns: limits hold for as long as the
      * count is younger than WEIR_COUNT_VALID_NS */
     __u64 counted_at;
-    /* while flows are brought over from other tables, and no longer than this, ns: TCP in
-     * mid-stream without a flow is not taken for one that was lost */
-    __u64 hold_until;
+    __u32 handover; /* enum weir_handover */
+    __u32 zero;
     __u16 snat_port_first; /* SNAT port range, host order */
     __u16 snat_ports;      /* how many */
     __u16 snat_v4;         /* addresses in `snat_addresses`, from index 0 */

@@ -63,23 +63,17 @@ static __always_inline __u32 ingress_leaves(const struct weir_packet *packet,
 }
 
 /*
- * While flows are brought over from other tables, a TCP packet in mid-stream may belong to one that
- * is still to come: it is dropped, for its sender to repeat it. Otherwise a client's would be given
- * to another backend or from another port, and a backend's would reach somebody who answers it with
- * a reset.
+ * Whether a packet of no flow may belong to one that is still to be brought over from other tables,
+ * and so is for the programs behind these.
  */
-static __noinline int ingress_is_held(int family, const struct weir_packet *packet,
-                                      int to_service) {
+static __noinline int ingress_hands_over(const struct weir_packet *packet) {
     const struct weir_settings *set = settings_get();
-    struct weir_address from;
 
-    if (!set || packet->now >= set->hold_until || packet->tuple.head.protocol != IPPROTO_TCP ||
-        (packet->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN)
+    if (!set || set->handover == WEIR_HANDOVER_NONE)
         return 0;
-    if (to_service)
-        return 1;
-    nat_source(family, &packet->tuple, &from);
-    return bpf_map_lookup_elem(&backend_addresses, &from) != NULL;
+    return set->handover == WEIR_HANDOVER_ALL ||
+           (packet->tuple.head.protocol == IPPROTO_TCP &&
+            (packet->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) != WEIR_TCP_SYN);
 }
 
 /* A packet of no flow: it may open one. */
@@ -88,12 +82,9 @@ static __always_inline void ingress_open(int family, const struct weir_packet *p
     const struct weir_service *service = service_find(family, &packet->tuple);
     __u8 reason;
 
-    if (service)
-        decision->service = service->id;
-    if (ingress_is_held(family, packet, service != NULL))
-        return decide_drop(decision, WEIR_DROP_TAKING_OVER);
-    if (!service)
+    if (!service || ingress_hands_over(packet))
         return;
+    decision->service = service->id;
     reason = (__u8)service_open(family, packet, service, flags, &decision->backend);
     if (reason == WEIR_DROP_NONE) {
         decision->opened = 1;

@@ -40,13 +40,25 @@ static __always_inline int tc_parse(struct __sk_buff *skb, struct weir_packet *p
     return family;
 }
 
+static __always_inline int tc_hands_over(void) {
+    const struct weir_settings *set = settings_get();
+
+    return set && set->handover != WEIR_HANDOVER_NONE;
+}
+
+/* What the stack would get next, the programs of other tables get before it (enum weir_handover).
+ */
+static __always_inline int tc_result(int verdict) {
+    return verdict == TC_ACT_OK && tc_hands_over() ? TC_ACT_UNSPEC : verdict;
+}
+
 /* A later fragment whose first one is not known: to a VIP, it is a service's, or will be. */
 static __always_inline int tc_orphan(int family, struct __sk_buff *skb,
                                      const struct weir_packet *packet) {
     struct weir_address to;
 
     nat_destination(family, &packet->tuple, &to);
-    if (!bpf_map_lookup_elem(&vips, &to))
+    if (!bpf_map_lookup_elem(&vips, &to) || tc_hands_over())
         return TC_ACT_OK;
     if (hold_fragment(skb, family, packet))
         return TC_ACT_SHOT; /* what is kept is a copy */
@@ -152,6 +164,22 @@ static __always_inline struct weir_packet *tc_packet(void) {
     return bpf_map_lookup_elem(&parsed, &zero);
 }
 
+static __always_inline int tc_run(struct __sk_buff *skb, struct weir_packet *packet,
+                                  enum tc_side side) {
+    switch (tc_parse(skb, packet)) {
+        case WEIR_V4:
+            return packet->is_icmp      ? tc_icmp_v4(skb, packet, side)
+                   : side == TC_INGRESS ? tc_ingress_v4(skb, packet)
+                                        : tc_egress_v4(skb, packet);
+        case WEIR_V6:
+            return packet->is_icmp      ? tc_icmp_v6(skb, packet, side)
+                   : side == TC_INGRESS ? tc_ingress_v6(skb, packet)
+                                        : tc_egress_v6(skb, packet);
+        default:
+            return TC_ACT_OK;
+    }
+}
+
 SEC("tc")
 int weir_tc_ingress(struct __sk_buff *skb) {
     struct weir_packet *packet = tc_packet();
@@ -160,32 +188,14 @@ int weir_tc_ingress(struct __sk_buff *skb) {
      */
     if (!packet || (!options.replay && skb->pkt_type != PACKET_HOST))
         return TC_ACT_OK;
-    switch (tc_parse(skb, packet)) {
-        case WEIR_V4:
-            return packet->is_icmp ? tc_icmp_v4(skb, packet, TC_INGRESS)
-                                   : tc_ingress_v4(skb, packet);
-        case WEIR_V6:
-            return packet->is_icmp ? tc_icmp_v6(skb, packet, TC_INGRESS)
-                                   : tc_ingress_v6(skb, packet);
-        default:
-            return TC_ACT_OK;
-    }
+    return tc_result(tc_run(skb, packet, TC_INGRESS));
 }
 
 SEC("tc")
 int weir_tc_egress(struct __sk_buff *skb) {
     struct weir_packet *packet = tc_packet();
 
-    if (!packet)
-        return TC_ACT_OK;
-    switch (tc_parse(skb, packet)) {
-        case WEIR_V4:
-            return packet->is_icmp ? tc_icmp_v4(skb, packet, TC_EGRESS) : tc_egress_v4(skb, packet);
-        case WEIR_V6:
-            return packet->is_icmp ? tc_icmp_v6(skb, packet, TC_EGRESS) : tc_egress_v6(skb, packet);
-        default:
-            return TC_ACT_OK;
-    }
+    return packet ? tc_result(tc_run(skb, packet, TC_EGRESS)) : TC_ACT_OK;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -90,8 +90,12 @@ Result<void> DataPath::start_with_tables_in_use(const Config &config) {
 
 Result<void> DataPath::attach(const Config &config) {
     return takeover_.catch_up(objects_)
-        .and_then([&] { return interfaces_.attach(objects_, config, takeover_.own(objects_)); })
-        .and_then([&] { return takeover_.finish(objects_, pins_); });
+        .and_then([&] {
+            return interfaces_.attach(objects_, config, takeover_.own(objects_), takeover_.place());
+        })
+        .and_then([&] { return takeover_.bring_over(objects_); })
+        .and_then([&] { return interfaces_.take_place(objects_, takeover_.own(objects_)); })
+        .and_then([&] { return takeover_.finish(pins_); });
 }
 
 // Lets go of interfaces and of what was changed on the host, where an earlier run or configuration

@@ -22,8 +22,9 @@ std::string how(const AttachedInterface &attached) {
 
 }  // namespace
 
-Result<void> Interfaces::attach(Objects &objects, const Config &config, const OwnPrograms &own) {
-    auto attached = attach_all(objects, config.interfaces, config.file, own);
+Result<void> Interfaces::attach(Objects &objects, const Config &config, const OwnPrograms &own,
+                                TcPlace place) {
+    auto attached = attach_all(objects, config.interfaces, config.file, own, place);
     if (!attached)
         return tl::make_unexpected(attached.error());
     list_ = std::move(*attached);
@@ -33,6 +34,14 @@ Result<void> Interfaces::attach(Objects &objects, const Config &config, const Ow
         else
             note_mtu(one.name);
     }
+    return {};
+}
+
+Result<void> Interfaces::take_place(Objects &objects, const OwnPrograms &own) const {
+    for (const AttachedInterface &one : list_)
+        if (one.state == InterfaceState::attached)
+            if (auto done = attach_tc(objects, one, own); !done)
+                return done;
     return {};
 }
 

@@ -18,7 +18,10 @@ class Interfaces {
     const std::vector<AttachedInterface> &list() const { return list_; }
 
     // Attaches to all that are there. All or nothing; `own` as in attach.h.
-    Result<void> attach(Objects &objects, const Config &config, const OwnPrograms &own);
+    Result<void> attach(Objects &objects, const Config &config, const OwnPrograms &own,
+                        TcPlace place = TcPlace::usual);
+    // Puts TC in the usual place, if it is in front of that.
+    Result<void> take_place(Objects &objects, const OwnPrograms &own) const;
     // Takes the programs off every other interface.
     Result<void> leave_others(Objects &objects, const OwnPrograms &own) const;
 

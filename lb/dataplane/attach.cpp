@@ -50,17 +50,25 @@ Result<void> leave_xdp(Objects &objects, const AttachedInterface &to, const OwnP
         .map([](bool) {});
 }
 
+}  // namespace
+
 // On every interface: XDP passes what it leaves to TC ingress.
-Result<void> attach_tc(Objects &objects, const AttachedInterface &to, const OwnPrograms &own) {
-    return tc_attach(to.name, to.ifindex, TcSide::egress, objects.tc_egress(), own).and_then([&] {
-        return tc_attach(to.name, to.ifindex, TcSide::ingress, objects.tc_ingress(), own);
+Result<void> attach_tc(Objects &objects, const AttachedInterface &to, const OwnPrograms &own,
+                       TcPlace place) {
+    const auto attach_to = [&](TcSide side, int program) {
+        const bool front = place == TcPlace::front && tc_program(to.ifindex, side, own) &&
+                           !tc_holds(to.ifindex, side, program);
+        return tc_attach(to.name, to.ifindex, side, program, own,
+                         front ? TcPlace::front : TcPlace::usual);
+    };
+    return attach_to(TcSide::egress, objects.tc_egress()).and_then([&] {
+        return attach_to(TcSide::ingress, objects.tc_ingress());
     });
 }
 
-}  // namespace
-
 Result<AttachedInterface> attach_one(Objects &objects, const InterfaceConfig &wanted,
-                                     const std::string &config_file, const OwnPrograms &own) {
+                                     const std::string &config_file, const OwnPrograms &own,
+                                     TcPlace place) {
     AttachedInterface attached;
     attached.name = wanted.name;
     attached.xdp_mode = wanted.xdp_mode;
@@ -72,10 +80,10 @@ Result<AttachedInterface> attach_one(Objects &objects, const InterfaceConfig &wa
     }
     if (!link_is_ethernet(wanted.name))
         return fail(Exit::refused, fmt::format("{}: interface {} is no Ethernet interface",
-                                               place(config_file, wanted.mark), wanted.name));
+                                               weir::place(config_file, wanted.mark), wanted.name));
     choose_hook(wanted, attached);
 
-    if (auto done = attach_tc(objects, attached, own); !done)
+    if (auto done = attach_tc(objects, attached, own, place); !done)
         return tl::make_unexpected(done.error());
     if (attached.hook == Hook::xdp) {
         const auto done = attach_xdp(objects, attached, own);
@@ -93,7 +101,7 @@ Result<AttachedInterface> attach_one(Objects &objects, const InterfaceConfig &wa
 Result<std::vector<AttachedInterface>> attach_all(Objects &objects,
                                                   const std::vector<InterfaceConfig> &interfaces,
                                                   const std::string &config_file,
-                                                  const OwnPrograms &own) {
+                                                  const OwnPrograms &own, TcPlace tc_place) {
     const auto standing = Standing::read(interfaces, own);
     // First those where nothing of this instance is yet: they may refuse, and nothing has changed.
     std::vector<InterfaceConfig> ordered = interfaces;
@@ -101,7 +109,7 @@ Result<std::vector<AttachedInterface>> attach_all(Objects &objects,
                           [&](const InterfaceConfig &one) { return !standing.has(one.name); });
     std::vector<AttachedInterface> attached;
     for (const InterfaceConfig &wanted : ordered) {
-        auto one = attach_one(objects, wanted, config_file, own);
+        auto one = attach_one(objects, wanted, config_file, own, tc_place);
         if (!one) {
             standing.put_back(objects, own);
             return tl::make_unexpected(one.error());

@@ -15,10 +15,9 @@ namespace weir {
 namespace {
 
 constexpr std::array<std::string_view, WEIR_DROP_REASONS> kDropReasons{
-    "no_backend",     "tuple_in_use",     "flow_table_full", "unreachable",
-    "rewrite_failed", "snat_exhausted",   "source_denied",   "service_rate",
-    "source_rate",    "backend_full",     "fragment_orphan", "ttl_expired",
-    "too_big",        "not_translatable", "backend_down",    "taking_over"};
+    "no_backend",      "tuple_in_use",  "flow_table_full", "unreachable",      "rewrite_failed",
+    "snat_exhausted",  "source_denied", "service_rate",    "source_rate",      "backend_full",
+    "fragment_orphan", "ttl_expired",   "too_big",         "not_translatable", "backend_down"};
 static_assert(!kDropReasons.back().empty());
 
 constexpr std::array<std::string_view, WEIR_ICMP_EVENTS> kIcmpEvents{"translated", "answered",

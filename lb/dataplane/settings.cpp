@@ -74,12 +74,12 @@ Result<weir_settings> Tables::settings() const {
     return get(NamedMap{fds_.settings, "settings"}, kOnly, value).map([&] { return value; });
 }
 
-Result<void> Tables::hold(std::chrono::nanoseconds time) {
+Result<void> Tables::hand_over(weir_handover what) {
     auto value = settings();
     if (!value)
         return tl::make_unexpected(value.error());
-    value->hold_until = static_cast<std::uint64_t>((data_path_now(*value) + time).count());
-    return put(NamedMap{fds_.settings, "settings"}, kOnly, *value, "hold flows");
+    value->handover = what;
+    return put(NamedMap{fds_.settings, "settings"}, kOnly, *value, "hand over");
 }
 
 Result<void> Tables::write_backend_flows(const std::vector<std::uint32_t> &ids,

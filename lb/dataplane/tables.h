@@ -117,9 +117,8 @@ class Tables {
     // Timeouts and the SNAT pool.
     Result<void> write_settings(const Config &config);
     Result<weir_settings> settings() const;
-    // While flows are brought over from other tables: TCP in mid-stream that belongs to none is
-    // dropped, for at most this long. 0: no more.
-    Result<void> hold(std::chrono::nanoseconds time);
+    // What is left to the programs of other tables.
+    Result<void> hand_over(weir_handover what);
 
     // The interfaces that XDP may send frames to, from each other: those that carry it.
     Result<void> set_xdp_device(unsigned ifindex, weir_xdp_mode mode);

@@ -16,8 +16,6 @@ namespace weir {
 
 namespace {
 
-// As long as flows may be held if this start is killed before it lets them go.
-constexpr std::chrono::seconds kLongestHold{5};
 // A program that was replaced may still be at work on a packet.
 constexpr std::chrono::milliseconds kLastPacket{2};
 constexpr int kMostRounds = 5;
@@ -89,7 +87,7 @@ Result<void> Takeover::check_ids(const TableState &tables, const Config &config)
         return fail(Exit::refused,
                     fmt::format("{}: limits.{} is {}, and the tables in use need {}: raise it, or "
                                 "run `weir detach` first, which ends the flows",
-                                place(config.file, config.marks.limits), key, limit, need));
+                                weir::place(config.file, config.marks.limits), key, limit, need));
     };
     if (services > config.limits.services)
         return refuse("services", config.limits.services, services);
@@ -115,19 +113,12 @@ Result<void> Takeover::copy(Objects &objects, const Config &config) {
         [&](const TableState &tables) { return check_ids(tables, config); });
 }
 
-Result<void> Takeover::catch_up(Objects &objects) {
-    const bool moves = std::any_of(migrations_.begin(), migrations_.end(),
-                                   [](const Migration &one) { return one.moves_flows(); });
-    for (Migration &migration : migrations_)
-        if (const auto done = migration.copy_rest(); !done)
-            return tl::make_unexpected(done.error());
-    return moves ? objects.tables().hold(kLongestHold) : Result<void>();
+bool Takeover::moves_flows() const {
+    return std::any_of(migrations_.begin(), migrations_.end(),
+                       [](const Migration &one) { return one.moves_flows(); });
 }
 
-Result<void> Takeover::finish(Objects &objects, Pins &pins) {
-    if (earlier_.empty())
-        return {};
-    std::this_thread::sleep_for(kLastPacket);
+Result<void> Takeover::copy_rest() {
     for (Migration &migration : migrations_)
         for (int round = 0; round < kMostRounds; round++) {
             const auto copied = migration.copy_rest();
@@ -136,8 +127,43 @@ Result<void> Takeover::finish(Objects &objects, Pins &pins) {
             if (*copied == 0)
                 break;
         }
-    if (auto released = objects.tables().hold(std::chrono::nanoseconds(0)); !released)
-        return released;
+    return {};
+}
+
+Result<void> Takeover::catch_up(Objects &objects) {
+    if (earlier_.empty())
+        return {};
+    // loaded beforehand, so that one program follows upon the other
+    return objects.xdp_ingress().and_then([&](int) { return copy_rest(); }).and_then([&] {
+        return moves_flows() ? objects.tables().hand_over(WEIR_HANDOVER_ALL) : Result<void>();
+    });
+}
+
+Result<void> Takeover::bring_over(Objects &objects) {
+    if (earlier_.empty())
+        return {};
+    if (!moves_flows())
+        return copy_rest();
+    // from the first on the other tables get no opening, and after the second nothing at all
+    return objects.tables()
+        .hand_over(WEIR_HANDOVER_MIDSTREAM)
+        .and_then([&] {
+            std::this_thread::sleep_for(kLastPacket);
+            return copy_rest();
+        })
+        .and_then([&] { return objects.tables().hand_over(WEIR_HANDOVER_NONE); })
+        .and_then([&] {
+            std::this_thread::sleep_for(kLastPacket);
+            return copy_rest();
+        });
+}
+
+Result<void> Takeover::finish(Pins &pins) {
+    if (earlier_.empty())
+        return {};
+    // counters of packets that the programs were still at work on
+    if (auto done = copy_rest(); !done)
+        return done;
     for (const Earlier &one : earlier_) {
         spdlog::info("took over from the tables of {} (ABI {}, this one has {})",
                      one.folder.string(), one.abi, static_cast<int>(WEIR_ABI));

@@ -16,6 +16,7 @@
 #include "lb/dataplane/objects.h"
 #include "lb/dataplane/pins.h"
 #include "lb/dataplane/program_ids.h"
+#include "lb/dataplane/tc_link.h"
 #include "lb/result.h"
 
 namespace weir {
@@ -36,11 +37,16 @@ class Takeover {
     // Before the programs are replaced. Exit::refused when the limits are too low for the services
     // and backends that flows name.
     Result<void> copy(Objects &objects, const Config &config);
-    // Again, just before, for what came meanwhile; from here on flows that are still to come are
-    // held (Tables::hold).
+    // Again, just before, for what came meanwhile. From here on what belongs to no flow is left to
+    // the programs of the other tables (enum weir_handover).
     Result<void> catch_up(Objects &objects);
-    // After: brings over what came in between, and lets go of the other tables.
-    Result<void> finish(Objects &objects, Pins &pins);
+    // Where TC goes: in front of those programs, if something is left to them.
+    TcPlace place() const { return moves_flows() ? TcPlace::front : TcPlace::usual; }
+    // When the programs are on every interface: brings over what came in between. The programs of
+    // the other tables have nothing to do then.
+    Result<void> bring_over(Objects &objects);
+    // When they are gone: lets go of the other tables.
+    Result<void> finish(Pins &pins);
     // Removes the tables, if they are new and no program uses them.
     void give_up(const Objects *objects, Pins &pins) const;
 
@@ -51,6 +57,9 @@ class Takeover {
         std::uint32_t map = 0;  // Objects::own_map() of it
     };
     static std::vector<Earlier> read(Pins &pins);
+    bool moves_flows() const;
+    // Until nothing is left to copy, or too often.
+    Result<void> copy_rest();
     static Result<void> check_ids(const TableState &tables, const Config &config);
 
     std::filesystem::path folder_;

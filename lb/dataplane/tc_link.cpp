@@ -15,6 +15,7 @@ namespace {
 
 // The place of our filters ("we" in ASCII): far from the low numbers that people use by hand.
 constexpr std::uint32_t kPriority = 0x7765;
+constexpr std::uint32_t kFront = kPriority - 1;
 constexpr std::uint32_t kHandle = 1;
 
 bpf_tc_hook make_hook(unsigned ifindex, TcSide side) {
@@ -25,19 +26,19 @@ bpf_tc_hook make_hook(unsigned ifindex, TcSide side) {
     return hook;
 }
 
-bpf_tc_opts make_options() {
+bpf_tc_opts make_options(TcPlace place = TcPlace::usual) {
     bpf_tc_opts options{};
     options.sz = sizeof options;
     options.handle = kHandle;
-    options.priority = kPriority;
+    options.priority = place == TcPlace::usual ? kPriority : kFront;
     return options;
 }
 
 enum class Holder { nobody, own, other };
 
-Holder holder_of(unsigned ifindex, TcSide side, const OwnPrograms &own) {
+Holder holder_of(unsigned ifindex, TcSide side, TcPlace place, const OwnPrograms &own) {
     const bpf_tc_hook hook = make_hook(ifindex, side);
-    bpf_tc_opts options = make_options();
+    bpf_tc_opts options = make_options(place);
     if (bpf_tc_query(&hook, &options) != 0)
         return Holder::nobody;
     return own.open(options.prog_id) ? Holder::own : Holder::other;
@@ -51,6 +52,18 @@ tl::unexpected<Error> tc_error(std::string_view action, const std::string &inter
                                std::string_view why) {
     return fail(Exit::refused,
                 fmt::format("cannot {} TC {} of {}: {}", action, name_of(side), interface, why));
+}
+
+// False: there is none of `own`.
+Result<bool> detach_from(const std::string &interface, unsigned ifindex, TcSide side, TcPlace place,
+                         const OwnPrograms &own) {
+    if (holder_of(ifindex, side, place, own) != Holder::own)
+        return false;
+    const bpf_tc_hook hook = make_hook(ifindex, side);
+    bpf_tc_opts options = make_options(place);
+    if (const int error = bpf_tc_detach(&hook, &options); error != 0)
+        return tc_error("detach from", interface, side, std::strerror(-error));
+    return true;
 }
 
 }  // namespace
@@ -73,7 +86,8 @@ Fd tc_program(unsigned ifindex, TcSide side, const OwnPrograms &own) {
 }
 
 bool tc_is_attached(unsigned ifindex, TcSide side, const OwnPrograms &own) {
-    return holder_of(ifindex, side, own) == Holder::own;
+    return holder_of(ifindex, side, TcPlace::usual, own) == Holder::own ||
+           holder_of(ifindex, side, TcPlace::front, own) == Holder::own;
 }
 
 bool tc_is_loaded(const MapIds &own) {
@@ -90,7 +104,7 @@ bool tc_is_loaded(const MapIds &own) {
 }
 
 Result<void> tc_attach(const std::string &interface, unsigned ifindex, TcSide side, int program,
-                       const OwnPrograms &own) {
+                       const OwnPrograms &own, TcPlace place) {
     bpf_tc_hook both = make_hook(ifindex, side);
     both.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
     if (const int error = bpf_tc_hook_create(&both); error != 0 && error != -EEXIST)
@@ -104,29 +118,30 @@ Result<void> tc_attach(const std::string &interface, unsigned ifindex, TcSide si
                                     "first (tc qdisc del dev {1} {0})",
                                     *kind, interface));
 
-    if (holder_of(ifindex, side, own) == Holder::other)
+    if (holder_of(ifindex, side, place, own) == Holder::other)
         return tc_error("attach to", interface, side,
                         fmt::format("another filter has priority {}, perhaps another instance of "
                                     "weir: remove it first (tc filter show dev {} {})",
-                                    kPriority, interface, name_of(side)));
+                                    make_options(place).priority, interface, name_of(side)));
     const bpf_tc_hook hook = make_hook(ifindex, side);
-    bpf_tc_opts options = make_options();
+    bpf_tc_opts options = make_options(place);
     options.prog_fd = program;
     options.flags = BPF_TC_F_REPLACE;
     if (const int error = bpf_tc_attach(&hook, &options); error != 0)
         return tc_error("attach to", interface, side, std::strerror(-error));
-    return {};
+    if (place == TcPlace::front)
+        return {};
+    return detach_from(interface, ifindex, side, TcPlace::front, own).map([](bool) {});
 }
 
 Result<bool> tc_detach(const std::string &interface, unsigned ifindex, TcSide side,
                        const OwnPrograms &own) {
-    if (holder_of(ifindex, side, own) != Holder::own)
-        return false;
-    const bpf_tc_hook hook = make_hook(ifindex, side);
-    bpf_tc_opts options = make_options();
-    if (const int error = bpf_tc_detach(&hook, &options); error != 0)
-        return tc_error("detach from", interface, side, std::strerror(-error));
-    return true;
+    const auto front = detach_from(interface, ifindex, side, TcPlace::front, own);
+    if (!front)
+        return front;
+    return detach_from(interface, ifindex, side, TcPlace::usual, own).map([&](bool usual) {
+        return usual || *front;
+    });
 }
 
 Result<void> tc_remove_empty_clsact(const std::string &interface, unsigned ifindex) {

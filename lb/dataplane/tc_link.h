@@ -11,13 +11,17 @@ namespace weir {
 
 enum class TcSide { ingress, egress };
 
-// Whether a program of `own` is on the side.
+// Where the program of a side goes, or in front of that while flows are brought over
+// (enum weir_handover).
+enum class TcPlace { usual, front };
+
+// Whether a program of `own` is on the side, in either place.
 bool tc_is_attached(unsigned ifindex, TcSide side, const OwnPrograms &own);
 
 // Whether just this program is there. Needs no privilege, unlike a look at another's.
 bool tc_holds(unsigned ifindex, TcSide side, int program);
 
-// The program there of `own`.
+// The program of `own` in the usual place.
 Fd tc_program(unsigned ifindex, TcSide side, const OwnPrograms &own);
 
 // Whether any TC program of `own` is loaded: one that is on an interface of
@@ -25,11 +29,12 @@ Fd tc_program(unsigned ifindex, TcSide side, const OwnPrograms &own);
 // interface went.
 bool tc_is_loaded(const MapIds &own);
 
-// Puts a program on a side, in place of one of `own`; makes the qdisc if needed.
+// Puts a program on a side, in place of one of `own`; makes the qdisc if needed. The usual place is
+// the only one then: what of `own` is in front goes.
 Result<void> tc_attach(const std::string &interface, unsigned ifindex, TcSide side, int program,
-                       const OwnPrograms &own);
+                       const OwnPrograms &own, TcPlace place = TcPlace::usual);
 
-// Takes the program of `own` off a side. False: there was none.
+// Takes what is of `own` off a side. False: there was nothing.
 Result<bool> tc_detach(const std::string &interface, unsigned ifindex, TcSide side,
                        const OwnPrograms &own);
 

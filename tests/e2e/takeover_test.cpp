@@ -274,9 +274,13 @@ class Interrupted : public WeirTest {
             if (until == Until::copied)
                 return;
             value_of(takeover.catch_up(objects));
-            value_of(attach_one(objects, wanted.interfaces[0], file, takeover.own(objects)));
-            if (until == Until::all_interfaces)
-                value_of(attach_all(objects, wanted.interfaces, file, takeover.own(objects)));
+            value_of(attach_one(objects, wanted.interfaces[0], file, takeover.own(objects),
+                                takeover.place()));
+            if (until == Until::one_interface)
+                return;
+            value_of(attach_all(objects, wanted.interfaces, file, takeover.own(objects),
+                                takeover.place()));
+            value_of(objects.tables().hand_over(WEIR_HANDOVER_MIDSTREAM));
         });
     }
     static constexpr auto kSmall = "{flows: 4096, new_flows: 1024}";
@@ -301,6 +305,7 @@ TEST_P(InterruptedAt, AnyPointIsGoneOnFromByWhicheverBinaryComesNext) {
         open_session();
         start_and_die(kLarge, GetParam());
         expect_session_lives();
+        expect_new_ones_served();
         run_once(next.limits, next.binary);
         EXPECT_EQ(generations().size(), 1U);
         expect_session_lives();
@@ -312,13 +317,15 @@ TEST_P(InterruptedAt, AnyPointIsGoneOnFromByWhicheverBinaryComesNext) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Point, InterruptedAt,
-    testing::Values(Until::made, Until::copied, Until::one_interface, Until::all_interfaces),
-    [](const auto &instance) {
-        constexpr std::array kNames{"made", "copied", "one_interface", "all_interfaces"};
-        return kNames.at(static_cast<std::size_t>(instance.param));
-    });
+std::string name_of_point(const testing::TestParamInfo<Until> &instance) {
+    static const char *const kNames[] = {"made", "copied", "one_interface", "all_interfaces"};
+    return kNames[static_cast<std::size_t>(instance.param)];
+}
+
+INSTANTIATE_TEST_SUITE_P(Point, InterruptedAt,
+                         testing::Values(Until::made, Until::copied, Until::one_interface,
+                                         Until::all_interfaces),
+                         name_of_point);
 
 TEST_F(Interrupted, DetachTakesOffBothTablesOfAStartThatWasCutShort) {
     run_once(kSmall);

@@ -116,7 +116,6 @@ TEST_F(TablesState, EveryDropReasonAndIcmpEventHasANameOfItsOwn) {
     EXPECT_EQ(names.count("none"), 0U);
     EXPECT_EQ(drop_reason_name(WEIR_DROP_SNAT_EXHAUSTED), "snat_exhausted");
     EXPECT_EQ(drop_reason_name(WEIR_DROP_NOT_TRANSLATABLE), "not_translatable");
-    EXPECT_EQ(drop_reason_name(WEIR_DROP_TAKING_OVER), "taking_over");
     EXPECT_EQ(icmp_event_name(WEIR_ICMP_SENT), "sent");
 }
 
