@@ -28,6 +28,7 @@ class CliChanges : public testing::Test {
             line.push_back(word);
         line.insert(line.end(), {"--socket", api_.socket()});
         std::vector<const char *> arguments;
+        arguments.reserve(line.size());
         for (const auto &word : line)
             arguments.push_back(word.c_str());
         testing::internal::CaptureStdout();
