@@ -8,7 +8,7 @@
 #include "lb/cli/commands.h"
 #include "lb/cli/report.h"
 #include "lb/config/config.h"
-#include "lb/daemon/daemon.h"
+#include "lb/daemon/run.h"
 
 namespace weir {
 namespace {

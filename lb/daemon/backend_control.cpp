@@ -1,8 +1,11 @@
 #include "lb/daemon/backend_control.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <utility>
+
+#include "lb/daemon/log.h"
 
 namespace weir {
 
@@ -15,20 +18,27 @@ constexpr std::chrono::milliseconds kTogether{20};
 // After the tables refused a change.
 constexpr std::chrono::seconds kAgain{1};
 
-void log_change(const BackendKey &key, const BackendCondition &before, const BackendCondition &now,
-                const std::string &reason) {
-    const auto backend = key.endpoint.to_string();
+// Empty when there is nothing to say.
+std::string describe(const BackendCondition &before, const BackendCondition &now,
+                     const std::string &reason) {
     if (before.state != now.state)
-        spdlog::log(now.state == BackendState::down ? spdlog::level::warn : spdlog::level::info,
-                    "service {}, backend {}: {}, was {}{}{}", key.service, backend,
-                    to_string(now.state), to_string(before.state), reason.empty() ? "" : ": ",
-                    reason);
-    else if (before.flows != now.flows)
-        spdlog::info("service {}, backend {}: drain_timeout is over, its flows end", key.service,
-                     backend);
-    else if (before.weight == 0 || now.weight == 0)
-        spdlog::info("service {}, backend {}: weight {}, was {}", key.service, backend, now.weight,
-                     before.weight);
+        return fmt::format("{}, was {}{}{}", to_string(now.state), to_string(before.state),
+                           reason.empty() ? "" : ": ", reason);
+    if (before.flows != now.flows)
+        return "drain_timeout is over, its flows end";
+    if (before.weight == 0 || now.weight == 0)
+        return fmt::format("weight {}, was {}", now.weight, before.weight);
+    return {};
+}
+
+void log_backend(const BackendKey &key, const BackendCondition &before, const BackendCondition &now,
+                 const std::string &reason) {
+    const auto backend = key.endpoint.to_string();
+    const auto what = describe(before, now, reason);
+    const bool went_down = before.state != now.state && now.state == BackendState::down;
+    if (!what.empty())
+        log_change(went_down ? LogLevel::warn : LogLevel::info, {key.service, backend},
+                   fmt::format("service {}, backend {}: {}", key.service, backend, what));
 }
 
 }  // namespace
@@ -147,7 +157,7 @@ void BackendControl::log_changes(const Conditions &now) {
         if (before == written_.end() || before->second == condition)
             continue;
         const auto seen = roster_.find(key, Clock::now());
-        log_change(key, before->second, condition, seen ? seen->reason : "");
+        log_backend(key, before->second, condition, seen ? seen->reason : "");
     }
 }
 

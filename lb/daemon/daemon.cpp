@@ -4,29 +4,14 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <cerrno>
 #include <csignal>
-#include <exception>
-#include <memory>
-#include <optional>
+#include <utility>
 
-#include "lb/api/admin.h"
-#include "lb/api/http_server.h"
-#include "lb/api/listen.h"
-#include "lb/daemon/backend_control.h"
-#include "lb/daemon/collection.h"
-#include "lb/daemon/data_path.h"
-#include "lb/daemon/file_watch.h"
-#include "lb/daemon/link_watch.h"
 #include "lb/daemon/log.h"
 #include "lb/daemon/notify.h"
 #include "lb/daemon/preflight.h"
-#include "lb/daemon/privileges.h"
 #include "lb/daemon/state_file.h"
-#include "lb/doctor/doctor.h"
 
 namespace weir {
 namespace {
@@ -35,297 +20,186 @@ namespace asio = boost::asio;
 
 constexpr std::size_t kMostApiBody = 65536;  // bytes
 
-// The sockets, bound but not served yet.
-struct Listeners {
-    UnixListener api;
-    std::optional<Acceptor> metrics;
+}  // namespace
 
-    static Result<Listeners> open(asio::io_context &loop, const Config &config) {
-        auto api = listen_unix(
-            loop, config.api_socket, place(config.file, config.marks.api_socket) + ": api.socket",
-            {config.api_group, place(config.file, config.marks.api_group) + ": api.group"});
-        if (!api)
-            return tl::make_unexpected(api.error());
-        Listeners listeners{std::move(*api), std::nullopt};
-        if (config.metrics) {
-            auto metrics =
-                listen_tcp(loop, *config.metrics,
-                           place(config.file, config.marks.metrics_listen) + ": metrics.listen");
-            if (!metrics)
-                return tl::make_unexpected(metrics.error());
-            listeners.metrics = std::move(*metrics);
-        }
-        return listeners;
-    }
-};
-
-class Daemon {
-  public:
-    Daemon(asio::io_context &loop, Config config, DataPath path, Roster roster, Listeners listeners)
-        : loop_(loop),
-          config_(std::move(config)),
-          path_(std::move(path)),
-          backends_(loop, std::move(roster), config_,
-                    [this](const Conditions &conditions) {
-                        return path_.set_conditions(config_, conditions);
-                    }),
-          socket_(std::move(listeners.api.file)),
-          collection_(loop, path_.tables(),
-                      [this]() -> const Inventory & { return path_.inventory(); }),
-          exporter_([this] { return collect(); }),
-          admin_(loop, admin_source()),
-          api_(
-              loop, std::move(listeners.api.acceptor),
-              [this](const auto &request, const auto &respond) { admin_.handle(request, respond); },
-              {.body_bytes = kMostApiBody}) {
-        if (listeners.metrics)
-            metrics_ =
-                std::make_unique<HttpServer>(loop, std::move(*listeners.metrics),
-                                             [this](const auto &request, const auto &respond) {
-                                                 respond(answer_metrics(request, exporter_));
-                                             });
-        const auto now = std::chrono::system_clock::now();
-        info_ = {WEIR_VERSION,       ::getpid(),     now,
-                 config_.instance,   config_.file,   path_.adopted(),
-                 path_.interfaces(), {true, now, ""}};
-    }
-
-    void serve(asio::signal_set &signals) {
-        follow_links();
-        follow_file();
-        log_ready();
-        wait_for_signal(signals);
-        notify_ready(status_line());
-        const Watchdog watchdog(loop_);
-        loop_.run();
-        notify_stopping();
-        spdlog::info(
-            "stopped; the data path goes on without the daemon (weir detach takes it off)");
-    }
-
-  private:
-    AdminSource admin_source() {
-        AdminSource source;
-        source.snapshot = [this] { return snapshot(); };
-        source.info = [this]() -> const DaemonInfo & { return info_; };
-        source.inventory = [this]() -> const Inventory & { return path_.inventory(); };
-        source.flows = [this]() -> FlowWalk {
-            return [tables = path_.tables()](const auto &visit) {
-                return tables.for_each_flow(visit);
-            };
-        };
-        source.flush = [this]() -> FlowFlush {
-            return [tables = path_.tables()](const auto &wanted, const auto &go_on) {
-                return tables.delete_flows(wanted, go_on);
-            };
-        };
-        source.reload = [this] { return reload_and_note(); };
-        source.overrides = [this]() -> const Overrides & { return backends_.roster().overrides(); };
-        source.backend_view = [this](const auto &key) { return backends_.view(key); };
-        source.set_override = [this](const auto &key, const auto &change) {
-            return backends_.set_override(key, change).map([&] { return keep_overrides(); });
-        };
-        source.clear_overrides = [this] {
-            return backends_.clear_overrides().map([&] { return keep_overrides(); });
-        };
-        return source;
-    }
-
-    Result<Snapshot> snapshot() {
-        return read_snapshot(path_.tables(), path_.inventory(), collection_.census());
-    }
-
-    std::vector<prometheus::MetricFamily> collect() {
-        const auto seen = snapshot();
-        if (seen)
-            return to_metrics(*seen, info_);
-        spdlog::error("metrics: {}", seen.error().message);
-        return {};
-    }
-
-    void log_ready() const {
-        std::string on;
-        for (const auto &interface : info_.interfaces)
-            if (interface.state == InterfaceState::attached)
-                on += fmt::format("{}{} ({}{})", on.empty() ? "" : ", ", interface.name,
-                                  to_string(interface.hook),
-                                  interface.hook == Hook::xdp
-                                      ? fmt::format(" {}", to_string(interface.xdp_mode))
-                                      : "");
-        spdlog::info(
-            "ready: instance {}{}, services: {}, backends: {}, on {}; API at {}, metrics at {}",
-            info_.instance, info_.adopted ? " (goes on with the tables it found)" : "",
-            path_.inventory().services.size(), path_.inventory().backends(), on, config_.api_socket,
-            config_.metrics ? config_.metrics->to_string() + "/metrics" : "no address");
-    }
-
-    void wait_for_signal(asio::signal_set &signals) {
-        signals.async_wait([this, &signals](boost::system::error_code error, int signal) {
-            if (error)
-                return;
-            if (signal != SIGHUP) {
-                spdlog::info("{}: stopping", signal == SIGTERM ? "SIGTERM" : "SIGINT");
-                loop_.stop();
-                return;
-            }
-            static_cast<void>(reload_and_note());
-            wait_for_signal(signals);
-        });
-    }
-
-    // Neither is worth a daemon: it goes on without, as told.
-    void follow_links() {
-        auto watch = LinkWatch::open(loop_, [this] {
-            if (path_.look_after(config_))
-                info_.interfaces = path_.interfaces();
-        });
-        if (watch)
-            links_ = std::move(*watch);
-        else
-            spdlog::warn("{}", watch.error().message);
-    }
-
-    void follow_file() {
-        if (!config_.watch)
-            file_.reset();
-        if (!config_.watch || file_)
-            return;
-        // later, for a reload may end the watch that asks for it
-        auto watch = FileWatch::open(loop_, config_.file, [this] {
-            asio::post(loop_, [this] { static_cast<void>(reload_and_note()); });
-        });
-        if (watch)
-            file_ = std::move(*watch);
-        else
-            spdlog::warn("{}", watch.error().message);
-    }
-
-    Result<void> reload() {
-        auto wanted = load_config(config_.file);
-        if (!wanted)
-            return tl::make_unexpected(wanted.error());
-        return check_reloadable(config_, *wanted)
-            .and_then([&] { return check_interfaces(*wanted); })
-            .and_then([&] { return path_.reload(*wanted, backends_.conditions_with(*wanted)); })
-            .map([&] {
-                config_ = std::move(*wanted);
-                backends_.configure(config_);
-                info_.interfaces = path_.interfaces();
-                follow_file();
-                configure_log(config_);
-            });
-    }
-
-    // One line for the service manager.
-    std::string status_line() const {
-        if (!info_.reload.successful)
-            return "reload refused: " + info_.reload.error;
-        return fmt::format("services: {}, backends: {}", path_.inventory().services.size(),
-                           path_.inventory().backends());
-    }
-
-    Result<void> reload_and_note() {
-        notify_reloading();
-        auto done = reload();
-        note_reload(done);
-        notify_ready(status_line());
-        return done;
-    }
-
-    Warning keep_overrides() const {
-        return StateFile(config_.state_file).keep(backends_.roster().overrides());
-    }
-
-    void note_reload(const Result<void> &done) {
-        info_.reload.successful = done.has_value();
-        info_.reload.error = done ? "" : done.error().message;
-        if (done)
-            info_.reload.last_success = std::chrono::system_clock::now();
-        if (done)
-            spdlog::info("reloaded {}, services: {}, backends: {}", config_.file,
-                         path_.inventory().services.size(), path_.inventory().backends());
-        else
-            spdlog::error("reload refused: {}", done.error().message);
-    }
-
-    asio::io_context &loop_;
-    Config config_;
-    DataPath path_;
-    BackendControl backends_;
-    SocketFile socket_;
-    Collection collection_;
-    DaemonInfo info_;
-    Exporter exporter_;
-    AdminApi admin_;
-    HttpServer api_;
-    std::unique_ptr<HttpServer> metrics_;
-    std::unique_ptr<LinkWatch> links_;
-    std::unique_ptr<FileWatch> file_;
-};
-
-// Those that an earlier run left down.
-std::vector<BackendKey> left_down(const Config &config, const TableState &tables) {
-    std::vector<BackendKey> down;
-    for (const auto &service : make_inventory(config, tables).services)
-        for (const auto &backend : service.row.backends)
-            if (backend.state == BackendState::down)
-                down.push_back({service.name, backend.endpoint});
-    return down;
+Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, Roster roster,
+               Listeners listeners)
+    : loop_(loop),
+      config_(std::move(config)),
+      path_(std::move(path)),
+      backends_(loop, std::move(roster), config_,
+                [this](const Conditions &conditions) {
+                    return path_.set_conditions(config_, conditions);
+                }),
+      socket_(std::move(listeners.api.file)),
+      collection_(loop, path_.tables(),
+                  [this]() -> const Inventory & { return path_.inventory(); }),
+      exporter_([this] { return collect(); }),
+      admin_(loop, admin_source()),
+      api_(loop, std::move(listeners.api.acceptor),
+           [this](const auto &request, const auto &respond) { admin_.handle(request, respond); },
+           {.body_bytes = kMostApiBody}) {
+    if (listeners.metrics)
+        metrics_ = std::make_unique<HttpServer>(loop, std::move(*listeners.metrics),
+                                                [this](const auto &request, const auto &respond) {
+                                                    respond(answer_metrics(request, exporter_));
+                                                });
+    const auto now = std::chrono::system_clock::now();
+    info_ = {WEIR_VERSION,       ::getpid(),     now,
+             config_.instance,   config_.file,   path_.adopted(),
+             path_.interfaces(), {true, now, ""}};
 }
 
-Result<void> run_until_signal(const std::string &config_file) {
-    auto config = load_config(config_file);
-    if (!config)
-        return tl::make_unexpected(config.error());
-    if (config->interfaces.empty())
-        return check_interfaces(*config);
-    if (auto allowed = check_privilege("weir run"); !allowed)
-        return allowed;
-    if (auto there = check_interfaces(*config); !there)
-        return there;
+void Daemon::serve(asio::signal_set &signals) {
+    follow_links();
+    follow_file();
+    log_ready();
+    wait_for_signal(signals);
+    notify_ready(status_line());
+    const Watchdog watchdog(loop_);
+    loop_.run();
+    notify_stopping();
+    spdlog::info("stopped; the data path goes on without the daemon (weir detach takes it off)");
+}
 
-    configure_log(*config);
-    asio::io_context loop(1);
-    // from here on a signal waits until the loop runs: a start is never cut in half
-    asio::signal_set signals(loop, SIGTERM, SIGINT, SIGHUP);
-    auto listeners = Listeners::open(loop, *config);
-    if (!listeners)
-        return tl::make_unexpected(listeners.error());
-    Roster roster;
-    auto state = StateFile(config->state_file).load();
-    if (!state.warning.empty())
-        spdlog::warn("{}", state.warning);
-    roster.set_overrides(std::move(state.overrides), Roster::Time{});
-    auto path = DataPath::bring_up(*config, [&](const TableState &tables) {
-        const auto now = std::chrono::steady_clock::now();
-        roster.configure(*config, now, left_down(*config, tables));
-        return roster.conditions(now);
-    });
-    if (!path)
-        return tl::make_unexpected(path.error());
-    for (const auto &warning : start_warnings(*config))
-        spdlog::warn("{}", warning);
-    for (const auto &line : drop_privileges())
-        spdlog::warn("{}", line);
-    Daemon(loop, std::move(*config), std::move(*path), std::move(roster), std::move(*listeners))
-        .serve(signals);
+AdminSource Daemon::admin_source() {
+    AdminSource source;
+    source.snapshot = [this] { return snapshot(); };
+    source.info = [this]() -> const DaemonInfo & { return info_; };
+    source.inventory = [this]() -> const Inventory & { return path_.inventory(); };
+    source.flows = [this]() -> FlowWalk {
+        return [tables = path_.tables()](const auto &visit) { return tables.for_each_flow(visit); };
+    };
+    source.flush = [this]() -> FlowFlush {
+        return [tables = path_.tables()](const auto &wanted, const auto &go_on) {
+            return tables.delete_flows(wanted, go_on);
+        };
+    };
+    source.reload = [this] { return reload_and_note(); };
+    source.overrides = [this]() -> const Overrides & { return backends_.roster().overrides(); };
+    source.backend_view = [this](const auto &key) { return backends_.view(key); };
+    source.set_override = [this](const auto &key, const auto &change) {
+        return backends_.set_override(key, change).map([&] { return keep_overrides(); });
+    };
+    source.clear_overrides = [this] {
+        return backends_.clear_overrides().map([&] { return keep_overrides(); });
+    };
+    return source;
+}
+
+Result<Snapshot> Daemon::snapshot() {
+    return read_snapshot(path_.tables(), path_.inventory(), collection_.census());
+}
+
+std::vector<prometheus::MetricFamily> Daemon::collect() {
+    const auto seen = snapshot();
+    if (seen)
+        return to_metrics(*seen, info_);
+    spdlog::error("metrics: {}", seen.error().message);
     return {};
 }
 
-}  // namespace
+void Daemon::log_ready() const {
+    std::string on;
+    for (const auto &interface : info_.interfaces)
+        if (interface.state == InterfaceState::attached)
+            on += fmt::format(
+                "{}{} ({}{})", on.empty() ? "" : ", ", interface.name, to_string(interface.hook),
+                interface.hook == Hook::xdp ? fmt::format(" {}", to_string(interface.xdp_mode))
+                                            : "");
+    spdlog::info(
+        "ready: instance {}{}, services: {}, backends: {}, on {}; API at {}, metrics at {}",
+        info_.instance, info_.adopted ? " (goes on with the tables it found)" : "",
+        path_.inventory().services.size(), path_.inventory().backends(), on, config_.api_socket,
+        config_.metrics ? config_.metrics->to_string() + "/metrics" : "no address");
+}
 
-Result<void> run_daemon(const std::string &config_file) {
-    // a limit on the size of files is an error of write(2), as a full disk is, and not the end
-    std::signal(SIGXFSZ, SIG_IGN);
-    start_log();
-    try {
-        auto done = run_until_signal(config_file);
-        if (!done)
-            notify_failed(done.error().message, done.error().exit == Exit::usage ? EINVAL : EPERM);
-        return done;
-    } catch (const std::exception &error) {
-        return fail(Exit::refused, fmt::format("weir run: {}", error.what()));
-    }
+void Daemon::wait_for_signal(asio::signal_set &signals) {
+    signals.async_wait([this, &signals](boost::system::error_code error, int signal) {
+        if (error)
+            return;
+        if (signal != SIGHUP) {
+            spdlog::info("{}: stopping", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+            loop_.stop();
+            return;
+        }
+        static_cast<void>(reload_and_note());
+        wait_for_signal(signals);
+    });
+}
+
+// Neither is worth a daemon: it goes on without, as told.
+void Daemon::follow_links() {
+    auto watch = LinkWatch::open(loop_, [this] {
+        if (path_.look_after(config_))
+            info_.interfaces = path_.interfaces();
+    });
+    if (watch)
+        links_ = std::move(*watch);
+    else
+        spdlog::warn("{}", watch.error().message);
+}
+
+void Daemon::follow_file() {
+    if (!config_.watch)
+        file_.reset();
+    if (!config_.watch || file_)
+        return;
+    // later, for a reload may end the watch that asks for it
+    auto watch = FileWatch::open(loop_, config_.file, [this] {
+        asio::post(loop_, [this] { static_cast<void>(reload_and_note()); });
+    });
+    if (watch)
+        file_ = std::move(*watch);
+    else
+        spdlog::warn("{}", watch.error().message);
+}
+
+Result<void> Daemon::reload() {
+    auto wanted = load_config(config_.file);
+    if (!wanted)
+        return tl::make_unexpected(wanted.error());
+    return check_reloadable(config_, *wanted)
+        .and_then([&] { return check_interfaces(*wanted); })
+        .and_then([&] { return path_.reload(*wanted, backends_.conditions_with(*wanted)); })
+        .map([&] {
+            config_ = std::move(*wanted);
+            backends_.configure(config_);
+            info_.interfaces = path_.interfaces();
+            follow_file();
+            configure_log(config_);
+        });
+}
+
+std::string Daemon::status_line() const {
+    if (!info_.reload.successful)
+        return "reload refused: " + info_.reload.error;
+    return fmt::format("services: {}, backends: {}", path_.inventory().services.size(),
+                       path_.inventory().backends());
+}
+
+Result<void> Daemon::reload_and_note() {
+    notify_reloading();
+    auto done = reload();
+    note_reload(done);
+    notify_ready(status_line());
+    return done;
+}
+
+Warning Daemon::keep_overrides() const {
+    return StateFile(config_.state_file).keep(backends_.roster().overrides());
+}
+
+void Daemon::note_reload(const Result<void> &done) {
+    info_.reload.successful = done.has_value();
+    info_.reload.error = done ? "" : done.error().message;
+    if (done)
+        info_.reload.last_success = std::chrono::system_clock::now();
+    if (done)
+        spdlog::info("reloaded {}, services: {}, backends: {}", config_.file,
+                     path_.inventory().services.size(), path_.inventory().backends());
+    else
+        spdlog::error("reload refused: {}", done.error().message);
 }
 
 }  // namespace weir

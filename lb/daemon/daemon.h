@@ -1,14 +1,62 @@
-// The daemon: data path, admin API and exporter on one event loop.
+// The daemon's event loop: data path, backends' health, admin API and exporter.
 #pragma once
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <memory>
 #include <string>
+#include <vector>
 
+#include "lb/api/admin.h"
+#include "lb/api/http_server.h"
+#include "lb/config/config.h"
+#include "lb/daemon/backend_control.h"
+#include "lb/daemon/collection.h"
+#include "lb/daemon/data_path.h"
+#include "lb/daemon/file_watch.h"
+#include "lb/daemon/link_watch.h"
+#include "lb/daemon/listeners.h"
 #include "lb/result.h"
 
 namespace weir {
 
-// Runs until SIGTERM or SIGINT; SIGHUP reloads `config_file`. The data path stays attached and
-// pinned when it returns (I7), unless it failed to start: then nothing is left behind.
-Result<void> run_daemon(const std::string &config_file);
+class Daemon {
+  public:
+    // `loop` outlives it.
+    Daemon(boost::asio::io_context &loop, Config config, DataPath path, Roster roster,
+           Listeners listeners);
+
+    // Until one of `signals` comes that is not SIGHUP, which reloads.
+    void serve(boost::asio::signal_set &signals);
+
+  private:
+    AdminSource admin_source();
+    Result<Snapshot> snapshot();
+    std::vector<prometheus::MetricFamily> collect();
+    void log_ready() const;
+    void wait_for_signal(boost::asio::signal_set &signals);
+    void follow_links();
+    void follow_file();
+    Result<void> reload();
+    Result<void> reload_and_note();
+    void note_reload(const Result<void> &done);
+    // One line for the service manager.
+    std::string status_line() const;
+    Warning keep_overrides() const;
+
+    boost::asio::io_context &loop_;
+    Config config_;
+    DataPath path_;
+    BackendControl backends_;
+    SocketFile socket_;
+    Collection collection_;
+    DaemonInfo info_;
+    Exporter exporter_;
+    AdminApi admin_;
+    HttpServer api_;
+    std::unique_ptr<HttpServer> metrics_;
+    std::unique_ptr<LinkWatch> links_;
+    std::unique_ptr<FileWatch> file_;
+};
 
 }  // namespace weir

@@ -1,0 +1,93 @@
+#include "lb/daemon/run.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <cerrno>
+#include <csignal>
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "lb/daemon/daemon.h"
+#include "lb/daemon/listeners.h"
+#include "lb/daemon/log.h"
+#include "lb/daemon/notify.h"
+#include "lb/daemon/preflight.h"
+#include "lb/daemon/privileges.h"
+#include "lb/daemon/state_file.h"
+#include "lb/doctor/doctor.h"
+
+namespace weir {
+namespace {
+
+namespace asio = boost::asio;
+
+// Those that an earlier run left down.
+std::vector<BackendKey> left_down(const Config &config, const TableState &tables) {
+    std::vector<BackendKey> down;
+    for (const auto &service : make_inventory(config, tables).services)
+        for (const auto &backend : service.row.backends)
+            if (backend.state == BackendState::down)
+                down.push_back({service.name, backend.endpoint});
+    return down;
+}
+
+Result<void> run_until_signal(const std::string &config_file) {
+    auto config = load_config(config_file);
+    if (!config)
+        return tl::make_unexpected(config.error());
+    if (config->interfaces.empty())
+        return check_interfaces(*config);
+    if (auto allowed = check_privilege("weir run"); !allowed)
+        return allowed;
+    if (auto there = check_interfaces(*config); !there)
+        return there;
+
+    configure_log(*config);
+    asio::io_context loop(1);
+    // from here on a signal waits until the loop runs: a start is never cut in half
+    asio::signal_set signals(loop, SIGTERM, SIGINT, SIGHUP);
+    auto listeners = Listeners::open(loop, *config);
+    if (!listeners)
+        return tl::make_unexpected(listeners.error());
+    Roster roster;
+    auto state = StateFile(config->state_file).load();
+    if (!state.warning.empty())
+        spdlog::warn("{}", state.warning);
+    roster.set_overrides(std::move(state.overrides), Roster::Time{});
+    auto path = DataPath::bring_up(*config, [&](const TableState &tables) {
+        const auto now = std::chrono::steady_clock::now();
+        roster.configure(*config, now, left_down(*config, tables));
+        return roster.conditions(now);
+    });
+    if (!path)
+        return tl::make_unexpected(path.error());
+    for (const auto &warning : start_warnings(*config))
+        spdlog::warn("{}", warning);
+    for (const auto &line : drop_privileges())
+        spdlog::warn("{}", line);
+    Daemon(loop, std::move(*config), std::move(*path), std::move(roster), std::move(*listeners))
+        .serve(signals);
+    return {};
+}
+
+}  // namespace
+
+Result<void> run_daemon(const std::string &config_file) {
+    // a limit on the size of files is an error of write(2), as a full disk is, and not the end
+    std::signal(SIGXFSZ, SIG_IGN);
+    start_log();
+    try {
+        auto done = run_until_signal(config_file);
+        if (!done)
+            notify_failed(done.error().message, done.error().exit == Exit::usage ? EINVAL : EPERM);
+        return done;
+    } catch (const std::exception &error) {
+        return fail(Exit::refused, fmt::format("weir run: {}", error.what()));
+    }
+}
+
+}  // namespace weir
