@@ -13,6 +13,7 @@
 #include <ostream>
 #include <stdexcept>
 
+#include "tests/support/object_pool.h"
 #include "tests/support/value.h"
 
 namespace weir::test {
@@ -42,10 +43,6 @@ Verdict to_verdict(Entry entry, std::uint32_t returned) {
         default:
             return Verdict::other;
     }
-}
-
-Objects load_objects(const Config &config) {
-    return value_of(Objects::load({config.limits, std::nullopt, config.replay.mac}));
 }
 
 }  // namespace
@@ -94,12 +91,16 @@ std::string why_not_runnable() {
 
 DataPath::DataPath(const std::string &yaml)
     : config_(value_of(parse_config(yaml, "test.yaml"))),
-      objects_(load_objects(config_)),
+      objects_(object_pool().take(config_)),
       plan_(value_of(make_plan({}, config_))) {
     value_of(tables().apply(plan_));
     value_of(tables().write_settings(config_));
     value_of(tables().set_replay_frame(now_, 0));
     value_of(tables().take_trace());
+}
+
+DataPath::~DataPath() {
+    object_pool().give(config_, std::move(objects_));
 }
 
 Outcome DataPath::run_program(Entry entry, const Bytes &frame, std::uint32_t came_by) {
@@ -185,20 +186,12 @@ std::uint64_t DataPath::icmp(weir_icmp_event event) {
 }
 
 Fd DataPath::map(const std::string &name) {
-    std::array<std::uint32_t, 64> ids{};
-    bpf_prog_info program{};
-    program.map_ids = reinterpret_cast<std::uintptr_t>(ids.data());
-    program.nr_map_ids = ids.size();
-    std::uint32_t size = sizeof program;
-    if (bpf_obj_get_info_by_fd(objects_.tc_ingress(), &program, &size) != 0)
-        throw std::runtime_error(fmt::format("program info: {}", std::strerror(errno)));
-    for (std::uint32_t i = 0; i < program.nr_map_ids; ++i) {
-        Fd fd(bpf_map_get_fd_by_id(ids.at(i)));
-        bpf_map_info map{};
-        size = sizeof map;
+    for (Fd &map : maps_of(objects_)) {
+        bpf_map_info info{};
+        std::uint32_t size = sizeof info;
         // the kernel keeps 15 characters of a name
-        if (bpf_obj_get_info_by_fd(fd.get(), &map, &size) == 0 && name.substr(0, 15) == map.name)
-            return fd;
+        if (bpf_obj_get_info_by_fd(map.get(), &info, &size) == 0 && name.substr(0, 15) == info.name)
+            return std::move(map);
     }
     throw std::runtime_error("no map " + name);
 }

@@ -36,6 +36,11 @@ class DataPath {
   public:
     // The tables are those of the configuration, given as YAML.
     explicit DataPath(const std::string &yaml);
+    ~DataPath();
+    DataPath(const DataPath &) = delete;
+    DataPath &operator=(const DataPath &) = delete;
+    DataPath(DataPath &&) = delete;
+    DataPath &operator=(DataPath &&) = delete;
 
     // At the time set by advance(); verdicts of XDP and TC in one vocabulary. What XDP passes meets
     // TC ingress next, as on an interface. `came_by`: at egress, the interface that the frame came
