@@ -197,7 +197,7 @@ Keys keys_beside(const Value &value) {
     const bool has_one = type.IsDefined() && type.IsScalar();
     Keys all;
     for (const CheckType one : all_types()) {
-        const Keys own = keys_of(one);
+        Keys own = keys_of(one);
         if (has_one && type.Scalar() == to_string(one))
             return own;
         all.insert(all.end(), own.begin(), own.end());

@@ -11,9 +11,14 @@ void Slot::release() noexcept {
     if (!slots)
         return;
     --slots->taken_;
-    // From the loop, not from here: checks that end as they begin would nest without end.
-    if (!slots->waiting_.empty())
+    if (slots->waiting_.empty())
+        return;
+    try {
         slots->wake();
+    } catch (...) {
+        // No memory to wake them with: the next that asks or ends does.
+        slots->awake_ = false;
+    }
 }
 
 void Slots::ask(Start start) {
@@ -21,6 +26,7 @@ void Slots::ask(Start start) {
     wake();
 }
 
+// By way of the loop: checks that end as they begin would nest without end.
 void Slots::wake() {
     if (std::exchange(awake_, true))
         return;
