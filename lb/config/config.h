@@ -112,7 +112,7 @@ struct SnatAddress {
 // What fullnat puts in place of the client's address and port.
 struct SnatConfig {
     std::vector<SnatAddress> addresses;
-    PortRange ports{20000, 60999};
+    PortRange ports{20000, 32767};  // below Linux's ip_local_port_range
     Mark mark{};  // of `snat`
 };
 
