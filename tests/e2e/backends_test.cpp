@@ -37,8 +37,8 @@ class Backends : public HookTest {
         return {.family = family(),
                 .hook = hook(),
                 .of_web = of_web,
-                .limits = "{flows: 65536, new_flows: 8192}",
-                .more = "state_file: " + (folder().path() / "state.json").string() + "\n"};
+                .state_file = folder().path() / "state.json",
+                .limits = "{flows: 65536, new_flows: 8192}"};
     }
     void run_weir(const std::string &of_web) {
         config_ = write_config(settings(of_web).text());

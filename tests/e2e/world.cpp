@@ -144,8 +144,9 @@ std::string Settings::text() const {
     yaml += fmt::format("    backends: [{{address: \"{}\", port: {}}}]\n",
                         places.at_weir.address.to_string(), places.at_weir.port);
     yaml += services + "limits: " + limits + "\n";
-    yaml += fmt::format("metrics: {{listen: \"{}\"}}\napi: {{socket: {}}}\ninstance: {}\n", metrics,
-                        socket, instance);
+    yaml += fmt::format(
+        "metrics: {{listen: \"{}\"}}\napi: {{socket: {}}}\ninstance: {}\nstate_file: {}\n", metrics,
+        socket, instance, state_file);
     return yaml + more;
 }
 
@@ -159,7 +160,7 @@ void WeirTest::SetUp() {
 void WeirTest::TearDown() {
     if (!world_)
         return;
-    for (const auto *folder : {"/sys/fs/bpf/weir", "/run/weir"}) {
+    for (const auto *folder : {"/sys/fs/bpf/weir", "/run/weir", "/run/weir-state"}) {
         std::error_code ignored;
         std::filesystem::remove_all(folder, ignored);
     }
@@ -181,11 +182,11 @@ Json WeirTest::listing(const std::vector<std::string> &arguments) {
     return document;
 }
 
-std::unique_ptr<Process> WeirTest::start(const std::string &config_file,
-                                         const std::string &binary) {
-    auto daemon =
-        std::make_unique<Process>(std::vector<std::string>{binary, "run", "-c", config_file},
-                                  ProcessOptions{.netns = &world().weir});
+std::unique_ptr<Process> WeirTest::start(const std::string &config_file, const std::string &binary,
+                                         const std::vector<std::string> &environment) {
+    auto daemon = std::make_unique<Process>(
+        std::vector<std::string>{binary, "run", "-c", config_file},
+        ProcessOptions{.netns = &world().weir, .environment = environment});
     EXPECT_TRUE(daemon->wait_for_err(" ready: ")) << daemon->err();
     return daemon;
 }

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "lb/api/documents.h"
 #include "tests/support/netns.h"
@@ -66,6 +67,7 @@ struct Settings {
     std::string socket = "/run/weir/weir.sock";
     std::string metrics = "127.0.0.1:9470";
     std::string instance = "default";
+    std::string state_file = "/run/weir-state/state.json";  // not the host's
     std::string services{};  // more of them, entries of the list as they are
     std::string limits = "{flows: 4096, new_flows: 1024}";
     std::string more{};  // appended as it is
@@ -90,7 +92,8 @@ class WeirTest : public testing::Test {
     Json listing(const std::vector<std::string> &arguments);
     // `weir run`, ready.
     std::unique_ptr<Process> start(const std::string &config_file,
-                                   const std::string &binary = WEIR_BINARY);
+                                   const std::string &binary = WEIR_BINARY,
+                                   const std::vector<std::string> &environment = {});
     // Of /metrics, "weir_drops_total{reason=\"no_backend\"}"; -1 when it is not there.
     double metric(const std::string &name);
 

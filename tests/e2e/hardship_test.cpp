@@ -1,0 +1,184 @@
+// A host that is not as it should be while Weir runs: one clear message, and the service goes on.
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include "tests/e2e/tools.h"
+#include "tests/support/traffic.h"
+
+namespace weir::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Hardship : public WeirTest {
+  protected:
+    void SetUp() override {
+        WeirTest::SetUp();
+        if (IsSkipped())
+            return;
+        one_ = std::make_unique<EchoServer>(world().one, Protocol::tcp, world().at_one, "one");
+        two_ = std::make_unique<EchoServer>(world().two, Protocol::tcp, world().at_two, "two");
+    }
+
+    // A connection that is open before the trouble, and new ones.
+    void open_session() {
+        session_ = std::make_unique<Client>(world().client_host, Protocol::tcp, world().vip_tcp);
+        EXPECT_EQ(parse(session_->ask("before")).text, "before");
+    }
+    void expect_service_goes_on() {
+        EXPECT_EQ(parse(session_->ask("still")).text, "still");
+        const Client fresh(world().client_host, Protocol::tcp, world().vip_tcp);
+        EXPECT_EQ(parse(fresh.ask("fresh")).text, "fresh");
+    }
+    std::string state(const Endpoint &endpoint) {
+        const auto seen = listing({"backends"});
+        for (const auto &one : seen["backends"])
+            if (one["service"] == "web" && one["backend"] == endpoint.to_string())
+                return one["state"];
+        return "no such backend";
+    }
+    void end_server_one() { one_.reset(); }
+
+  private:
+    std::unique_ptr<EchoServer> one_, two_;
+    std::unique_ptr<Client> session_;
+};
+
+// A file system of its own for the state file.
+class StateFileTrouble : public Hardship {
+  protected:
+    void SetUp() override {
+        Hardship::SetUp();
+        if (IsSkipped())
+            return;
+        std::filesystem::create_directory(disk());
+        ASSERT_EQ(::mount("tmpfs", disk().c_str(), "tmpfs", 0, "size=16k"), 0);
+        daemon_ = start(write_config(Settings{.state_file = disk() / "state.json"}.text()));
+        open_session();
+    }
+    void TearDown() override {
+        daemon_.reset();
+        ::umount(disk().c_str());
+        Hardship::TearDown();
+    }
+
+    std::filesystem::path disk() const { return folder().path() / "disk"; }
+    std::string kept() const { return read_file(disk() / "state.json"); }
+    ProcessResult drain_one() {
+        return weir({"backend", "drain", "web", world().at_one.to_string()});
+    }
+    void expect_in_force_but_not_kept(const ProcessResult &done, const std::string &why) {
+        EXPECT_EQ(done.status, 0) << "it is in force";
+        EXPECT_EQ(state(world().at_one), "draining");
+        EXPECT_EQ(lines(done.err), 1U) << done.err;
+        EXPECT_NE(done.err.find((disk() / "state.json").string()), std::string::npos) << done.err;
+        EXPECT_NE(done.err.find(why), std::string::npos) << done.err;
+        EXPECT_NE(daemon_->err().find(why), std::string::npos) << daemon_->err();
+        expect_service_goes_on();
+    }
+    // The next change keeps all of them.
+    void expect_kept_with_the_next_change() {
+        const auto done = weir({"backend", "weight", "web", world().at_two.to_string(), "7"});
+        EXPECT_EQ(done.status, 0);
+        EXPECT_EQ(done.err, "");
+        EXPECT_NE(kept().find(world().at_one.to_string()), std::string::npos) << kept();
+        EXPECT_NE(kept().find(world().at_two.to_string()), std::string::npos) << kept();
+    }
+
+  private:
+    std::unique_ptr<Process> daemon_;
+};
+
+TEST_F(StateFileTrouble, OnADiskThatIsFullAChangeIsInForceAndSaysThatItIsNotKept) {
+    const auto filler = disk() / "filler";
+    const Fd file(::open(filler.c_str(), O_CREAT | O_WRONLY, 0600));
+    const std::string page(4096, 'x');
+    while (::write(file.get(), page.data(), page.size()) > 0)
+        continue;
+    ASSERT_EQ(errno, ENOSPC);
+    expect_in_force_but_not_kept(drain_one(), "No space left on device");
+    EXPECT_EQ(kept(), "");
+    std::filesystem::remove(filler);
+    ASSERT_EQ(::ftruncate(file.get(), 0), 0);
+    expect_kept_with_the_next_change();
+}
+
+TEST_F(StateFileTrouble, OnAReadOnlyDiskAChangeIsInForceAndSaysThatItIsNotKept) {
+    ASSERT_EQ(::mount("", disk().c_str(), "", MS_REMOUNT | MS_RDONLY, nullptr), 0);
+    expect_in_force_but_not_kept(drain_one(), "Read-only file system");
+    ASSERT_EQ(::mount("", disk().c_str(), "", MS_REMOUNT, nullptr), 0);
+    expect_kept_with_the_next_change();
+}
+
+TEST_F(Hardship, ABpffsThatIsMissingAtTheStartIsMounted) {
+    ASSERT_EQ(::umount2("/sys/fs/bpf", MNT_DETACH), 0);
+    const auto daemon = start(write_config(Settings{}.text()));
+    open_session();
+    expect_service_goes_on();
+    EXPECT_NE(pinned(), "");
+    daemon->kill(SIGTERM);
+    EXPECT_EQ(daemon->wait().status, 0);
+    EXPECT_EQ(weir({"detach"}).status, 0);
+    expect_nothing_left();
+}
+
+TEST_F(Hardship, ABpffsThatIsUnmountedWhileItRunsIsNoHarm) {
+    const auto file = write_config(Settings{}.text());
+    const auto daemon = start(file);
+    open_session();
+    ASSERT_EQ(::umount2("/sys/fs/bpf", MNT_DETACH), 0);
+    expect_service_goes_on();
+    EXPECT_EQ(weir({"reload"}).status, 0);
+    EXPECT_EQ(weir({"backend", "drain", "web", world().at_one.to_string()}).status, 0);
+    EXPECT_EQ(state(world().at_one), "draining");
+    expect_service_goes_on();
+    daemon->kill(SIGTERM);
+    EXPECT_EQ(daemon->wait().status, 0);
+    // the pins went with it: the next start touches nothing, and says what is in its way
+    ASSERT_EQ(::mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr), 0);
+    const auto refused = weir({"run", "-c", file});
+    EXPECT_EQ(refused.status, 3);
+    EXPECT_NE(refused.err.find("another filter has priority"), std::string::npos) << refused.err;
+    EXPECT_NE(refused.err.find("tc filter show dev lb0"), std::string::npos) << refused.err;
+    expect_service_goes_on();
+}
+
+// Checks, drains and flows go by the time since boot.
+TEST_F(Hardship, AClockThatIsSteppedChangesNothing) {
+    constexpr auto kLibrary = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+    if (!std::filesystem::exists(kLibrary))
+        GTEST_SKIP() << kLibrary << " is missing";
+    const auto clock = folder().write("clock", "+0");
+    const auto daemon =
+        start(write_config(Settings{
+                  .of_web = "health_check: {type: tcp, interval: 200ms, timeout: 100ms, fall: 2}"}
+                               .text()),
+              WEIR_BINARY,
+              {std::string("LD_PRELOAD=") + kLibrary, "FAKETIME_TIMESTAMP_FILE=" + clock,
+               "FAKETIME_NO_CACHE=1", "DONT_FAKE_MONOTONIC=1"});
+    open_session();
+    const auto reloaded = [&] {
+        EXPECT_EQ(weir({"reload"}).status, 0);
+        return listing({"status"})["reload"]["last_success"].dump();
+    };
+    const auto before = reloaded();
+    for (const char *step : {"+400d", "-400d"}) {
+        folder().write("clock", step);
+        std::this_thread::sleep_for(1s);
+        EXPECT_NE(reloaded().substr(0, 5), before.substr(0, 5)) << "the clock was not stepped";
+        EXPECT_EQ(state(world().at_one), "active");
+        expect_service_goes_on();
+    }
+    end_server_one();
+    EXPECT_TRUE(eventually([&] { return state(world().at_one) == "down"; }, 5s));
+    EXPECT_EQ(state(world().at_two), "active");
+}
+
+}  // namespace
+}  // namespace weir::test
