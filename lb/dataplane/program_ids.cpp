@@ -30,15 +30,11 @@ bool program_uses_map(int program, const MapIds &maps) {
     });
 }
 
-namespace {
-
 std::uint32_t program_id_of(int program) {
     bpf_prog_info info{};
     std::uint32_t length = sizeof info;
     return bpf_obj_get_info_by_fd(program, &info, &length) == 0 ? info.id : 0;
 }
-
-}  // namespace
 
 Fd OwnPrograms::open(std::uint32_t program) const {
     if (program == 0)

@@ -15,6 +15,9 @@ using MapIds = std::vector<std::uint32_t>;
 // Whether a loaded program uses one of the maps.
 bool program_uses_map(int program, const MapIds &maps);
 
+// The id of a program, 0 if the descriptor is none.
+std::uint32_t program_id_of(int program);
+
 // The id of a map, 0 if the descriptor is none.
 std::uint32_t map_id_of(int map);
 

@@ -124,6 +124,10 @@ Result<void> attach_with_libxdp(Objects &objects, const std::string &interface, 
     const auto program = objects.xdp_for_attach();
     if (!program)
         return tl::make_unexpected(program.error());
+    // libxdp 1.3 crashes when it is to add a program to a dispatcher that has it already
+    const std::uint32_t loaded = program_id_of(xdp_program__fd(*program));
+    if (old != nullptr && loaded != 0 && program_id_of(xdp_program__fd(old)) == loaded)
+        return {};
     int error = xdp_program__attach(*program, static_cast<int>(ifindex), to_libxdp(mode), 0);
     if (error == 0 && old != nullptr)
         error = xdp_program__detach(old, static_cast<int>(ifindex), to_libxdp(mode), 0);

@@ -63,6 +63,9 @@ std::uint64_t from_environment(const char *name, std::uint64_t otherwise) {
     return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
+// To meet what is rare.
+constexpr std::uint64_t kEnough = 500000;
+
 class Properties : public testing::TestWithParam<Entry> {
   protected:
     // Returns how many packets it sent.
@@ -112,12 +115,11 @@ TEST_P(Properties, HoldForGeneratedPackets) {
     if (const std::string why = why_not_runnable(); !why.empty())
         GTEST_SKIP() << why;
     const std::uint64_t seed = from_environment("WEIR_SEED", std::random_device{}());
-    const std::uint64_t packets = from_environment("WEIR_PROPERTY_PACKETS", 500000);
+    const std::uint64_t packets = from_environment("WEIR_PROPERTY_PACKETS", kEnough);
     SCOPED_TRACE("WEIR_SEED=" + std::to_string(seed));
     printf("WEIR_SEED=%llu WEIR_PROPERTY_PACKETS=%llu\n", static_cast<unsigned long long>(seed),
            static_cast<unsigned long long>(packets));
 
-    const OneCpu one;  // ICMP errors have a limit per CPU
     DataPath path(kConfig);
     Model model(path.config());
     Judge judge(path, model, GetParam());
@@ -129,6 +131,8 @@ TEST_P(Properties, HoldForGeneratedPackets) {
             judge.advance(std::chrono::milliseconds(generator.below(1500)));
     }
     judge.check_totals();
+    if (packets < kEnough)
+        return;
     for (const weir_drop_reason reason :
          {WEIR_DROP_NO_BACKEND, WEIR_DROP_TUPLE_IN_USE, WEIR_DROP_SNAT_EXHAUSTED,
           WEIR_DROP_FRAGMENT_ORPHAN, WEIR_DROP_TTL_EXPIRED, WEIR_DROP_NOT_TRANSLATABLE})
