@@ -5,10 +5,9 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <numeric>
 
-#include "lb/dataplane/fd.h"
 #include "lb/dataplane/map_access.h"
+#include "lb/dataplane/rings.h"
 
 namespace weir {
 
@@ -86,26 +85,6 @@ RangeKey from_abi(const weir_source_range &range) {
     return {static_cast<std::uint8_t>(range.prefix - kServiceBits), weir::from_abi(range.address)};
 }
 
-// The ring as a map of its own: slot 0 holds the number of slots that follow.
-Result<Fd> make_ring(const std::vector<std::uint32_t> &slots) {
-    std::vector<std::uint32_t> values;
-    values.reserve(slots.size() + 1);
-    values.push_back(static_cast<std::uint32_t>(slots.size()));
-    values.insert(values.end(), slots.begin(), slots.end());
-    std::vector<std::uint32_t> keys(values.size());
-    std::iota(keys.begin(), keys.end(), 0U);
-
-    auto count = static_cast<std::uint32_t>(values.size());
-    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP);
-    Fd ring(bpf_map_create(BPF_MAP_TYPE_ARRAY, "weir_ring", sizeof(std::uint32_t),
-                           sizeof(std::uint32_t), count, &options));
-    if (!ring)
-        return map_error("rings", "make a ring", errno);
-    if (bpf_map_update_batch(ring.get(), keys.data(), values.data(), &count, nullptr) != 0)
-        return map_error("rings", "fill a ring", errno);
-    return ring;
-}
-
 // The rows of the services, by id.
 using Rows = std::map<std::uint32_t, ServiceRow>;
 
@@ -145,13 +124,7 @@ void read_rings(int rings, Rows &rows) {
             row.policy.scheduler != Scheduler::source_hash)
             continue;
         // a ring that cannot be read counts as one of another length, and is made anew
-        std::uint32_t ring_id = 0;
-        const std::uint32_t first = 0;
-        if (bpf_map_lookup_elem(rings, &id, &ring_id) != 0)
-            continue;
-        const Fd ring(bpf_map_get_fd_by_id(ring_id));
-        if (ring)
-            static_cast<void>(bpf_map_lookup_elem(ring.get(), &first, &row.ring_slots));
+        row.ring_slots = ring_slots(rings, id).value_or(row.ring_slots);
     }
 }
 
@@ -228,14 +201,6 @@ Result<void> Tables::set_backends(const std::vector<BackendWrite> &writes) {
     });
 }
 
-Result<void> Tables::set_rings(const Plan &plan) {
-    return for_all(plan.set_rings, [&](const RingWrite &write) {
-        return make_ring(write.slots).and_then([&](const Fd &ring) {
-            return put(NamedMap{fds_.rings, "rings"}, write.service, ring.get(), "set a ring");
-        });
-    });
-}
-
 Result<void> Tables::set_services(const Plan &plan) {
     return for_all(plan.set_services, [&](const ServiceRow &service) {
         return put(NamedMap{fds_.services, "services"}, service_key(service),
@@ -271,9 +236,7 @@ Result<void> Tables::remove(const Plan &plan) {
             return remove_addresses({fds_.vips, "vips"}, plan.remove_vips);
         })
         .and_then([&] { return remove_ranges(plan.remove_ranges); })
-        .and_then([&] {
-            return by_id({fds_.rings, "rings"}, plan.remove_rings);
-        })
+        .and_then([&] { return empty_rings(fds_.rings, plan.remove_rings); })
         .and_then([&] {
             return by_id({fds_.backends, "backends"}, plan.remove_backends);
         })
@@ -291,7 +254,7 @@ Result<void> Tables::apply(const Plan &plan) {
             return set_addresses({fds_.backend_addresses, "backend_addresses"},
                                  plan.set_backend_addresses);
         })
-        .and_then([&] { return set_rings(plan); })
+        .and_then([&] { return write_rings(fds_.rings, plan.set_rings); })
         .and_then([&] { return set_backends(plan.lower_backends); })
         .and_then([&] { return set_ranges(plan); })
         .and_then([&] {

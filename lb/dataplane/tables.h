@@ -156,7 +156,6 @@ class Tables {
   private:
     Result<void> clear_counters(const Plan &plan);
     Result<void> set_backends(const std::vector<BackendWrite> &writes);
-    Result<void> set_rings(const Plan &plan);
     Result<void> set_services(const Plan &plan);
     Result<void> set_ranges(const Plan &plan);
     Result<void> remove_ranges(const std::vector<RangeWrite> &ranges);
