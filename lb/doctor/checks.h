@@ -20,6 +20,7 @@ struct Patient {
 void check_kernel(const Patient &patient, Findings &findings);        // kernel, btf, bpf_jit, bpffs
 void check_privileges(const Patient &patient, Findings &findings);    // capabilities, memlock
 void check_memory(const Patient &patient, Findings &findings);        // memory
+void check_flow_tables(const Patient &patient, Findings &findings);   // flow_tables
 void check_conntrack(const Patient &patient, Findings &findings);     // conntrack
 void check_instances(const Patient &patient, Findings &findings);     // pins, api_socket
 void check_forwarding(const Patient &patient, Findings &findings);    // forwarding

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "lb/cli/table.h"
 #include "lb/daemon/preflight.h"
 #include "lb/doctor/checks.h"
@@ -98,6 +100,27 @@ void check_memory(const Patient &patient, Findings &findings) {
                             "lower limits.flows and limits.new_flows"});
     else
         findings.push_back({"memory", "", Severity::ok, found, "", ""});
+}
+
+// A CPU takes its free entries from an LRU table 128 at a time, and keeps them: before 6.16, which
+// scales that to the table, others then evict flows from a table that is almost empty
+// (kernel/bpf/bpf_lru_list.c, LOCAL_FREE_TARGET).
+void check_flow_tables(const Patient &patient, Findings &findings) {
+    constexpr KernelVersion kScales{6, 16};
+    constexpr std::uint32_t kPerCpu = 256;
+    if (patient.config == nullptr)
+        return;
+    const auto &limits = patient.config->limits;
+    const auto least = kPerCpu * patient.host.cpus;
+    const auto found = fmt::format("flows: {}, new_flows: {}, CPUs: {}", limits.flows,
+                                   limits.new_flows, patient.host.cpus);
+    if (patient.host.kernel < kScales && std::min(limits.flows, limits.new_flows) < least)
+        findings.push_back({"flow_tables", "", Severity::warn, found,
+                            "before Linux 6.16, CPUs keep free entries to themselves: flows are "
+                            "evicted from so small a table long before it is full",
+                            fmt::format("raise limits.flows and limits.new_flows to {}", least)});
+    else
+        findings.push_back({"flow_tables", "", Severity::ok, found, "", ""});
 }
 
 void check_conntrack(const Patient &patient, Findings &findings) {

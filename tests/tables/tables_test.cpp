@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "lb/dataplane/rings.h"
 #include "tests/tables/fixture.h"
 
 namespace weir::test {
@@ -81,6 +82,31 @@ TEST_F(TablesState, AChangeLeavesNothingOfWhatWasBefore) {
     expect_held(change_to(kEverything).result);
     expect_held(change_to("services: []").result);
     EXPECT_EQ(value_of(tables().read()), TableState{});
+}
+
+// More than are written at a time.
+TEST_F(TablesState, EveryOneOfManyServicesHasItsRingUntilItIsRemoved) {
+    constexpr int kServices = 600;
+    const auto many = [](int services) {
+        std::string yaml = "services:\n";
+        for (int i = 0; i < services; ++i)
+            yaml += fmt::format(
+                "  - {{name: s{}, vip: 192.0.2.10, port: {}, protocol: tcp, ring_size: {}, "
+                "backends: [{{address: 198.51.100.11, port: 8080}}]}}\n",
+                i, 1000 + i, i % 2 == 0 ? 101 : 103);
+        return yaml + "limits: {flows: 1024, new_flows: 64, services: 1024, backends: 1024}\n";
+    };
+    load(many(kServices));
+    const auto slots = [&](int service) {
+        const auto id = path().plan().result.services.at(static_cast<std::size_t>(service)).id;
+        return ring_slots(tables().maps().rings, id);
+    };
+    for (int i = 0; i < kServices; ++i)
+        ASSERT_EQ(slots(i), i % 2 == 0 ? 101U : 103U) << i;
+    change_to(many(1));
+    EXPECT_EQ(slots(0), 101U);
+    for (int i = 1; i < kServices; ++i)
+        ASSERT_EQ(slots(i), 0U) << i;
 }
 
 TEST_F(TablesState, SettingsHoldTheSnatPoolAndKeepWhatIsNotConfigured) {

@@ -4,73 +4,13 @@
 
 #include <functional>
 
-#include "lb/doctor/checks.h"
-#include "lb/doctor/doctor.h"
+#include "tests/unit/doctor_fixture.h"
 
 namespace weir {
 namespace {
 
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr const char *kConfig = R"(
-interfaces: [{name: eth0, hook: xdp}, {name: eth1, hook: xdp}]
-services:
-  - {name: web, vip: 203.0.113.10, port: 80, protocol: tcp,
-     backends: [{address: 192.0.2.11, port: 8080}]}
-  - {name: nat, vip: 203.0.113.11, port: 80, protocol: tcp, mode: fullnat,
-     backends: [{address: 192.0.2.12, port: 8080}]}
-snat: {addresses: [192.0.2.1], ports: 20000-29999}
-instance: a
-)";
-
-LinkFacts healthy_link(const std::string &name) {
-    LinkFacts link;
-    link.name = name;
-    link.exists = link.up = true;
-    link.mtu = 1500;
-    link.driver = "ixgbe";
-    link.takes_xdp = true;
-    link.native_xdp = true;
-    link.features = {{"rx-lro", {false, false}},
-                     {"rx-gro-hw", {false, false}},
-                     {"rx-vlan-hw-parse", {true, false}}};
-    link.rx_queues = link.most_rx_queues = 4;
-    link.rp_filter = 0;
-    link.forwarding_v4 = link.forwarding_v6 = 1;
-    return link;
-}
-
-HostFacts healthy() {
-    HostFacts host;
-    host.kernel = {6, 1};
-    host.kernel_release = "6.1.0";
-    host.btf = host.bpffs = true;
-    host.bpf_jit = 1;
-    host.cpus = 4;
-    host.memory_available = std::uint64_t{8} << 30;
-    host.capabilities = ~std::uint64_t{0};
-    host.forwarding_v4 = host.forwarding_v6 = 1;
-    host.addresses = {{Address::v4(198, 51, 100, 1), 24, "eth0"},
-                      {Address::v4(192, 0, 2, 1), 24, "eth1"}};
-    host.default_routes = {"eth0"};
-    host.links = {healthy_link("eth0"), healthy_link("eth1")};
-    host.routes = {{Address::v4(192, 0, 2, 11), "eth1", false, std::nullopt, Neighbour::resolved},
-                   {Address::v4(192, 0, 2, 12), "eth1", false, std::nullopt, Neighbour::none}};
-    return host;
-}
-
-Config config_of(const std::string &text = kConfig) {
-    auto config = parse_config(text, "<string>");
-    EXPECT_TRUE(config) << config.error().message;
-    return std::move(*config);
-}
-
-Findings complaints(const Findings &findings) {
-    Findings left;
-    std::copy_if(findings.begin(), findings.end(), std::back_inserter(left), is_complaint);
-    return left;
-}
 
 struct Row {
     const char *name;
@@ -101,6 +41,8 @@ const Row kRows[] = {
      "limits.flows"},
     {"ScarceMemory", [](auto &h) { h.memory_available = 300U << 20; }, "memory", "", Severity::warn,
      "limits.flows"},
+    {"SmallFlowTables", [](auto &h) { h.cpus = 257; }, "flow_tables", "", Severity::warn,
+     "limits.new_flows to 65792"},
     {"SmallConntrack",
      [](auto &h) {
          h.conntrack = Conntrack{65536, 1};
@@ -214,105 +156,6 @@ TEST_P(Doctor, FindsItAndNamesTheRemedy) {
 
 INSTANTIATE_TEST_SUITE_P(Row, Doctor, testing::ValuesIn(kRows),
                          [](const auto &instance) { return std::string(instance.param.name); });
-
-TEST(DoctorOf, AHealthyHostHasNoComplaint) {
-    const auto config = config_of();
-    const auto findings = diagnose(healthy(), &config);
-    EXPECT_THAT(complaints(findings), IsEmpty()) << show_findings(complaints(findings));
-    EXPECT_GT(findings.size(), 20U);
-    EXPECT_TRUE(is_healthy(findings));
-}
-
-TEST(DoctorOf, AHostWithoutConfigurationIsNotJudgedByOne) {
-    auto host = healthy();
-    host.links = {};
-    host.forwarding_v6 = 0;
-    const auto found = complaints(diagnose(host, nullptr));
-    ASSERT_EQ(found.size(), 1U) << show_findings(found);
-    EXPECT_EQ(found[0].severity, Severity::warn) << "it may serve no IPv6";
-}
-
-TEST(DoctorOf, WithoutAnyInterfaceNothingStarts) {
-    auto host = healthy();
-    for (auto &link : host.links)
-        link.exists = false;
-    const auto config = config_of();
-    EXPECT_FALSE(is_healthy(diagnose(host, &config)));
-}
-
-TEST(DoctorOf, StrictReversePathHurtsNobodyWithOneArm) {
-    auto host = healthy();
-    host.links.pop_back();
-    host.routes[0].interface = host.routes[1].interface = "eth0";
-    host.rp_filter_all = 1;
-    const auto config = config_of();
-    EXPECT_THAT(complaints(diagnose(host, &config)), IsEmpty());
-}
-
-TEST(DoctorOf, LooseOnTheInterfaceWinsOverStrictForAll) {
-    auto host = healthy();
-    host.rp_filter_all = 1;
-    for (auto &link : host.links)
-        link.rp_filter = 2;
-    const auto config = config_of();
-    EXPECT_THAT(complaints(diagnose(host, &config)), IsEmpty()) << "so its remedy mends it";
-}
-
-TEST(DoctorOf, WithTcNoOffloadOfTheNicIsInTheWay) {
-    auto host = healthy();
-    for (auto &link : host.links) {
-        link.takes_xdp = false;
-        link.native_xdp = false;
-        link.vlans = {"vlan5"};
-        link.features["rx-gro-hw"].on = true;
-    }
-    const auto config = config_of();
-    EXPECT_THAT(complaints(diagnose(host, &config)), IsEmpty());
-}
-
-TEST(DoctorOf, Ipv6BackendsOfIpv4ClientsWantALargerMtuTowardsThem) {
-    auto text = std::string(kConfig);
-    text.replace(text.find("192.0.2.12"), 10, "\"2001:db8::12\"");
-    text.replace(text.find("[192.0.2.1]"), 11, "[192.0.2.1, \"2001:db8::1\"]");
-    const auto config = config_of(text);
-    auto host = healthy();
-    host.routes[1] = {*Address::parse("2001:db8::12"), "eth1"};
-    const auto found = complaints(diagnose(host, &config));
-    ASSERT_EQ(found.size(), 1U) << show_findings(found);
-    EXPECT_EQ(found[0].remedy, "ip link set eth1 mtu 1520");
-    host.links[1].mtu = 1520;
-    EXPECT_THAT(complaints(diagnose(host, &config)), IsEmpty()) << "so its remedy mends it";
-}
-
-TEST(DoctorOf, ItsOwnDaemonIsNotInTheWayOfItself) {
-    auto host = healthy();
-    host.instances = {{"a", true}};
-    host.api_socket = SocketPath::served;
-    const auto config = config_of();
-    EXPECT_THAT(complaints(diagnose(host, &config)), IsEmpty());
-}
-
-TEST(DoctorText, SysctlTakesInterfacesWithADotInTheirName) {
-    EXPECT_EQ(sysctl_command("net/ipv4/conf/eth0.5/rp_filter", "2"),
-              "sysctl -w net/ipv4/conf/eth0.5/rp_filter=2");
-    EXPECT_EQ(sysctl_command("net/ipv4/ip_forward", "1"), "sysctl -w net.ipv4.ip_forward=1");
-}
-
-TEST(DoctorText, ALineHasWhatWhyAndTheCommand) {
-    const Finding finding{"lro", "eth0",     Severity::fail,
-                          "on",  "it hurts", "ethtool -K eth0 lro off"};
-    EXPECT_EQ(to_line(finding), "lro of eth0: on: it hurts (ethtool -K eth0 lro off)");
-    EXPECT_EQ(show_findings({finding}),
-              "fail  lro eth0: on\n      it hurts\n      => ethtool -K eth0 lro off\n"
-              "0 ok, 0 skipped, 0 warnings, 1 failures\n");
-}
-
-TEST(DoctorText, JsonSaysTheSame) {
-    const auto json = to_json({{"lro", "eth0", Severity::warn, "on", "why", "how"}});
-    EXPECT_EQ(json["healthy"], true) << "a warning is no failure";
-    EXPECT_EQ(json["findings"][0]["severity"], "warn");
-    EXPECT_EQ(json["findings"][0]["remedy"], "how");
-}
 
 }  // namespace
 }  // namespace weir
