@@ -75,7 +75,7 @@ Result<void> empty_rings(int map, const std::vector<std::uint32_t> &services) {
     });
 }
 
-std::optional<std::uint32_t> ring_slots(int map, std::uint32_t service) {
+std::optional<std::uint32_t> read_ring_slots(int map, std::uint32_t service) {
     std::uint32_t id = 0;
     if (bpf_map_lookup_elem(map, &service, &id) != 0)
         return std::nullopt;

@@ -16,6 +16,6 @@ Result<void> write_rings(int map, const std::vector<RingWrite> &writes);
 // Leaves these services a ring without a slot, for the kernel takes none away without that wait.
 Result<void> empty_rings(int map, const std::vector<std::uint32_t> &services);
 // How many slots a service's ring has; none when it cannot be read.
-std::optional<std::uint32_t> ring_slots(int map, std::uint32_t service);
+std::optional<std::uint32_t> read_ring_slots(int map, std::uint32_t service);
 
 }  // namespace weir

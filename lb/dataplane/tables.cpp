@@ -124,7 +124,7 @@ void read_rings(int rings, Rows &rows) {
             row.policy.scheduler != Scheduler::source_hash)
             continue;
         // a ring that cannot be read counts as one of another length, and is made anew
-        row.ring_slots = ring_slots(rings, id).value_or(row.ring_slots);
+        row.ring_slots = read_ring_slots(rings, id).value_or(row.ring_slots);
     }
 }
 

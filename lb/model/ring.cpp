@@ -18,7 +18,8 @@ struct Size {
     std::size_t backends;
     std::uint32_t slots;  // a prime
 };
-constexpr std::array<Size, 3> kSizes{{{4, 1021}, {40, 65521}, {~std::size_t{0}, 262139}}};
+constexpr std::array<Size, 4> kSizes{
+    {{4, 1021}, {20, 65521}, {50, 262139}, {~std::size_t{0}, 1048573}}};
 // Longer rings by weight are scaled down to this.
 constexpr std::uint64_t kLongestTurn = 16384;
 

@@ -99,7 +99,7 @@ TEST_F(TablesState, EveryOneOfManyServicesHasItsRingUntilItIsRemoved) {
     load(many(kServices));
     const auto slots = [&](int service) {
         const auto id = path().plan().result.services.at(static_cast<std::size_t>(service)).id;
-        return ring_slots(tables().maps().rings, id);
+        return read_ring_slots(tables().maps().rings, id);
     };
     for (int i = 0; i < kServices; ++i)
         ASSERT_EQ(slots(i), i % 2 == 0 ? 101U : 103U) << i;
