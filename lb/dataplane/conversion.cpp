@@ -55,12 +55,9 @@ std::string_view kind_of(const Type &type) {
     return btf_is_array(type.is) ? "an array" : "of a kind that no table holds";
 }
 
-template <typename Wide>
-Wide read(const std::byte *from, std::size_t size) {
-    const auto as = [&](auto narrow) {
-        std::memcpy(&narrow, from, sizeof narrow);
-        return static_cast<Wide>(narrow);
-    };
+// as(T{}) of the integer that has `size` bytes and the sign of `Wide`, which has eight.
+template <typename Wide, typename As>
+auto with_size(std::size_t size, As as) {
     constexpr bool kSigned = std::numeric_limits<Wide>::is_signed;
     switch (size) {
         case 1:
@@ -75,6 +72,15 @@ Wide read(const std::byte *from, std::size_t size) {
 }
 
 template <typename Wide>
+Wide read(const std::byte *from, std::size_t size) {
+    const auto as = [&](auto narrow) {
+        std::memcpy(&narrow, from, sizeof narrow);
+        return static_cast<Wide>(narrow);
+    };
+    return with_size<Wide>(size, as);
+}
+
+template <typename Wide>
 void write(Wide value, std::byte *to, std::size_t size) {
     const auto as = [&](auto narrow) {
         using Narrow = decltype(narrow);
@@ -83,17 +89,7 @@ void write(Wide value, std::byte *to, std::size_t size) {
                              static_cast<Wide>(std::numeric_limits<Narrow>::max())));
         std::memcpy(to, &narrow, sizeof narrow);
     };
-    constexpr bool kSigned = std::numeric_limits<Wide>::is_signed;
-    switch (size) {
-        case 1:
-            return kSigned ? as(std::int8_t{}) : as(std::uint8_t{});
-        case 2:
-            return kSigned ? as(std::int16_t{}) : as(std::uint16_t{});
-        case 4:
-            return kSigned ? as(std::int32_t{}) : as(std::uint32_t{});
-        default:
-            return as(Wide{});
-    }
+    with_size<Wide>(size, as);
 }
 
 bool is_integer_size(std::size_t size) {

@@ -15,13 +15,7 @@ class HttpProbe final : public ConnectionProbe {
     void connected() override {
         set_step(get_);
         exchange_.run(
-            shared_from_this(),
-            [this](const Outcome &outcome) {
-                if (outcome.kind == Outcome::Kind::passed)
-                    finish(outcome);
-                else
-                    finish_failed(outcome.reason);
-            },
+            shared_from_this(), [this](const Outcome &outcome) { finish_at_step(outcome); },
             [this](const auto &error) { finish_failed(http_problem(error)); });
     }
 

@@ -85,13 +85,7 @@ class HttpsProbe final : public ConnectionProbe {
         set_step("GET " + config_->path);
         exchange_.emplace(*stream_, config_, http_authority(endpoint_, 443));
         exchange_->run(
-            shared_from_this(),
-            [this](const Outcome &outcome) {
-                if (outcome.kind == Outcome::Kind::passed)
-                    finish(outcome);
-                else
-                    finish_failed(outcome.reason);
-            },
+            shared_from_this(), [this](const Outcome &outcome) { finish_at_step(outcome); },
             [this](const auto &error) { finish_failed(http_problem(error)); });
     }
 

@@ -51,6 +51,10 @@ class Probe : public std::enable_shared_from_this<Probe> {
     void finish(const Outcome &outcome);
     // Failed at this step. An error that is the checker's own makes it a check that was not made.
     void finish_failed(const std::string &why) { finish(Outcome::failed(step_ + ": " + why)); }
+    // The same, unless it passed.
+    void finish_at_step(const Outcome &outcome) {
+        outcome.kind == Outcome::Kind::passed ? finish(outcome) : finish_failed(outcome.reason);
+    }
     void finish_error(const boost::system::error_code &error);
 
     template <typename Self>
