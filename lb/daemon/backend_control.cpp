@@ -41,6 +41,14 @@ void log_backend(const BackendKey &key, const BackendCondition &before, const Ba
                    fmt::format("service {}, backend {}: {}", key.service, backend, what));
 }
 
+void log_override(const BackendKey &key, const Override &change) {
+    const auto backend = key.endpoint.to_string();
+    const auto weight = change.weight ? fmt::format(", weight {}", *change.weight) : "";
+    log_change(LogLevel::info, {key.service, backend},
+               fmt::format("service {}, backend {}: override {}{}", key.service, backend,
+                           change.empty() ? "removed" : to_string(change.admin), weight));
+}
+
 }  // namespace
 
 BackendControl::BackendControl(boost::asio::io_context &loop, Roster roster, const Config &config,
@@ -85,11 +93,11 @@ Result<void> BackendControl::change(Overrides overrides) {
 Result<void> BackendControl::set_override(const BackendKey &key, const Override &change) {
     Overrides overrides = roster_.overrides();
     overrides[key] = change;
-    return this->change(std::move(overrides));
+    return this->change(std::move(overrides)).map([&] { log_override(key, change); });
 }
 
 Result<void> BackendControl::clear_overrides() {
-    return change({});
+    return change({}).map([] { spdlog::info("all overrides are removed"); });
 }
 
 std::optional<BackendView> BackendControl::view(const BackendKey &key) const {

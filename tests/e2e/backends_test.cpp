@@ -130,6 +130,9 @@ TEST_P(Backends, OverridesOutliveTheDaemonAndShowUntilTheyAreRemoved) {
     command({"backend", "disable", "web", one});
     command({"backend", "weight", "web", world().at_two.to_string(), "7"});
     EXPECT_EQ(state(world().at_one), "maintenance");
+    EXPECT_NE(daemon().err().find("backend " + one + ": maintenance, was active"),
+              std::string::npos);
+    EXPECT_NE(daemon().err().find(": override enabled, weight 7"), std::string::npos);
     stop_weir();
     const auto again = start(config());
     EXPECT_EQ(state(world().at_one), "maintenance");

@@ -392,6 +392,7 @@ INSTANTIATE_TEST_SUITE_P(Mode, UpgradeRefused,
                          name_of_mode);
 INSTANTIATE_TEST_SUITE_P(Mode, Killed,
                          testing::Values(ModeHookFamily{"dnat", "xdp", Family::v4},
+                                         ModeHookFamily{"fullnat", "xdp", Family::v4},
                                          ModeHookFamily{"fullnat", "tc", Family::v6}),
                          name_of_mode);
 
