@@ -37,7 +37,7 @@ static __always_inline void decide_drop(struct weir_decision *decision, __u8 rea
  * What is to become of a flow that was not looked at for a second, as enum weir_on_down has it: a
  * client starts over on one that went silent. The rest is for a client's packets: an opening that
  * its backend has not answered loses nothing by another one, and the flows of a backend that was
- * removed stay. Not inlined: for the stack's sake.
+ * removed stay, also when its id went to another. Not inlined: for the stack's sake.
  */
 static __noinline __u32 ingress_look(const struct weir_packet *packet,
                                      const struct weir_flow *flow) {
@@ -46,7 +46,8 @@ static __noinline __u32 ingress_look(const struct weir_packet *packet,
     if (flow_expired(flow, packet->tuple.head.protocol, packet->now))
         return WEIR_FLOWS_RESELECT;
     backend = bpf_map_lookup_elem(&backends, &flow->backend);
-    if (!backend || backend->service != flow->service || flow->direction != WEIR_FORWARD)
+    if (!backend || backend->service != flow->service || flow->direction != WEIR_FORWARD ||
+        backend->port != flow->dport || !flow_same_address(&backend->address, &flow->daddr))
         return WEIR_FLOWS_STAY;
     if (backend->state >= WEIR_BACKEND_DOWN && flow->state == WEIR_FLOW_NEW)
         return WEIR_FLOWS_RESELECT;

@@ -265,7 +265,6 @@ static __always_inline void service_set_hash(struct weir_opening *o, int family,
     int midstream =
         packet->tuple.head.protocol == IPPROTO_TCP && !(packet->tcp_flags & WEIR_TCP_SYN);
     __u8 scheduler = o->service.scheduler;
-    __u32 *turn;
 
     o->in_turn = 0;
     if (scheduler == WEIR_SCHEDULE_SOURCE) {
@@ -275,19 +274,25 @@ static __always_inline void service_set_hash(struct weir_opening *o, int family,
     }
     o->hash = family == WEIR_V4 ? schedule_hash(WEIR_V4, &packet->tuple)
                                 : schedule_hash(WEIR_V6, &packet->tuple);
-    if (midstream) {
+    if (midstream)
         o->service.scheduler = WEIR_SCHEDULE_TUPLE;
-    } else if (scheduler == WEIR_SCHEDULE_TURN) {
-        turn = bpf_map_lookup_elem(&turns, &o->service.id);
-        o->in_turn = turn != NULL;
-        if (turn)
-            o->hash = __sync_fetch_and_add(turn, 1);
-    } else if (scheduler != WEIR_SCHEDULE_TUPLE && !options.replay) {
+    else if (scheduler != WEIR_SCHEDULE_TUPLE && scheduler != WEIR_SCHEDULE_TURN && !options.replay)
         o->hash = bpf_get_prandom_u32(); /* a replay is to be the same every time */
-    }
+}
+
+/* A turn is taken where it decides: a client with an affinity leaves it to the next one. */
+static __always_inline void service_take_turn(struct weir_opening *o) {
+    __u32 *turn = bpf_map_lookup_elem(&turns, &o->service.id);
+
+    if (!turn)
+        return;
+    o->in_turn = 1;
+    o->hash = __sync_fetch_and_add(turn, 1);
 }
 
 static __always_inline __u32 service_first(struct weir_opening *o) {
+    if (o->service.scheduler == WEIR_SCHEDULE_TURN)
+        service_take_turn(o);
     if (o->service.scheduler != WEIR_SCHEDULE_LEAST)
         return service_pick(o);
     o->backend = WEIR_NO_BACKEND;

@@ -51,7 +51,9 @@ void add_view(Json &to, const std::optional<BackendView> &view, std::uint32_t we
     to["weight"] = shown.condition.weight;
     to["configured_weight"] = shown.configured;
     to["override"] = override_or_null(shown.override_);
-    to["health"] = {{"status", to_string(shown.health)}, {"reason", text_or_null(shown.reason)}};
+    to["health"] = {{"status", to_string(shown.health)},
+                    {"reason", text_or_null(shown.reason)},
+                    {"trouble", text_or_null(shown.trouble)}};
     to["kept"] = shown.kept;
     to["standby"] = shown.standby;
 }

@@ -70,6 +70,8 @@ std::string note(const Json &backend) {
         notes.emplace_back("fallback on standby");
     if (!backend.at("health").at("reason").is_null())
         notes.push_back("check: " + text(backend.at("health").at("reason")));
+    if (!backend.at("health").at("trouble").is_null())
+        notes.push_back("not checked: " + text(backend.at("health").at("trouble")));
     return fmt::format("{}", fmt::join(notes, "; "));
 }
 

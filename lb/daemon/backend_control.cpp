@@ -51,32 +51,34 @@ void log_override(const BackendKey &key, const Override &change) {
 
 }  // namespace
 
-BackendControl::BackendControl(boost::asio::io_context &loop, Roster roster, const Config &config,
+BackendControl::BackendControl(boost::asio::io_context &loop, Moment begun, const Config &config,
                                Write write)
-    : roster_(std::move(roster)),
+    : roster_(std::move(begun.roster)),
       config_(config),
       write_(std::move(write)),
-      written_(roster_.conditions(Clock::now())),
+      written_(std::move(begun.conditions)),
       checks_(loop, [this](const BackendKey &key, bool up,
                            const std::string &reason) { report(key, up, reason); }),
       soon_(loop),
       next_(loop) {
     restart_checks();
-    wait_for_next_change();
+    wait_for_next_change(begun.at);
 }
 
-Conditions BackendControl::conditions_with(const Config &config) const {
-    Roster roster = roster_;
-    roster.configure(config, Clock::now());
-    return roster.conditions(Clock::now());
+BackendControl::Moment BackendControl::with(const Config &config) const {
+    Moment moment{roster_, Clock::now(), {}};
+    moment.roster.configure(config, moment.at);
+    moment.conditions = moment.roster.conditions(moment.at);
+    return moment;
 }
 
-void BackendControl::configure(const Config &config) {
+void BackendControl::configure(const Config &config, Moment written) {
     config_ = config;
-    roster_.configure(config, Clock::now());
-    written_ = roster_.conditions(Clock::now());
+    roster_ = std::move(written.roster);
+    log_changes(written.conditions);
+    written_ = std::move(written.conditions);
     restart_checks();
-    wait_for_next_change();
+    wait_for_next_change(written.at);
 }
 
 Result<void> BackendControl::change(Overrides overrides) {
@@ -101,11 +103,10 @@ Result<void> BackendControl::clear_overrides() {
 }
 
 std::optional<BackendView> BackendControl::view(const BackendKey &key) const {
-    auto seen = roster_.find(key, Clock::now());
-    const auto written = written_.find(key);
-    // what is in force, not what will be in some milliseconds
-    if (seen && written != written_.end())
-        seen->condition = written->second;
+    auto seen = roster_.find(key, written_);
+    const auto check = checks_.status(key);
+    if (seen && check)
+        seen->trouble = check->trouble;
     return seen;
 }
 
@@ -135,14 +136,15 @@ void BackendControl::write_soon() {
 
 Result<void> BackendControl::write_now() {
     due_ = false;
-    const Conditions now = roster_.conditions(Clock::now());
+    const auto time = Clock::now();
+    Conditions now = roster_.conditions(time);
     if (now != written_) {
         if (auto done = write_(now); !done)
             return done;
         log_changes(now);
-        written_ = now;
+        written_ = std::move(now);
     }
-    wait_for_next_change();
+    wait_for_next_change(time);
     return {};
 }
 
@@ -164,13 +166,13 @@ void BackendControl::log_changes(const Conditions &now) {
         const auto before = written_.find(key);
         if (before == written_.end() || before->second == condition)
             continue;
-        const auto seen = roster_.find(key, Clock::now());
+        const auto seen = roster_.find(key, now);
         log_backend(key, before->second, condition, seen ? seen->reason : "");
     }
 }
 
-void BackendControl::wait_for_next_change() {
-    const auto next = roster_.next_change(Clock::now());
+void BackendControl::wait_for_next_change(Roster::Time last) {
+    const auto next = roster_.next_change(last);
     if (!next) {
         next_.cancel();
         return;

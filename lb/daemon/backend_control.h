@@ -19,19 +19,26 @@ class BackendControl {
     // Writes the conditions to the tables; called on the loop.
     using Write = std::function<Result<void>(const Conditions &)>;
 
-    BackendControl(boost::asio::io_context &loop, Roster roster, const Config &config, Write write);
+    // A roster, and what it says at a time.
+    struct Moment {
+        Roster roster;
+        Roster::Time at;
+        Conditions conditions;
+    };
 
-    // The conditions under which `config` would start; nothing changes.
-    Conditions conditions_with(const Config &config) const;
-    // `config` is in force, under those conditions.
-    void configure(const Config &config);
+    // `begun`: written in the tables.
+    BackendControl(boost::asio::io_context &loop, Moment begun, const Config &config, Write write);
+
+    // The state of the backends with `config`; nothing changes.
+    Moment with(const Config &config) const;
+    // `config` is in force, and `written` in the tables.
+    void configure(const Config &config, Moment written);
     // After an error it is as it was. Exit::refused.
     Result<void> set_override(const BackendKey &key, const Override &change);
     Result<void> clear_overrides();
 
     const Roster &roster() const { return roster_; }
     std::optional<BackendView> view(const BackendKey &key) const;
-    std::optional<CheckStatus> check(const BackendKey &key) const { return checks_.status(key); }
 
   private:
     void report(const BackendKey &key, bool up, const std::string &reason);
@@ -41,7 +48,8 @@ class BackendControl {
     Result<void> write_now();
     void try_to_write();
     Result<void> change(Overrides overrides);
-    void wait_for_next_change();
+    // After `last`, when conditions were computed: one that came since is due at once.
+    void wait_for_next_change(Roster::Time last);
     void log_changes(const Conditions &now);
 
     Roster roster_;

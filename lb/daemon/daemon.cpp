@@ -22,12 +22,12 @@ constexpr std::size_t kMostApiBody = 65536;  // bytes
 
 }  // namespace
 
-Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, Roster roster,
+Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, BackendControl::Moment begun,
                Listeners listeners)
     : loop_(loop),
       config_(std::move(config)),
       path_(std::move(path)),
-      backends_(loop, std::move(roster), config_,
+      backends_(loop, std::move(begun), config_,
                 [this](const Conditions &conditions) {
                     return path_.set_conditions(config_, conditions);
                 }),
@@ -159,12 +159,16 @@ Result<void> Daemon::reload() {
     auto wanted = load_config(config_.file);
     if (!wanted)
         return tl::make_unexpected(wanted.error());
+    auto backends = backends_.with(*wanted);
     return check_reloadable(config_, *wanted)
         .and_then([&] { return check_interfaces(*wanted); })
-        .and_then([&] { return path_.reload(*wanted, backends_.conditions_with(*wanted)); })
+        .and_then([&] { return path_.reload(config_, *wanted, backends.conditions); })
         .map([&] {
+            const bool kept_elsewhere = wanted->state_file != config_.state_file;
             config_ = std::move(*wanted);
-            backends_.configure(config_);
+            backends_.configure(config_, std::move(backends));
+            if (kept_elsewhere)
+                static_cast<void>(keep_overrides());  // logs what goes wrong
             info_.interfaces = path_.interfaces();
             follow_file();
             configure_log(config_);

@@ -23,8 +23,8 @@ namespace weir {
 class Daemon {
   public:
     // `loop` outlives it.
-    Daemon(boost::asio::io_context &loop, Config config, DataPath path, Roster roster,
-           Listeners listeners);
+    Daemon(boost::asio::io_context &loop, Config config, DataPath path,
+           BackendControl::Moment begun, Listeners listeners);
 
     // Until one of `signals` comes that is not SIGHUP, which reloads.
     void serve(boost::asio::signal_set &signals);
@@ -56,7 +56,7 @@ class Daemon {
     HttpServer api_;
     std::unique_ptr<HttpServer> metrics_;
     std::unique_ptr<LinkWatch> links_;
-    std::unique_ptr<FileWatch> file_;
+    std::shared_ptr<FileWatch> file_;
 };
 
 }  // namespace weir

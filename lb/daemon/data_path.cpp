@@ -149,7 +149,8 @@ Result<void> DataPath::set_conditions(const Config &config, const Conditions &co
     return done;
 }
 
-Result<void> DataPath::reload(const Config &config, const Conditions &conditions) {
+Result<void> DataPath::reload(const Config &running, const Config &config,
+                              const Conditions &conditions) {
     const AsAdministrator whose_programs_are_there;
     const Conditions before = std::exchange(conditions_, conditions);
     const OwnPrograms own = takeover_.own(objects_);
@@ -162,6 +163,10 @@ Result<void> DataPath::reload(const Config &config, const Conditions &conditions
                     .and_then([&] { return write(config); });
     if (!done) {
         conditions_ = before;
+        // a write that ended half way
+        if (const auto back = rings_in_doubt_ ? write(running) : Result<void>(); !back)
+            spdlog::error("what a reload that failed has written cannot be taken back: {}",
+                          back.error().message);
         standing.put_back(objects_, own);
         static_cast<void>(host_.roll_back());
         return done;

@@ -28,9 +28,9 @@ class DataPath {
     // before.
     static Result<DataPath> bring_up(const Config &config, const ConditionsOf &conditions);
 
-    // Brings services, backends, timeouts, interfaces and the host to what `config` wants. After an
-    // error the inventory is the old one.
-    Result<void> reload(const Config &config, const Conditions &conditions);
+    // Brings services, backends, timeouts, interfaces and the host from what `running` wants to
+    // what `config` does. After an error everything is as it was.
+    Result<void> reload(const Config &running, const Config &config, const Conditions &conditions);
     // Brings the backends to their conditions. `config` is the one in force.
     Result<void> set_conditions(const Config &config, const Conditions &conditions);
 

@@ -65,15 +65,18 @@ std::vector<std::filesystem::path> folders_of(const std::filesystem::path &file)
     return folders;
 }
 
-Result<std::unique_ptr<FileWatch>> FileWatch::open(boost::asio::io_context &loop, std::string file,
+Result<std::shared_ptr<FileWatch>> FileWatch::open(boost::asio::io_context &loop, std::string file,
                                                    std::function<void()> changed) {
     Fd inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
     if (!inotify)
         return fail(Exit::refused, fmt::format("cannot watch {}: {} (fs.inotify.max_user_instances "
                                                "is how many watches a user has)",
                                                file, std::strerror(errno)));
-    return std::unique_ptr<FileWatch>(
+    std::shared_ptr<FileWatch> watch(
         new FileWatch(loop, inotify.release(), std::move(file), std::move(changed)));
+    watch->watch_folders();
+    watch->wait_for_event();
+    return watch;
 }
 
 FileWatch::FileWatch(boost::asio::io_context &loop, int inotify, std::string file,
@@ -82,10 +85,7 @@ FileWatch::FileWatch(boost::asio::io_context &loop, int inotify, std::string fil
       timer_(loop),
       file_(std::move(file)),
       content_(read(file_).value_or("")),
-      changed_(std::move(changed)) {
-    watch_folders();
-    wait_for_event();
-}
+      changed_(std::move(changed)) {}
 
 // Again after every event: a swapped link leads elsewhere. Folders that are watched stay so.
 void FileWatch::watch_folders() {
@@ -95,27 +95,29 @@ void FileWatch::watch_folders() {
 
 void FileWatch::wait_for_event() {
     inotify_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                        [this](const boost::system::error_code &error) {
-                            if (error)
+                        [weak = weak_from_this()](const boost::system::error_code &error) {
+                            const auto self = weak.lock();
+                            if (error || !self)
                                 return;
-                            drain();
-                            watch_folders();
-                            wait_for_rest();
-                            wait_for_event();
+                            self->drain();
+                            self->watch_folders();
+                            self->wait_for_rest();
+                            self->wait_for_event();
                         });
 }
 
 // Starting anew ends the wait that is under way.
 void FileWatch::wait_for_rest() {
     timer_.expires_after(kRest);
-    timer_.async_wait([this](const boost::system::error_code &error) {
-        if (error)
+    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code &error) {
+        const auto self = weak.lock();
+        if (error || !self)
             return;
-        auto now = read(file_);
-        if (!now || *now == content_)
+        auto now = read(self->file_);
+        if (!now || *now == self->content_)
             return;
-        content_ = std::move(*now);
-        changed_();
+        self->content_ = std::move(*now);
+        self->changed_();
     });
 }
 

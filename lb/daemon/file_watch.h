@@ -19,12 +19,13 @@ namespace weir {
 // of every symbolic link on the way and of what it names.
 std::vector<std::filesystem::path> folders_of(const std::filesystem::path &file);
 
-class FileWatch {
+class FileWatch : public std::enable_shared_from_this<FileWatch> {
   public:
     // `changed` is called when the file has come to rest with a content that is not the one of the
     // last call, or of open(). A file that is gone is waited for. Exit::refused when the kernel
-    // gives no more watches.
-    static Result<std::unique_ptr<FileWatch>> open(boost::asio::io_context &loop, std::string file,
+    // gives no more watches. It ends with its owner; a handler that is on its way then does
+    // nothing.
+    static Result<std::shared_ptr<FileWatch>> open(boost::asio::io_context &loop, std::string file,
                                                    std::function<void()> changed);
 
   private:

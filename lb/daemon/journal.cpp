@@ -65,7 +65,17 @@ void JournalSink::sink_it_(const spdlog::details::log_msg &message) {
 }
 
 void JournalSink::send(spdlog::level::level_enum level, std::string_view text,
-                       const JournalFields &more) const {
+                       const JournalFields &more) {
+    if (send_entry(level, text, more) && lost_ > 0) {
+        const auto lost = fmt::format("{} lines were lost: the journal did not take them", lost_);
+        lost_ = 0;
+        send_entry(spdlog::level::warn, lost, {});
+    }
+}
+
+// The journal may be stuck; the loop that writes here has health checks to make.
+bool JournalSink::send_entry(spdlog::level::level_enum level, std::string_view text,
+                             const JournalFields &more) {
     const auto priority = std::to_string(to_priority(level));
     JournalFields fields{{"MESSAGE", text}, {"PRIORITY", priority}, {"SYSLOG_IDENTIFIER", "weir"}};
     if (!instance_.empty())
@@ -76,9 +86,14 @@ void JournalSink::send(spdlog::level::level_enum level, std::string_view text,
     sockaddr_un to{};
     to.sun_family = AF_UNIX;
     kSocket.copy(to.sun_path, kSocket.size());
-    if (::sendto(socket_.get(), entry.data(), entry.size(), MSG_NOSIGNAL,
-                 reinterpret_cast<const sockaddr *>(&to), sizeof to) < 0)
+    if (::sendto(socket_.get(), entry.data(), entry.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+                 reinterpret_cast<const sockaddr *>(&to), sizeof to) >= 0)
+        return true;
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+        ++lost_;
+    else
         fmt::print(stderr, "<{}>{}\n", priority, text);
+    return false;
 }
 
 }  // namespace weir

@@ -35,11 +35,13 @@ class JournalSink : public spdlog::sinks::base_sink<std::mutex> {
     void flush_() override {}
 
   private:
-    void send(spdlog::level::level_enum level, std::string_view text,
-              const JournalFields &more) const;
+    void send(spdlog::level::level_enum level, std::string_view text, const JournalFields &more);
+    bool send_entry(spdlog::level::level_enum level, std::string_view text,
+                    const JournalFields &more);
 
     Fd socket_;
     std::string instance_;
+    std::uint64_t lost_ = 0;  // lines, since the last one that it took
 };
 
 }  // namespace weir

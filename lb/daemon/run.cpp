@@ -53,15 +53,16 @@ Result<void> run_until_signal(const std::string &config_file) {
     auto listeners = Listeners::open(loop, *config);
     if (!listeners)
         return tl::make_unexpected(listeners.error());
-    Roster roster;
+    BackendControl::Moment begun{};
     auto state = StateFile(config->state_file).load();
     if (!state.warning.empty())
         spdlog::warn("{}", state.warning);
-    roster.set_overrides(std::move(state.overrides), Roster::Time{});
+    begun.roster.set_overrides(std::move(state.overrides), Roster::Time{});
     auto path = DataPath::bring_up(*config, [&](const TableState &tables) {
-        const auto now = std::chrono::steady_clock::now();
-        roster.configure(*config, now, left_down(*config, tables));
-        return roster.conditions(now);
+        begun.at = std::chrono::steady_clock::now();
+        begun.roster.configure(*config, begun.at, left_down(*config, tables));
+        begun.conditions = begun.roster.conditions(begun.at);
+        return begun.conditions;
     });
     if (!path)
         return tl::make_unexpected(path.error());
@@ -69,7 +70,7 @@ Result<void> run_until_signal(const std::string &config_file) {
         spdlog::warn("{}", warning);
     for (const auto &line : drop_privileges())
         spdlog::warn("{}", line);
-    Daemon(loop, std::move(*config), std::move(*path), std::move(roster), std::move(*listeners))
+    Daemon(loop, std::move(*config), std::move(*path), std::move(begun), std::move(*listeners))
         .serve(signals);
     return {};
 }

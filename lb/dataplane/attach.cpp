@@ -55,9 +55,11 @@ Result<void> leave_xdp(Objects &objects, const AttachedInterface &to, const OwnP
 // On every interface: XDP passes what it leaves to TC ingress.
 Result<void> attach_tc(Objects &objects, const AttachedInterface &to, const OwnPrograms &own,
                        TcPlace place) {
-    const auto attach_to = [&](TcSide side, int program) {
-        const bool front = place == TcPlace::front && tc_program(to.ifindex, side, own) &&
-                           !tc_holds(to.ifindex, side, program);
+    const auto attach_to = [&](TcSide side, int program) -> Result<void> {
+        // every change wakes who follows the host's links, this daemon among them
+        if (tc_holds(to.ifindex, side, program))
+            return {};
+        const bool front = place == TcPlace::front && tc_program(to.ifindex, side, own);
         return tc_attach(to.name, to.ifindex, side, program, own,
                          front ? TcPlace::front : TcPlace::usual);
     };

@@ -130,12 +130,16 @@ Result<void> Takeover::copy_rest() {
     return {};
 }
 
+// Tables that packets meet already open flows themselves: behind their programs there may be none
+// that would, or only their own.
 Result<void> Takeover::catch_up(Objects &objects) {
+    // a start that was killed, or refused, may have left something there
     if (earlier_.empty())
-        return {};
+        return objects.tables().hand_over(WEIR_HANDOVER_NONE);
     // loaded beforehand, so that one program follows upon the other
     return objects.xdp_ingress().and_then([&](int) { return copy_rest(); }).and_then([&] {
-        return moves_flows() ? objects.tables().hand_over(WEIR_HANDOVER_ALL) : Result<void>();
+        const auto what = is_fresh() ? WEIR_HANDOVER_ALL : WEIR_HANDOVER_MIDSTREAM;
+        return objects.tables().hand_over(moves_flows() ? what : WEIR_HANDOVER_NONE);
     });
 }
 
@@ -144,9 +148,10 @@ Result<void> Takeover::bring_over(Objects &objects) {
         return {};
     if (!moves_flows())
         return copy_rest();
-    // from the first on the other tables get no opening, and after the second nothing at all
-    return objects.tables()
-        .hand_over(WEIR_HANDOVER_MIDSTREAM)
+    // from the first on the other tables get no opening, and after the second nothing at all; what
+    // they opened meanwhile is unknown here only as long as the last copy takes
+    return copy_rest()
+        .and_then([&] { return objects.tables().hand_over(WEIR_HANDOVER_MIDSTREAM); })
         .and_then([&] {
             std::this_thread::sleep_for(kLastPacket);
             return copy_rest();
@@ -174,7 +179,10 @@ Result<void> Takeover::finish(Pins &pins) {
     return {};
 }
 
-void Takeover::give_up(const Objects *objects, Pins &pins) const {
+void Takeover::give_up(Objects *objects, Pins &pins) const {
+    // the programs go on with these tables, alone
+    if (!made_ && objects != nullptr)
+        static_cast<void>(objects->tables().hand_over(WEIR_HANDOVER_NONE));
     if (made_ && (objects == nullptr || !is_attached_anywhere(*objects)))
         pins.remove_generation(folder_);
 }

@@ -48,7 +48,7 @@ class Takeover {
     // When they are gone: lets go of the other tables.
     Result<void> finish(Pins &pins);
     // Removes the tables, if they are new and no program uses them.
-    void give_up(const Objects *objects, Pins &pins) const;
+    void give_up(Objects *objects, Pins &pins) const;
 
   private:
     struct Earlier {

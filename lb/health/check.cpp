@@ -90,6 +90,9 @@ void Check::run(Slot slot) {
 void Check::overdue() {
     const auto probe = std::exchange(probe_, nullptr);
     probe->cancel();
+    // the answer may have come while this process was busy
+    if (Clock::now() - started_ > config_->timeout + config_->timeout / 2)
+        return ended(Outcome::not_made(probe->step() + ": the checker itself was late"));
     ended(Outcome::failed(
         fmt::format("{}: no answer within {}", probe->step(), print_duration(config_->timeout))));
 }

@@ -63,9 +63,10 @@ struct Plan {
 // backends.
 enum class RingScope { changed, all };
 
-// Ids stay with their service and backend; new ones follow the highest in use, so that an id that
-// was just given up rests for a while: old flows still count under it. Fails (Exit::usage) when
-// `limits` cannot hold what is wanted. A backend without a condition is as it is configured.
+// Ids stay with their service and backend; new ones follow the highest in use. Old flows of a
+// backend that was removed count under its id until they end, whoever has it by then. Fails
+// (Exit::usage) when `limits` cannot hold what is wanted. A backend without a condition is as it is
+// configured.
 Result<Plan> make_plan(const TableState &current, const Config &desired,
                        RingScope scope = RingScope::changed, const Conditions &conditions = {});
 

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "lb/model/maglev.h"
@@ -81,14 +82,15 @@ std::uint64_t mix(std::uint64_t x) {
  */
 class MaglevRing {
   public:
-    explicit MaglevRing(const std::vector<BackendRow> &backends) {
+    explicit MaglevRing(const std::vector<BackendRow> &backends) : backends_(backends) {
+        std::uint32_t number = 0;
         for (const BackendRow &backend : backends) {
+            // its place among the backends, so that a slot leads to it without a search
             whole_.push_back(backend);
+            whole_.back().id = number++;
             whole_.back().weight = backend.share;
-            by_id_[backend.id] = &backend;
             if (backend.weight > 0 && backend.share > 0)
-                serving_.push_back(backend.id);
-            lacking_ |= backend.weight < backend.share;
+                serving_.push_back(whole_.back().id);
         }
     }
 
@@ -96,40 +98,54 @@ class MaglevRing {
         if (serving_.empty())
             return {};
         const auto base = build_maglev_ring(whole_, slots);
-        if (!lacking_)
-            return base;
         auto ring = base;
         for (std::uint32_t slot = 0; slot < slots; ++slot)
-            if (!takes(base[slot], slot, 0))
-                ring[slot] = other(base, slot);
+            ring[slot] = backends_[takes(base[slot], slot, 0) ? base[slot] : other(base, slot)].id;
         return ring;
     }
 
   private:
     // Whether a backend that has lost a part of its share takes this slot: the more it has, the
     // more it takes, and those that it took before among them.
-    bool takes(std::uint32_t id, std::uint64_t slot, std::uint64_t attempt) const {
-        const BackendRow &backend = *by_id_.at(id);
+    bool takes(std::uint32_t number, std::uint64_t slot, std::uint64_t attempt) const {
+        const BackendRow &backend = backends_[number];
         return backend.weight >= backend.share ||
-               mix(mix(slot << 32 | attempt) + 1) % backend.share < backend.weight;
+               (backend.weight > 0 &&
+                mix(mix(slot << 32 | attempt) + 1) % backend.share < backend.weight);
     }
 
-    // The backend of another slot; where those who serve have next to no slots, any of them.
+    // The backend of another slot; where those who serve have few, the one of them that wins this
+    // slot by weighted rendezvous, which moves as little. Bounded: all this is done on the daemon's
+    // loop.
     std::uint32_t other(const std::vector<std::uint32_t> &base, std::uint64_t slot) const {
         for (std::uint64_t attempt = 1; attempt <= kAttempts; ++attempt) {
             const auto at = mix(slot << 32 | attempt) % base.size();
             if (takes(base[at], slot, attempt))
                 return base[at];
         }
-        return serving_[mix(slot) % serving_.size()];
+        std::uint32_t winner = serving_.front();
+        double best = std::numeric_limits<double>::infinity();
+        for (const std::uint32_t number : serving_) {
+            const double even = to_unit(mix(slot << 32 | (kAttempts + 1 + number)));
+            const double score = -std::log(even) / backends_[number].weight;
+            if (score < best) {
+                best = score;
+                winner = number;
+            }
+        }
+        return winner;
     }
 
-    static constexpr std::uint64_t kAttempts = 256;
+    // 0 < result <= 1
+    static double to_unit(std::uint64_t bits) {
+        return (static_cast<double>(bits >> 11) + 1) * 0x1p-53;
+    }
 
-    std::vector<BackendRow> whole_;
-    std::map<std::uint32_t, const BackendRow *> by_id_;
-    std::vector<std::uint32_t> serving_;  // ids
-    bool lacking_ = false;
+    static constexpr std::uint64_t kAttempts = 32;
+
+    const std::vector<BackendRow> &backends_;
+    std::vector<BackendRow> whole_;       // with the whole share, numbered
+    std::vector<std::uint32_t> serving_;  // numbers
 };
 
 }  // namespace

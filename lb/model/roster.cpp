@@ -51,9 +51,9 @@ void Roster::configure(const Config &config, Time now, const std::vector<Backend
                     now_is.up_since = now;
                 now_is.weight = backend.weight;
                 now_is.fallback = backend.fallback;
-            } else if (override_of(key).admin == Admin::drain) {
-                now_is.drain_since = now;
             }
+            if (!now_is.drain_since && override_of(key).admin == Admin::drain)
+                now_is.drain_since = now;
             if (left_down.count(key) != 0)
                 now_is.health = Health::down;
             if (!service.health_check)
@@ -215,7 +215,7 @@ std::optional<Roster::Time> Roster::next_change(Time now) const {
     return next;
 }
 
-std::optional<BackendView> Roster::find(const BackendKey &key, Time now) const {
+std::optional<BackendView> Roster::find(const BackendKey &key, const Conditions &in_force) const {
     const auto group = groups_.find(key.service);
     if (group == groups_.end())
         return std::nullopt;
@@ -224,13 +224,15 @@ std::optional<BackendView> Roster::find(const BackendKey &key, Time now) const {
         return std::nullopt;
     BackendView view;
     const Member &member = found->second;
-    view.condition = conditions_of(key.service, group->second, now).at(key.endpoint);
+    if (const auto condition = in_force.find(key); condition != in_force.end())
+        view.condition = condition->second;
     view.health = member.health;
     view.reason = member.reason;
     view.override_ = override_of(key);
     view.kept = member.health == Health::down && view.condition.state == BackendState::active;
     view.standby = member.fallback && view.condition.state == BackendState::active &&
                    view.condition.weight == 0;
+    view.configured = member.weight;
     return view;
 }
 

@@ -39,7 +39,8 @@ std::string_view to_string(Health health);
 struct BackendView {
     BackendCondition condition;
     Health health = Health::unchecked;
-    std::string reason;  // why the last check failed; empty when it did not
+    std::string reason;   // why the last check failed; empty when it did not
+    std::string trouble;  // why the last check could not be made; empty when it was
     Override override_;
     bool kept = false;             // down by its checks, in use because of min_active
     bool standby = false;          // a fallback that is not needed
@@ -63,8 +64,9 @@ class Roster {
     // When conditions() will differ without anything being set: a step of slow start, the end of a
     // drain.
     std::optional<Time> next_change(Time now) const;
-    // Of a backend that the configuration names.
-    std::optional<BackendView> find(const BackendKey &key, Time now) const;
+    // Of a backend that the configuration names; `in_force`: what conditions() gave when it was
+    // written.
+    std::optional<BackendView> find(const BackendKey &key, const Conditions &in_force) const;
 
   private:
     struct Member {

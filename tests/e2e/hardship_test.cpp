@@ -153,6 +153,19 @@ TEST_F(Hardship, ABpffsThatIsUnmountedWhileItRunsIsNoHarm) {
     expect_service_goes_on();
 }
 
+TEST_F(Hardship, ACheckThatCannotBeMadeSaysSoAndTheBackendServes) {
+    const auto daemon = start(write_config(
+        Settings{.of_web = "health_check: {type: exec, command: [/no/such/check], interval: 200ms, "
+                           "timeout: 100ms, fall: 1}"}
+            .text()));
+    open_session();
+    EXPECT_TRUE(eventually([&] {
+        return weir({"backends"}).out.find("not checked: /no/such/check") != std::string::npos;
+    })) << weir({"backends"}).out;
+    EXPECT_EQ(state(world().at_one), "active");
+    expect_service_goes_on();
+}
+
 // Checks, drains and flows go by the time since boot.
 TEST_F(Hardship, AClockThatIsSteppedChangesNothing) {
     constexpr auto kLibrary = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";

@@ -56,6 +56,19 @@ TEST_P(Schedulers, WrrGoesRoundByWeight) {
     EXPECT_EQ(open_many(30), (std::map<int, int>{{0, 20}, {1, 10}}));
 }
 
+// With every second opening an affinity's, turns that those took would all be of one backend.
+TEST_P(Schedulers, WrrLeavesTheTurnOfAClientThatReturnsToTheNextOne) {
+    use("scheduler: wrr, session_affinity: {timeout: 1h}", {100, 100});
+    std::map<int, int> served;
+    for (int i = 0; i < 6; ++i) {
+        const auto from = at(("203.0.113." + std::to_string(100 + i) + ":1").c_str()).address;
+        const int first = open(1000, from);
+        EXPECT_EQ(open(1001, from), first);
+        ++served[first];
+    }
+    EXPECT_EQ(served, (std::map<int, int>{{0, 3}, {1, 3}}));
+}
+
 TEST_P(Schedulers, RandomFollowsTheWeights) {
     use("scheduler: random", {300, 100, 0});
     const auto served = open_many(400);
@@ -232,6 +245,30 @@ TEST_P(BackendGoes, AnOpeningThatWasNotAnsweredGoesToAnotherOneWhateverIsConfigu
     set(first, {BackendState::down, 0, 100, OnDown::keep});
     path->advance(1100ms);
     EXPECT_EQ(send(make(client, vip, kSyn, 100)), other(first)) << "the retransmitted SYN";
+}
+
+// Ids are given away again: here there are but two.
+TEST_P(BackendGoes, AnotherOneWithItsIdDoesNotEndTheFlowsOfOneThatWasRemoved) {
+    const auto with = [&](const Endpoint &second) {
+        return fmt::format(
+            "services:\n  - {{name: web, vip: \"{}\", port: 80, protocol: tcp, scheduler: wrr, "
+            "on_down: reset, backends: [{{address: \"{}\", port: 80}}, {{address: \"{}\", port: "
+            "80}}]}}\nlimits: {{flows: 1024, new_flows: 64, services: 16, backends: 2}}\n",
+            vip.address.to_string(), backend(0).address.to_string(), second.address.to_string());
+    };
+    path = std::make_unique<DataPath>(with(backend(1)));
+    open(1000);
+    ASSERT_EQ(connect(client, vip), backend(1));
+    path->reload(fmt::format(
+        "services:\n  - {{name: web, vip: \"{}\", port: 80, protocol: tcp, backends: [{{address: "
+        "\"{}\", port: 80}}]}}\nlimits: {{flows: 1024, new_flows: 64, services: 16, backends: "
+        "2}}\n",
+        vip.address.to_string(), backend(0).address.to_string()));
+    path->reload(with(backend(2)));
+    path->set_conditions({{{"web", backend(2)}, {BackendState::down, 0, 100, OnDown::reset}}});
+    path->advance(2s);
+    EXPECT_EQ(send(segment()), backend(1)) << "I9";
+    EXPECT_EQ(path->all_drops(), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(, Schedulers, every_hook_and_family(), flow_test_name);

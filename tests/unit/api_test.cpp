@@ -104,14 +104,14 @@ TEST(ApiDocument, BackendsTellWhyTheyAreInTheirState) {
     EXPECT_EQ(backends.size(), 3);
     EXPECT_EQ(backends[0], Json::parse(R"({"service": "web", "backend": "198.51.100.11:8443",
         "state": "active", "weight": 100, "configured_weight": 100, "override": null,
-        "health": {"status": "unchecked", "reason": null}, "kept": false, "standby": false,
+        "health": {"status": "unchecked", "reason": null, "trouble": null}, "kept": false, "standby": false,
         "share": 0.75, "flows": 6, "new_flows": 3,
         "forward": {"packets": 18, "bytes": 1800}, "reply": {"packets": 12, "bytes": 1200}})"))
         << "where nothing more is known";
     EXPECT_EQ(backends[1], Json::parse(R"({"service": "web", "backend": "198.51.100.12:8443",
         "state": "down", "weight": 0, "configured_weight": 100,
         "override": {"admin": "enabled", "weight": 50},
-        "health": {"status": "down", "reason": "connection refused"}, "kept": true,
+        "health": {"status": "down", "reason": "connection refused", "trouble": null}, "kept": true,
         "standby": true, "share": 0.25, "flows": 0, "new_flows": 2,
         "forward": {"packets": 12, "bytes": 1200}, "reply": {"packets": 8, "bytes": 800}})"));
     EXPECT_EQ(show_backends(document),

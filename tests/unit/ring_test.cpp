@@ -109,6 +109,23 @@ TEST(Ring, I9ABackendThatGoesMovesItsOwnSlotsAndNoOther) {
     }
 }
 
+// Where hardly anybody is left, by weight all the same.
+TEST(Ring, WhenNearlyAllAreDownTheOthersShareByWeightAndMoveLittle) {
+    constexpr std::uint32_t kSlots = 65521;
+    auto rows = make_backends(std::vector<std::uint32_t>(400, 100));
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        rows[i].weight = i < 4 ? 100 : 0;
+    rows[1].weight = rows[1].share = 300;
+    const auto four = build_ring(Scheduler::maglev, kSlots, rows);
+    auto counted = count(four);
+    EXPECT_EQ(counted.size(), 4U);
+    EXPECT_NEAR(static_cast<double>(counted[2]), kSlots / 2.0, kSlots * 0.02);
+    EXPECT_NEAR(static_cast<double>(counted[3]), kSlots / 6.0, kSlots * 0.02);
+    rows[3].weight = 0;
+    const auto three = build_ring(Scheduler::maglev, kSlots, rows);
+    EXPECT_EQ(moved(four, three), counted[4]);
+}
+
 TEST(Ring, TheSlotsOfThoseWhoAreGoneAreShared) {
     auto rows = make_backends({100, 100, 100, 100});
     rows[0].weight = 0;

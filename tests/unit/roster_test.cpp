@@ -40,7 +40,7 @@ Roster make_roster(const std::function<void(ServiceConfig &)> &change = {}) {
 }
 
 BackendCondition of(const Roster &roster, const Endpoint &endpoint, Roster::Time now = kStart) {
-    const auto view = roster.find(key(endpoint), now);
+    const auto view = roster.find(key(endpoint), roster.conditions(now));
     EXPECT_TRUE(view);
     EXPECT_EQ(roster.conditions(now).at(key(endpoint)), view->condition);
     return view->condition;
@@ -49,8 +49,9 @@ BackendCondition of(const Roster &roster, const Endpoint &endpoint, Roster::Time
 TEST(Roster, BeforeTheFirstCheckABackendServes) {
     const Roster roster = make_roster();
     EXPECT_EQ(of(roster, kA), (BackendCondition{BackendState::active, 100, 100, OnDown::keep}));
-    EXPECT_EQ(roster.find(key(kA), kStart)->health, Health::unknown);
-    EXPECT_FALSE(roster.find({"web", *Endpoint::parse("192.0.2.1:1")}, kStart));
+    EXPECT_EQ(roster.find(key(kA), roster.conditions(kStart))->health, Health::unknown);
+    EXPECT_EQ(roster.find(key(kA), roster.conditions(kStart))->configured, 100U);
+    EXPECT_FALSE(roster.find({"web", *Endpoint::parse("192.0.2.1:1")}, roster.conditions(kStart)));
     EXPECT_FALSE(roster.next_change(kStart));
 }
 
@@ -59,11 +60,11 @@ TEST(Roster, ADownBackendTakesNoFlowsAndItsOwnEndAsConfigured) {
         Roster roster = make_roster([&](auto &service) { service.on_down = on_down; });
         roster.set_health(key(kB), false, "refused", kStart);
         EXPECT_EQ(of(roster, kB), (BackendCondition{BackendState::down, 0, 100, on_down}));
-        EXPECT_EQ(roster.find(key(kB), kStart)->reason, "refused");
+        EXPECT_EQ(roster.find(key(kB), roster.conditions(kStart))->reason, "refused");
         EXPECT_EQ(of(roster, kA).weight, 100U);
         roster.set_health(key(kB), true, "", kStart);
         EXPECT_EQ(of(roster, kB), (BackendCondition{BackendState::active, 100, 100, OnDown::keep}));
-        EXPECT_EQ(roster.find(key(kB), kStart)->reason, "");
+        EXPECT_EQ(roster.find(key(kB), roster.conditions(kStart))->reason, "");
     }
 }
 
@@ -71,7 +72,7 @@ TEST(Roster, WithoutACheckNobodyIsDown) {
     Roster roster = make_roster([](auto &service) { service.health_check.reset(); });
     roster.set_health(key(kA), false, "late", kStart);
     EXPECT_EQ(of(roster, kA).state, BackendState::active);
-    EXPECT_EQ(roster.find(key(kA), kStart)->health, Health::unchecked);
+    EXPECT_EQ(roster.find(key(kA), roster.conditions(kStart))->health, Health::unchecked);
 }
 
 TEST(Roster, WhatAnEarlierRunLeftDownIsDownUntilACheckSaysOtherwise) {
@@ -80,6 +81,20 @@ TEST(Roster, WhatAnEarlierRunLeftDownIsDownUntilACheckSaysOtherwise) {
     EXPECT_EQ(of(roster, kA).state, BackendState::down);
     roster.set_health(key(kA), true, "", kStart);
     EXPECT_EQ(of(roster, kA).state, BackendState::active);
+}
+
+TEST(Roster, ADrainOfABackendThatWasAwayBeginsAnewAndEnds) {
+    const auto timeout = [](auto &service) { service.drain_timeout = 60s; };
+    Roster roster = make_roster(timeout);
+    roster.set_override(key(kB), {Admin::drain, {}}, kStart);
+    roster.configure(make_config([&](auto &service) {
+                         timeout(service);
+                         service.backends.erase(service.backends.begin() + 1);
+                     }),
+                     kStart + 1s);
+    roster.configure(make_config(timeout), kStart + 10s);
+    EXPECT_EQ(roster.next_change(kStart + 10s), kStart + 70s);
+    EXPECT_EQ(of(roster, kB, kStart + 70s).flows, OnDown::reset);
 }
 
 TEST(Roster, AReloadKeepsWhatIsKnown) {
@@ -94,7 +109,7 @@ TEST(Roster, AReloadKeepsWhatIsKnown) {
     EXPECT_EQ(of(roster, kA).state, BackendState::down);
     EXPECT_EQ(of(roster, kA).share, 7U);
     EXPECT_EQ(of(roster, kB).state, BackendState::draining);
-    EXPECT_FALSE(roster.find(key(kC), kStart));
+    EXPECT_FALSE(roster.find(key(kC), roster.conditions(kStart)));
 }
 
 TEST(Roster, ADrainEndsWithItsTimeoutAndThenItsFlowsDo) {
@@ -161,12 +176,12 @@ TEST(Roster, ABackendThatAReloadAddsStartsSlowlyToo) {
 TEST(Roster, AFallbackServesOnlyWhenNobodyElseCan) {
     Roster roster = make_roster([](auto &service) { service.backends[2].fallback = true; });
     EXPECT_EQ(of(roster, kC), (BackendCondition{BackendState::active, 0, 0, OnDown::keep}));
-    EXPECT_TRUE(roster.find(key(kC), kStart)->standby);
+    EXPECT_TRUE(roster.find(key(kC), roster.conditions(kStart))->standby);
     roster.set_health(key(kA), false, "x", kStart);
     EXPECT_EQ(of(roster, kC).weight, 0U);
     roster.set_override(key(kB), {Admin::drain, {}}, kStart);
     EXPECT_EQ(of(roster, kC).weight, 100U);
-    EXPECT_FALSE(roster.find(key(kC), kStart)->standby);
+    EXPECT_FALSE(roster.find(key(kC), roster.conditions(kStart))->standby);
     EXPECT_EQ(of(roster, kA).share, 0U) << "the ring is the fallback's";
     roster.set_health(key(kC), false, "x", kStart);
     EXPECT_EQ(of(roster, kC).state, BackendState::down);
@@ -180,7 +195,7 @@ TEST(Roster, AFailingCheckerDoesNotEmptyAServiceWithMinActive) {
     EXPECT_EQ(of(roster, kB).state, BackendState::down);
     roster.set_health(key(kA), false, "x", kStart + 1s);
     EXPECT_EQ(of(roster, kA), (BackendCondition{BackendState::active, 100, 100, OnDown::keep}));
-    EXPECT_TRUE(roster.find(key(kA), kStart)->kept) << "the last that went down";
+    EXPECT_TRUE(roster.find(key(kA), roster.conditions(kStart))->kept) << "the last that went down";
     EXPECT_EQ(of(roster, kB).state, BackendState::down);
     roster.set_health(key(kC), false, "x", kStart + 2s);
     EXPECT_EQ(of(roster, kC).state, BackendState::active);
