@@ -204,7 +204,7 @@ class Reloads : public Backends {};
 // Backends come and go beside those that serve, weights change; requests go on.
 TEST_P(Reloads, ManyUnderLoadHarmNobodyWhoIsNotTouched) {
     run_weir("");
-    const auto wrk = load("110s");
+    const auto wrk = load("600s");  // until it is stopped
     const Client session(world().client_host, Protocol::tcp, world().vip_tcp);
     const int times = hook() == "xdp" && family() == Family::v4 ? 1000 : 50;
     for (int i = 0; i < times; ++i) {
