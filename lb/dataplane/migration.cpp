@@ -245,7 +245,7 @@ Result<std::size_t> Migration::copy_rest() {
                 return tl::make_unexpected(done.error());
             pair.counted = std::move(*now);
         } else if (pair.kind == Kind::flows) {
-            const auto more = copy_entries(pair, since);
+            auto more = copy_entries(pair, since);
             if (!more)
                 return more;
             copied += *more;

@@ -57,13 +57,13 @@ void Standing::put_back(Objects &objects, const OwnPrograms &own) const {
 }
 
 Result<bool> take_off(const std::string &interface, unsigned ifindex, const OwnPrograms &own) {
-    const auto xdp = xdp_detach(interface, ifindex, own);
+    auto xdp = xdp_detach(interface, ifindex, own);
     if (!xdp)
         return xdp;
-    const auto ingress = tc_detach(interface, ifindex, TcSide::ingress, own);
+    auto ingress = tc_detach(interface, ifindex, TcSide::ingress, own);
     if (!ingress)
         return ingress;
-    const auto egress = tc_detach(interface, ifindex, TcSide::egress, own);
+    auto egress = tc_detach(interface, ifindex, TcSide::egress, own);
     if (!egress)
         return egress;
     const bool found = *xdp || *ingress || *egress;

@@ -136,7 +136,7 @@ Result<void> tc_attach(const std::string &interface, unsigned ifindex, TcSide si
 
 Result<bool> tc_detach(const std::string &interface, unsigned ifindex, TcSide side,
                        const OwnPrograms &own) {
-    const auto front = detach_from(interface, ifindex, side, TcPlace::front, own);
+    auto front = detach_from(interface, ifindex, side, TcPlace::front, own);
     if (!front)
         return front;
     return detach_from(interface, ifindex, side, TcPlace::usual, own).map([&](bool usual) {

@@ -11,6 +11,7 @@ std::vector<double> shares_of(const std::vector<BackendRow> &backends) {
     for (const auto &backend : backends)
         sum += backend.weight;
     std::vector<double> shares;
+    shares.reserve(backends.size());
     for (const auto &backend : backends)
         shares.push_back(sum > 0 ? backend.weight / sum : 0);
     return shares;

@@ -42,10 +42,10 @@ class UnderLoad : public WeirTest, public testing::WithParamInterface<ModeHookFa
         const auto vip = world().vip_tcp.address.to_string();
         std::string services;
         for (const auto &[name, port] : {std::pair("bulk", 5201), std::pair("idle", 22)})
-            services += "  - {name: " + std::string(name) + ", vip: \"" + vip +
-                        "\", port: " + std::to_string(port) + ", protocol: tcp, mode: " + mode +
-                        ", backends: [{address: \"" + world().at_one.address.to_string() +
-                        "\", port: " + std::to_string(port) + "}]}\n";
+            services += fmt::format(
+                "  - {{name: {0}, vip: \"{1}\", port: {2}, protocol: tcp, mode: {3}, backends: "
+                "[{{address: \"{4}\", port: {2}}}]}}\n",
+                name, vip, port, mode, world().at_one.address.to_string());
         return {.family = std::get<Family>(GetParam()),
                 .hook = std::get<1>(GetParam()),
                 .of_web = "mode: " + mode,
@@ -159,7 +159,7 @@ class UpgradeRefused : public UnderLoad {
         std::string all = attached();
         for (const std::string name : {"lb0", "lb1", "lb2"})
             for (const std::string side : {"ingress", "egress"})
-                all += world().weir.output("tc filter show dev " + name + " " + side);
+                all += world().weir.output(fmt::format("tc filter show dev {} {}", name, side));
         return all;
     }
 };

@@ -89,7 +89,7 @@ WebServer::WebServer(const Netns &host, const TempDir &folder, const std::string
     nginx_ =
         std::make_unique<Process>(std::vector<std::string>{"nginx", "-e", "stderr", "-c", file},
                                   ProcessOptions{.netns = &host});
-    EXPECT_TRUE(eventually([&] { return host.output("ss -Hltn sport = 8080") != ""; }))
+    EXPECT_TRUE(eventually([&] { return !host.output("ss -Hltn sport = 8080").empty(); }))
         << nginx_->err();
 }
 

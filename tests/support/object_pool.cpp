@@ -38,7 +38,7 @@ void delete_all(int map, const bpf_map_info &info) {
 
 void zero_all(int map, const bpf_map_info &info) {
     const bool per_cpu = info.type == BPF_MAP_TYPE_PERCPU_ARRAY;
-    const std::size_t padded = (info.value_size + 7U) / 8 * 8;
+    const std::size_t padded = (std::size_t{info.value_size} + 7) / 8 * 8;
     const std::size_t value_size =
         per_cpu ? padded * static_cast<std::size_t>(libbpf_num_possible_cpus()) : info.value_size;
     const std::vector<std::uint8_t> values(value_size * info.max_entries);

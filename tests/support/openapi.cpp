@@ -1,5 +1,6 @@
 #include "tests/support/openapi.h"
 
+#include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -138,8 +139,9 @@ std::string OpenApi::check_object(const Json &schema, const Json &value,
     for (const auto &[name, property] : value.items()) {
         const bool described = properties.contains(name);
         if (!described && !others.is_object())
-            return where + ": " + name + " is not described";
-        auto wrong = check(described ? properties.at(name) : others, property, where + "." + name);
+            return fmt::format("{}: {} is not described", where, name);
+        auto wrong = check(described ? properties.at(name) : others, property,
+                           fmt::format("{}.{}", where, name));
         if (!wrong.empty())
             return wrong;
     }

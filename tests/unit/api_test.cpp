@@ -100,7 +100,7 @@ std::optional<BackendView> view_of(const BackendKey &key) {
 
 TEST(ApiDocument, BackendsTellWhyTheyAreInTheirState) {
     const auto document = backends_document(test::sample_snapshot(), view_of);
-    const auto backends = document["backends"];
+    const auto &backends = document["backends"];
     EXPECT_EQ(backends.size(), 3);
     EXPECT_EQ(backends[0], Json::parse(R"({"service": "web", "backend": "198.51.100.11:8443",
         "state": "active", "weight": 100, "configured_weight": 100, "override": null,

@@ -14,7 +14,7 @@ struct HealthRow {
     const char *name;
     std::string lines;
     std::string expected;
-    std::string rest = "";
+    std::string rest{};
 };
 
 void PrintTo(const HealthRow &row, std::ostream *out) {

@@ -146,11 +146,12 @@ TEST(HealthEcho, ReadsWhatItWrote) {
         std::string reply = echo_request(message, v4);
         EXPECT_FALSE(read_echo_reply(reply, v4, false));  // a request is no reply
         const unsigned change = v4 ? 8 : 1;               // from request to reply
-        reply[0] = static_cast<char>(static_cast<unsigned char>(reply[0]) + (v4 ? -8 : 1));
+        reply[0] = static_cast<char>(reply[0] + (v4 ? -8 : 1));
         if (v4) {  // type 8 became 0: the sum is 0x0800 less, the checksum so much more
-            const unsigned sum = (static_cast<unsigned char>(reply[2]) << 8U |
-                                  static_cast<unsigned char>(reply[3])) +
-                                 (change << 8U);
+            const auto byte = [&](std::size_t at) {
+                return static_cast<unsigned>(static_cast<unsigned char>(reply[at]));
+            };
+            const unsigned sum = (byte(2) << 8U | byte(3)) + (change << 8U);
             const unsigned folded = (sum & 0xffffU) + (sum >> 16U);
             reply[2] = static_cast<char>(folded >> 8U);
             reply[3] = static_cast<char>(folded & 0xffU);

@@ -101,11 +101,10 @@ class HealthTest : public testing::Test {
         turns_.clear();
         checks().configure(config_of(check, {endpoint}));
         const bool turned = run_until([&] { return !turns_.empty() || trouble(endpoint); });
-        const std::string said =
-            !turned ? "nothing"
-                    : trouble(endpoint).value_or(turns_.empty() ? ""
-                                                 : turns_[0].up ? "up"
-                                                                : turns_[0].reason);
+        std::string said = !turned ? "nothing"
+                                   : trouble(endpoint).value_or(turns_.empty() ? ""
+                                                                : turns_[0].up ? "up"
+                                                                               : turns_[0].reason);
         checks().configure(Config{});
         return said;
     }
