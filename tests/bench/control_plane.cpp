@@ -1,5 +1,6 @@
-// How start, reload and memory grow with the configuration. A reload adds one UDP service to a
-// running daemon; its time is that from SIGHUP to the first answer that a client gets.
+// How start, reload and memory grow with the configuration. A reload weighs a backend of the first
+// service, which makes a new ring of it, and adds a UDP service, which comes after; its time is
+// that from SIGHUP to the first answer that a client gets.
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <fmt/format.h>
@@ -50,8 +51,9 @@ std::string configuration(const World &world, const Size &size, bool probe) {
             "  - name: s{0}\n    vip: {1}\n    port: {2}\n    protocol: tcp\n    backends:\n",
             service, vip, 10000 + service);
         for (int i = 0; i < size.backends; ++i)
-            yaml += fmt::format("      - {{address: {}, port: {}}}\n", backend,
-                                10000 + (service + i) % 50000);
+            yaml += fmt::format("      - {{address: {}, port: {}, weight: {}}}\n", backend,
+                                10000 + (service + i) % 50000,
+                                probe && service == 0 && i == 0 ? 101 : 100);
     }
     if (probe)
         yaml += fmt::format(
