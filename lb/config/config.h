@@ -113,7 +113,7 @@ struct SnatAddress {
 struct SnatConfig {
     std::vector<SnatAddress> addresses;
     PortRange ports{20000, 32767};  // below Linux's ip_local_port_range
-    Mark mark{};  // of `snat`
+    Mark mark{};                    // of `snat`
 };
 
 // Capacities of the tables; fixed for the life of the tables. Flows are counted per family: one of
