@@ -156,15 +156,19 @@ Result<void> DataPath::reload(const Config &running, const Config &config,
     const OwnPrograms own = takeover_.own(objects_);
     const auto standing = Standing::read(config.interfaces, own);
     auto interfaces = interfaces_;
+    bool written = false;
     auto done = host_.begin()
                     .and_then([&] { return host_.reserve(config); })
                     .and_then([&] { return interfaces.attach(objects_, config, own); })
                     .and_then([&] { return host_.announce(config); })
-                    .and_then([&] { return write(config); });
+                    .and_then([&] {
+                        written = true;
+                        return write(config);
+                    });
     if (!done) {
         conditions_ = before;
-        // a write that ended half way
-        if (const auto back = rings_in_doubt_ ? write(running) : Result<void>(); !back)
+        // a write that ended half way, of the settings or of the services
+        if (const auto back = written ? write(running) : Result<void>(); !back)
             spdlog::error("what a reload that failed has written cannot be taken back: {}",
                           back.error().message);
         standing.put_back(objects_, own);

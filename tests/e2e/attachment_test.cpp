@@ -13,17 +13,9 @@ namespace weir::test {
 namespace {
 
 // With both backends' web servers.
-class Served : public WeirTest {
+class Served : public EchoTest {
   protected:
-    using WeirTest::WeirTest;
-    void SetUp() override {
-        WeirTest::SetUp();
-        if (IsSkipped())
-            return;
-        one_ = std::make_unique<EchoServer>(world().one, Protocol::tcp, world().at_one, "one");
-        two_ = std::make_unique<EchoServer>(world().two, Protocol::tcp, world().at_two, "two");
-    }
-
+    using EchoTest::EchoTest;
     // How many of 20 connections each backend served; those that failed are under "".
     std::map<std::string, int> ask_web() {
         std::map<std::string, int> served;
@@ -60,9 +52,6 @@ class Served : public WeirTest {
         world().weir.command("ip addr add 192.0.2.1/25 dev " + device);
         world().weir.command("ip addr add 2001:db8:2::1/64 dev " + device + " nodad");
     }
-
-  private:
-    std::unique_ptr<EchoServer> one_, two_;
 };
 
 class SendingFromXdp : public Served, public testing::WithParamInterface<Family> {

@@ -17,16 +17,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class Hardship : public WeirTest {
+class Hardship : public EchoTest {
   protected:
-    void SetUp() override {
-        WeirTest::SetUp();
-        if (IsSkipped())
-            return;
-        one_ = std::make_unique<EchoServer>(world().one, Protocol::tcp, world().at_one, "one");
-        two_ = std::make_unique<EchoServer>(world().two, Protocol::tcp, world().at_two, "two");
-    }
-
     // A connection that is open before the trouble, and new ones.
     void open_session() {
         session_ = std::make_unique<Client>(world().client_host, Protocol::tcp, world().vip_tcp);
@@ -44,7 +36,6 @@ class Hardship : public WeirTest {
                 return one["state"];
         return "no such backend";
     }
-    void end_server_one() { one_.reset(); }
     // libxdp's, of any interface; the folder itself is there without.
     static bool has_dispatcher() {
         std::error_code ignored;
@@ -55,7 +46,6 @@ class Hardship : public WeirTest {
     }
 
   private:
-    std::unique_ptr<EchoServer> one_, two_;
     std::unique_ptr<Client> session_;
 };
 

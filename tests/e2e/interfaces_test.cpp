@@ -8,16 +8,8 @@
 namespace weir::test {
 namespace {
 
-class Coming : public WeirTest, public testing::WithParamInterface<const char *> {
+class Coming : public EchoTest, public testing::WithParamInterface<const char *> {
   protected:
-    void SetUp() override {
-        WeirTest::SetUp();
-        if (IsSkipped())
-            return;
-        one_ = std::make_unique<EchoServer>(world().one, Protocol::tcp, world().at_one, "one");
-        two_ = std::make_unique<EchoServer>(world().two, Protocol::tcp, world().at_two, "two");
-    }
-
     Settings settings(const std::string &interfaces = "lb0 lb1 lb2") {
         return {.hook = GetParam(), .interfaces = interfaces};
     }
@@ -76,9 +68,6 @@ class Coming : public WeirTest, public testing::WithParamInterface<const char *>
         daemon.kill(SIGHUP);
         ASSERT_TRUE(daemon.wait_for_err(said)) << daemon.err();
     }
-
-  private:
-    std::unique_ptr<EchoServer> one_, two_;
 };
 
 TEST_P(Coming, OneThatIsMissingAtTheStartIsWaitedForAndSeen) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -122,6 +123,22 @@ Requests Wrk::wait() {
     if (done.status != 0)
         requests.failures += done.out + done.err;
     return requests;
+}
+
+void EchoTest::SetUp() {
+    WeirTest::SetUp();
+    if (IsSkipped())
+        return;
+    one_ = std::make_unique<EchoServer>(world().one, Protocol::tcp, world().at_one, "one");
+    two_ = std::make_unique<EchoServer>(world().two, Protocol::tcp, world().at_two, "two");
+}
+
+std::vector<std::string> generations() {
+    std::vector<std::string> names;
+    for (const auto &one : std::filesystem::directory_iterator("/sys/fs/bpf/weir/default"))
+        if (one.is_directory())
+            names.push_back(one.path().filename());
+    return names;
 }
 
 int resets(const Netns &host) {

@@ -2,17 +2,19 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "tests/e2e/world.h"
+#include "tests/support/traffic.h"
 
 namespace weir::test {
 
-// For Settings::more: the pool of fullnat. Weir's addresses towards `one`, and ports that leave
-// enough of the host's own for its programs.
+// For Settings::more: the pool of fullnat. Weir's addresses towards `one`, and as many ports as
+// leave it its own: while an upgrade opens thousands of connections, half of them have to do.
 inline constexpr auto kSnat =
-    "snat: {addresses: [192.0.2.1, \"2001:db8:2::1\"], ports: 20000-29999}\n";
+    "snat: {addresses: [192.0.2.1, \"2001:db8:2::1\"], ports: 10000-32767}\n";
 
 // What one run of iperf3 said.
 struct Bulk {
@@ -67,6 +69,20 @@ class Wrk {
   private:
     Process process_;
 };
+
+// A test in which both backends' hosts echo at the port of `web`.
+class EchoTest : public WeirTest {
+  protected:
+    using WeirTest::WeirTest;
+    void SetUp() override;
+    void end_server_one() { one_.reset(); }
+
+  private:
+    std::unique_ptr<EchoServer> one_, two_;
+};
+
+// The folders of tables that the instance `default` has pinned.
+std::vector<std::string> generations();
 
 // Connections of a host that ended with a reset, or whose opening was refused, since it is there.
 int resets(const Netns &host);

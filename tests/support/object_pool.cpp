@@ -13,6 +13,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "lb/dataplane/rings.h"
 #include "tests/support/value.h"
 
 namespace weir::test {
@@ -50,11 +51,11 @@ void zero_all(int map, const bpf_map_info &info) {
         fail(fmt::format("{} cannot be cleared", info.name));
 }
 
-// Array slots of an array of maps are emptied by deleting them; those empty already are not there.
-void empty_slots(int map, const bpf_map_info &info) {
-    for (std::uint32_t key = 0; key < info.max_entries; ++key)
-        if (bpf_map_delete_elem(map, &key) != 0 && errno != ENOENT)
-            fail(fmt::format("a slot of {} cannot be emptied", info.name));
+// The rings: the kernel takes a map out of another only after a wait.
+void empty_all(int map, const bpf_map_info &info) {
+    std::vector<std::uint32_t> services(info.max_entries);
+    std::iota(services.begin(), services.end(), 0);
+    value_of(empty_rings(map, services));
 }
 
 void clear(int map) {
@@ -74,7 +75,7 @@ void clear(int map) {
         case BPF_MAP_TYPE_PERCPU_ARRAY:
             return zero_all(map, info);
         case BPF_MAP_TYPE_ARRAY_OF_MAPS:
-            return empty_slots(map, info);
+            return empty_all(map, info);
         default:
             throw std::runtime_error(fmt::format("{} is of a type not cleared here", info.name));
     }
