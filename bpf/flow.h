@@ -31,21 +31,21 @@ static __always_inline void flow_delete(int family, const union weir_any_tuple *
 }
 
 /*
- * The packet's tuple as a key, on the stack: kernels before 6.2 take none from an argument of a
+ * A packet's tuple as a key, on the stack: kernels before 6.2 take none from an argument of a
  * global function ("R2 type=mem expected=fp, pkt, pkt_meta, map_key, map_value").
  */
-static __always_inline void flow_key(int family, const struct weir_packet *packet,
+static __always_inline void flow_key(int family, const union weir_any_tuple *tuple,
                                      union weir_any_tuple *key) {
     if (family == WEIR_V4)
-        key->v4 = packet->tuple.v4;
+        key->v4 = tuple->v4;
     else
-        key->v6 = packet->tuple.v6;
+        key->v6 = tuple->v6;
 }
 
 static __always_inline struct weir_flow *flow_of(int family, const struct weir_packet *packet) {
     union weir_any_tuple key;
 
-    flow_key(family, packet, &key);
+    flow_key(family, &packet->tuple, &key);
     return flow_find(family, &key);
 }
 
@@ -85,27 +85,41 @@ static __always_inline int flow_same_target(const struct weir_flow *a, const str
            flow_same_address(&a->saddr, &b->saddr) && flow_same_address(&a->daddr, &b->daddr);
 }
 
-/* Both directions; the other one only if no other flow has taken its tuple meanwhile. */
-static __noinline void flow_forget(int family, const struct weir_packet *packet,
+/* Whether packets with this tuple leave with a source that is not their sender's. */
+static __always_inline int flow_hides_client(int family, const union weir_any_tuple *tuple,
+                                             const struct weir_flow *entry) {
+    struct weir_address from;
+
+    nat_source(family, tuple, &from);
+    return entry->direction == WEIR_FORWARD && !flow_same_address(&from, &entry->saddr);
+}
+
+/*
+ * Both directions; the other one only if no other flow has taken its tuple meanwhile. Of a
+ * connection that is over the SNAT port stays taken, by its reply's entry: the backend may be in
+ * TIME-WAIT, and would take the next client's SYN for a segment of the old connection.
+ */
+static __noinline void flow_forget(int family, const union weir_any_tuple *tuple,
                                    const struct weir_flow *entry) {
     struct weir_flow reverse = *entry;
     const struct weir_flow *peer;
     __u8 other = entry->family;
     union weir_any_tuple key;
 
-    nat_answer_tuple(entry, packet->tuple.head.protocol, &key);
-    nat_turn(family, &packet->tuple, &reverse);
+    nat_answer_tuple(entry, tuple->head.protocol, &key);
+    nat_turn(family, tuple, &reverse);
     peer = flow_find(other, &key);
-    if (peer && flow_same_target(peer, &reverse))
+    if (peer && flow_same_target(peer, &reverse) &&
+        !(entry->state == WEIR_FLOW_CLOSED && flow_hides_client(family, tuple, entry)))
         flow_delete(other, &key);
-    flow_key(family, packet, &key);
+    flow_key(family, tuple, &key);
     flow_delete(family, &key);
 }
 
 /*
  * The other direction of a flow. When the table evicted it, it is made again from this one, in the
  * table of its kind, so that a flow lives as long as either direction has traffic. NULL when
- * another flow has taken the tuple meanwhile.
+ * another flow has taken the tuple meanwhile, or the connection is over.
  */
 static __noinline struct weir_flow *flow_peer(int family, const union weir_any_tuple *tuple,
                                               const struct weir_flow *entry) {
@@ -119,7 +133,7 @@ static __noinline struct weir_flow *flow_peer(int family, const union weir_any_t
     reverse = *entry;
     nat_turn(family, tuple, &reverse);
     peer = flow_find(other, &answer);
-    if (!peer) {
+    if (!peer && state != WEIR_FLOW_CLOSED) {
         if (state == WEIR_FLOW_NEW || state == WEIR_FLOW_REPLIED)
             bpf_map_update_elem(flow_new_table(other), &answer, &reverse, BPF_NOEXIST);
         else
@@ -140,7 +154,7 @@ static __always_inline void flow_touch(int family, const struct weir_packet *pac
     __u64 now = packet->now;
 
     /* without the other direction answers go astray: the next packet starts over */
-    entry->seen = peer ? now : 0;
+    entry->seen = peer || entry->state == WEIR_FLOW_CLOSED ? now : 0;
     if (peer && now >= peer->seen + 2ULL * WEIR_REFRESH_NS) {
         peer->seen = now;
         peer->next_hop.ifindex = WEIR_HOP_UNKNOWN;

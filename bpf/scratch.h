@@ -19,7 +19,8 @@ enum weir_snat {
 struct weir_opening {
     union weir_any_tuple tuple; /* of the packet */
     union weir_any_tuple answer;
-    struct weir_flow flow; /* forward */
+    union weir_any_tuple old; /* of the client whose connection is over */
+    struct weir_flow flow;    /* forward */
     struct weir_flow reply;
     struct weir_service service;
     struct weir_client client;
@@ -35,7 +36,8 @@ struct weir_opening {
     __u8 flags;   /* of the flow */
     __u8 reason;  /* enum weir_drop_reason */
     __u8 in_turn; /* `hash` counts slots */
-    __u8 zero[3];
+    __u8 urgent;  /* SNAT: few ports are free */
+    __u8 zero[2];
 };
 
 /* Bytes of the packet that an ICMP error carries at most; whole words, for bpf_csum_diff(). */

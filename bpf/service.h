@@ -15,8 +15,13 @@ enum { WEIR_SLOT_TRIES = 32 };
 /* Backends that least-conn weighs for one flow, from a random one on. */
 enum { WEIR_LEAST_TRIES = 32 };
 
-/* SNAT ports tried towards one backend, from a random one on. */
-enum { WEIR_SNAT_TRIES = 128 };
+/* SNAT ports tried towards one backend, from a random one on; the first of them must be free. */
+enum { WEIR_SNAT_TRIES = 128, WEIR_SNAT_FREE_TRIES = 16 };
+
+/* From one try to the next: not the neighbour, which is taken more often than others. A prime that
+ * is larger than any pool, so that every port has its turn. */
+enum { WEIR_SNAT_STEP = 4194301 };
+_Static_assert(WEIR_SNAT_STEP > WEIR_MAX_SNAT * 65535, "a step may be a pool's multiple");
 
 /* <errno.h> is none of BPF's headers */
 enum { WEIR_EEXIST = 17 };
@@ -51,20 +56,45 @@ static __always_inline __u32 service_pick(const struct weir_opening *o) {
     return value ? *value : WEIR_NO_BACKEND;
 }
 
+/* Whether the owner of a reply tuple that is wanted is done with it. Where ports are short, that is
+ * so as soon as its connection is over and a second has passed without a packet of it: of those in
+ * the other direction an entry hears within three. */
+static __always_inline int service_is_over(const struct weir_opening *o,
+                                           const struct weir_flow *owner) {
+    return flow_expired(owner, o->answer.head.protocol, o->now) ||
+           (o->urgent && owner->state == WEIR_FLOW_CLOSED &&
+            o->now >= owner->seen + 4ULL * WEIR_REFRESH_NS);
+}
+
+/* Both directions of the flow that owns the reply tuple: its client's packets lead to where those
+ * of the new flow do. The key is no variable, for the stack's sake. */
+static __always_inline void service_end(struct weir_opening *o, int family,
+                                        const struct weir_flow *owner) {
+    __u8 other = owner->family;
+    const struct weir_flow *peer;
+
+    nat_answer_tuple(owner, o->answer.head.protocol, &o->old);
+    peer = flow_find(other, &o->old);
+    if (peer && flow_same_target(peer, &o->flow))
+        flow_delete(other, &o->old);
+    flow_delete(family, &o->answer);
+}
+
 /*
  * Claims the reply tuple for this flow alone (I4). An entry that is this flow's own (its forward
- * half was evicted) or has expired gives way; a live one does not.
+ * half was evicted) or that is over gives way; a live one does not.
  */
-static __always_inline enum weir_drop_reason service_claim(const struct weir_opening *o,
-                                                           int family) {
+static __always_inline enum weir_drop_reason service_claim(struct weir_opening *o, int family) {
     const struct weir_flow *owner = flow_find(family, &o->answer);
     long error;
 
     if (owner) {
-        if (!flow_same_target(owner, &o->reply) &&
-            !flow_expired(owner, o->answer.head.protocol, o->now))
+        if (flow_same_target(owner, &o->reply))
+            flow_delete(family, &o->answer);
+        else if (service_is_over(o, owner))
+            service_end(o, family, owner);
+        else
             return WEIR_DROP_TUPLE_IN_USE;
-        flow_delete(family, &o->answer);
     }
     error = bpf_map_update_elem(flow_new_table(family), &o->answer, &o->reply, BPF_NOEXIST);
     if (!error)
@@ -95,20 +125,23 @@ static __noinline enum weir_drop_reason service_enter(struct weir_opening *o) {
     return error && error != -WEIR_EEXIST ? WEIR_DROP_FLOW_TABLE_FULL : WEIR_DROP_NONE;
 }
 
-/* One address and port of the pool, counted from o->first; an index past the addresses of the
- * family comes round. */
+/*
+ * One address and port of the pool, counted from o->first. After a few tries, or where the pool
+ * ends, those whose connection is over count as well, and the pool is gone through once more.
+ */
 static __always_inline int snat_choose(struct weir_opening *o, const struct weir_settings *set,
                                        __u32 index) {
     __u32 base = o->flow.family == WEIR_V4 ? 0 : WEIR_MAX_SNAT;
     __u32 addresses = o->flow.family == WEIR_V4 ? set->snat_v4 : set->snat_v6;
+    __u32 all = (o->snat == WEIR_SNAT_HAIRPIN ? 1 : addresses) * set->snat_ports;
+    __u32 patience = all < WEIR_SNAT_FREE_TRIES ? all : WEIR_SNAT_FREE_TRIES;
     const struct weir_address *address;
     __u32 place;
 
-    if (o->snat == WEIR_SNAT_HAIRPIN)
-        addresses = 1;
-    if (addresses == 0 || set->snat_ports == 0 || index >= addresses * set->snat_ports)
+    if (index >= patience + all || all == 0 || set->snat_ports == 0)
         return 0;
-    place = (o->first + index) % (addresses * set->snat_ports);
+    o->urgent = index >= patience;
+    place = (o->first + index * WEIR_SNAT_STEP) % all;
     base += place / set->snat_ports;
     o->flow.sport = bpf_htons((__u16)(set->snat_port_first + place % set->snat_ports));
     if (o->snat == WEIR_SNAT_HAIRPIN) {
@@ -153,6 +186,7 @@ static __always_inline enum weir_drop_reason service_open_to(struct weir_opening
     flow->daddr = backend->address;
     flow->dport = backend->port;
     flow->family = nat_family_of(&backend->address);
+    o->urgent = 0;
     if (o->snat == WEIR_SNAT_NONE) {
         flow->saddr = o->client.address;
         flow->sport = o->tuple.head.sport;

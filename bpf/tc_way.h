@@ -65,7 +65,7 @@ static __noinline int tc_drop(struct __sk_buff *skb, int family, const struct we
     }
     count_drop(decision->reason, decision->service, decision->backend);
     if (entry && decision->reason == WEIR_DROP_BACKEND_DOWN) {
-        flow_forget(family, packet, entry);
+        flow_forget(family, &packet->tuple, entry);
         if (packet->tuple.head.protocol == IPPROTO_TCP)
             return packet->fragment == WEIR_WHOLE && reset_send(skb, family, packet)
                        ? tc_answer(skb, side)
@@ -93,18 +93,6 @@ static __always_inline int tc_is_for_client(int family, const struct weir_packet
     nat_destination(family, &packet->tuple, &to);
     return entry->direction == WEIR_REPLY && !(entry->flags & WEIR_FLOW_LOCAL) &&
            flow_same_address(&to, &entry->daddr);
-}
-
-/*
- * Whether the packet leaves with a source of Weir's own: the stack, which could cut it up, takes
- * one that comes in with an address of this host for a martian.
- */
-static __always_inline int tc_hides_client(int family, const struct weir_packet *packet,
-                                           const struct weir_flow *entry) {
-    struct weir_address from;
-
-    nat_source(family, &packet->tuple, &from);
-    return entry->direction == WEIR_FORWARD && !flow_same_address(&from, &entry->saddr);
 }
 
 /* The packet's length after translation. */
@@ -151,7 +139,7 @@ static __always_inline void tc_decide(int family, struct __sk_buff *skb,
         (entry->family != family && packet->fragment != WEIR_WHOLE))
         return; /* such a fragment is not translated, however short it is */
     if (!packet->may_fragment || entry->family != family || side == TC_EGRESS ||
-        tc_hides_client(family, packet, entry))
+        flow_hides_client(family, &packet->tuple, entry)) /* the stack takes it for a martian */
         return decide_drop(decision, WEIR_DROP_TOO_BIG);
     decision->way = dnat_reply ? WEIR_WAY_UNTOUCHED : WEIR_WAY_UP; /* the stack cuts it up */
 }

@@ -26,7 +26,7 @@ static __noinline void flow_promote(int family, const struct weir_packet *packet
     nat_answer_tuple(entry, packet->tuple.head.protocol, &key);
     if (peer)
         flow_establish(entry->family, &key, peer);
-    flow_key(family, packet, &key);
+    flow_key(family, &packet->tuple, &key);
     flow_establish(family, &key, entry);
 }
 

@@ -124,15 +124,36 @@ TEST_P(Fullnat, ThePortsOfFlowsThatAreOverAreUsedAgain) {
     for (std::uint16_t port = 30000; port < 30100; ++port)
         connect_as(numbered(port), vip);
     run(make(numbered(30007), vip, kRst, 101));
-    path->advance(4min - 1s);
-    EXPECT_EQ(run(make(numbered(30200), vip, kSyn)).trace.reason, WEIR_DROP_SNAT_EXHAUSTED);
-    path->advance(1s);
+    path->advance(2s);
+    EXPECT_EQ(run(make(numbered(30200), vip, kSyn)).trace.reason, WEIR_DROP_SNAT_EXHAUSTED)
+        << "its last packet may be on the way";
+    path->advance(2s);
     connect_as(numbered(30200), vip);
     EXPECT_EQ(run(make(numbered(30201), vip, kSyn)).trace.reason, WEIR_DROP_SNAT_EXHAUSTED)
         << "the others live on";
+    EXPECT_EQ(list().size(), 100U) << "the one that lost its port is gone";
     path->advance(2h + 4min);
     for (std::uint16_t port = 30300; port < 30400; ++port)
         connect_as(numbered(port), vip);
+}
+
+// The backend may be in TIME-WAIT, and would answer another client's SYN with an ACK.
+TEST_P(Fullnat, ThePortOfAConnectionThatIsOverIsTheLastToBeUsedAgain) {
+    std::set<Endpoint> over;
+    for (std::uint16_t port = 30000; port < 30050; ++port) {
+        over.insert(connect_as(numbered(port), vip));
+        run(make(numbered(port), vip, kRst, 101));
+    }
+    EXPECT_EQ(over.size(), 50U);
+    path->advance(1min);
+    int again = 0;
+    for (std::uint16_t port = 31000; port < 31020; ++port)
+        again += over.count(connect_as(numbered(port), vip)) != 0 ? 1 : 0;
+    EXPECT_LE(again, 1) << "of 20, while 30 are free at the end";
+    for (std::uint16_t port = 31020; port < 31100; ++port)
+        connect_as(numbered(port), vip);
+    EXPECT_EQ(list().size(), 100U) << "clients that have lost their ports are gone";
+    EXPECT_EQ(path->all_drops(), 0U);
 }
 
 TEST_P(Fullnat, HalfOpenFlowsGiveTheirPortsBackSooner) {
@@ -148,6 +169,7 @@ TEST_P(Fullnat, AConnectionThatStartsOverMayGetAnotherPort) {
     run(make(client, vip, kRst, 101));
     connect_as(client, vip);
     EXPECT_EQ(list().size(), 1U);
+    path->advance(4s);
     for (std::uint16_t port = 30000; port < 30099; ++port)
         connect_as(numbered(port), vip);
     EXPECT_EQ(path->all_drops(), 0U) << "the first port was given back";
@@ -250,6 +272,32 @@ TEST_P(FullnatPool, TheOtherBackendServesWhenOneHasNoPortLeft) {
                                                {at("198.51.100.13:8080"), 30}}));
     EXPECT_EQ(path->all_drops(), 0U);
     EXPECT_EQ(run(make(client, vip2, kSyn)).trace.reason, WEIR_DROP_SNAT_EXHAUSTED);
+}
+
+// What the first backend still sends is for its client, and for nobody who comes later.
+TEST_P(FullnatPool, AConnectionThatStartsOverElsewhereKeepsItsFirstPort) {
+    const auto first = read(run(make(client, vip2, kSyn, 100)).frame);
+    ASSERT_TRUE(first);
+    const Endpoint backend = first->destination;
+    run(make(backend, first->source, kSyn | kAck, 500, 101));
+    run(make(client, vip2, kAck, 101, 501));
+    run(make(client, vip2, kRst, 101, 501));
+    const auto *name = family() == Family::v4 ? "two" : "two-6";
+    path->set_conditions({{{name, backend}, {BackendState::draining, 0, 100, OnDown::keep}}});
+    EXPECT_NE(send(make(client, vip2, kSyn, 900)), backend);
+    path->set_conditions({});
+    for (int i = 0; i < 3; ++i) {
+        const Segment late = make(backend, first->source, kFin | kAck, 501, 101);
+        expect_sent(build(late), build(as_sent(late, vip2, client)));
+        path->advance(1500ms);
+    }
+    std::set<Endpoint> seen;
+    for (std::uint16_t port = 30000; seen.size() < 29; ++port)
+        if (const auto out = read(run(make({client.address, port}, vip2, kSyn)).frame);
+            out && out->destination == backend)
+            seen.insert(out->source);
+    EXPECT_EQ(seen.count(first->source), 0U);
+    EXPECT_EQ(path->all_drops(), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(, FullnatPool, every_hook_and_family(), flow_test_name);

@@ -29,8 +29,9 @@ inline Tuple answer_to(const Tuple &tuple) {
 // What the two directions of a flow share.
 struct Connection {
     FlowState state = FlowState::fresh;
-    std::uint32_t ack = 0;  // replied: the ACK that completes the handshake
-    bool fin[2] = {};       // of the client, of the backend
+    std::uint32_t ack = 0;             // replied: the ACK that completes the handshake
+    bool fin[2] = {};                  // of the client, of the backend
+    std::chrono::nanoseconds seen{0};  // the last packet
 
     void follow(const Segment &segment, bool reply) {
         const bool tcp = segment.protocol == Protocol::tcp;
@@ -122,13 +123,17 @@ class Model {
         return false;
     }
 
-    // How many SNAT ports are taken towards a backend, on addresses of the pool or on `vip`.
-    std::size_t claims(const Endpoint &backend, Protocol protocol, const Address *vip) const {
+    // How many SNAT ports are taken towards a backend, on addresses of the pool or on `vip`, since
+    // `over` by flows that are not over.
+    std::size_t claims(const Endpoint &backend, Protocol protocol, const Address *vip,
+                       std::chrono::nanoseconds over) const {
         std::size_t count = 0;
         for (auto one = entries_.lower_bound({backend, {}, protocol});
              one != entries_.end() && one->first.source == backend; ++one)
             if (one->first.protocol == protocol && one->second.reply &&
-                config_.snat.ports.contains(one->first.destination.port)) {
+                config_.snat.ports.contains(one->first.destination.port) &&
+                (one->second.connection->state != FlowState::closed ||
+                 one->second.connection->seen >= over)) {
                 bool pool = false;
                 for (const SnatAddress &snat : config_.snat.addresses)
                     pool = pool || snat.address == one->first.destination.address;
@@ -143,9 +148,24 @@ class Model {
         entries_[answer_to(to)] = {answer_to(tuple), true, connection};
     }
 
+    // Its client starts over: an SNAT port stays taken.
     void forget(const Tuple &tuple) {
-        const Tuple answer = answer_to(find(tuple)->to);
+        const Tuple to = find(tuple)->to;
         entries_.erase(tuple);
+        if (to.source == tuple.source)
+            entries_.erase(answer_to(to));
+    }
+
+    // Whether the owner of a reply tuple may lose it, where ports are short.
+    static bool may_end(const Entry &reply, std::chrono::nanoseconds now) {
+        return reply.reply && reply.connection->state == FlowState::closed &&
+               now - reply.connection->seen > std::chrono::seconds(1);
+    }
+    void end(const Tuple &answer) {
+        const Entry reply = *find(answer);
+        const Entry *forward = find(answer_to(reply.to));
+        if (forward != nullptr && forward->connection == reply.connection)
+            entries_.erase(answer_to(reply.to));
         entries_.erase(answer);
     }
 

@@ -140,6 +140,7 @@ TEST_P(Properties, HoldForGeneratedPackets) {
             << "the generator no longer reaches " << drop_reason_name(reason);
     EXPECT_GT(path.icmp(WEIR_ICMP_TRANSLATED), 0U);
     EXPECT_GT(path.icmp(WEIR_ICMP_ANSWERED), 0U);
+    EXPECT_GT(judge.taken(), 0U) << "the generator no longer uses ports of closed connections";
     EXPECT_GT(model.entries().size(), 1000U) << "the generator no longer opens flows";
 }
 
