@@ -224,6 +224,7 @@ enum weir_flow_flags {
     WEIR_FLOW_FIN = 4,   /* a FIN was seen in this direction */
     WEIR_FLOW_XDP = 2,   /* XDP may send to next_hop from any interface that carries it natively */
     WEIR_FLOW_NO_TX = 8, /* with WEIR_FLOW_XDP: by redirecting, not by XDP_TX */
+    WEIR_FLOW_BROUGHT = 16, /* it was brought over from other tables */
 };
 
 /*
@@ -358,8 +359,8 @@ enum weir_icmp_event {
  */
 enum weir_handover {
     WEIR_HANDOVER_NONE = 0,
-    WEIR_HANDOVER_ALL = 1,       /* what belongs to no flow is left to them */
-    WEIR_HANDOVER_MIDSTREAM = 2, /* but for openings */
+    WEIR_HANDOVER_ALL = 1,       /* everything is left to them: flows change there alone */
+    WEIR_HANDOVER_MIDSTREAM = 2, /* what belongs to no flow, but for openings */
 };
 
 struct weir_settings {

@@ -63,6 +63,13 @@ static __always_inline __u32 ingress_leaves(const struct weir_packet *packet,
     return flow_due(flow, packet->now) ? ingress_look(packet, flow) : WEIR_FLOWS_STAY;
 }
 
+/* Whether all packets are for the programs behind these (enum weir_handover). */
+static __always_inline int ingress_is_idle(void) {
+    const struct weir_settings *set = settings_get();
+
+    return set && set->handover == WEIR_HANDOVER_ALL;
+}
+
 /*
  * Whether a packet of no flow may belong to one that is still to be brought over from other tables,
  * and so is for the programs behind these.
@@ -70,11 +77,17 @@ static __always_inline __u32 ingress_leaves(const struct weir_packet *packet,
 static __noinline int ingress_hands_over(const struct weir_packet *packet) {
     const struct weir_settings *set = settings_get();
 
-    if (!set || set->handover == WEIR_HANDOVER_NONE)
-        return 0;
-    return set->handover == WEIR_HANDOVER_ALL ||
-           (packet->tuple.head.protocol == IPPROTO_TCP &&
-            (packet->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) != WEIR_TCP_SYN);
+    return set && set->handover == WEIR_HANDOVER_MIDSTREAM &&
+           packet->tuple.head.protocol == IPPROTO_TCP &&
+           (packet->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) != WEIR_TCP_SYN;
+}
+
+/* The same where there is a flow, but one that was brought over and is closed: those programs may
+ * have given its tuple to another since. */
+static __always_inline int ingress_distrusts(const struct weir_packet *packet,
+                                             const struct weir_flow *entry) {
+    return entry && entry->state == WEIR_FLOW_CLOSED && entry->flags & WEIR_FLOW_BROUGHT &&
+           ingress_hands_over(packet);
 }
 
 /* A packet of no flow: it may open one. */
@@ -110,8 +123,10 @@ static __always_inline void ingress_classify(int family, const struct weir_packe
     decision->service = WEIR_NO_SERVICE;
     decision->backend = WEIR_NO_BACKEND;
     decision->reason = WEIR_DROP_NONE;
+    if (ingress_distrusts(packet, entry))
+        return;
     if (entry && leaves == WEIR_FLOWS_RESELECT) {
-        flow_forget(family, packet, entry);
+        flow_forget(family, &packet->tuple, entry);
         entry = NULL;
     }
     decision->entry = entry;

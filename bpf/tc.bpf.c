@@ -119,6 +119,8 @@ static __always_inline int tc_egress(int family, struct __sk_buff *skb,
     if (packet->fragment == WEIR_LATER_FRAGMENT && !fragment_recall(family, packet))
         return TC_ACT_OK;
     decision.entry = flow_of(family, packet);
+    if (ingress_distrusts(packet, decision.entry))
+        return TC_ACT_OK;
     if (decision.entry && decision.entry->direction == WEIR_REPLY) {
         if (flow_expired(decision.entry, packet->tuple.head.protocol, packet->now))
             return TC_ACT_OK;
@@ -166,6 +168,8 @@ static __always_inline struct weir_packet *tc_packet(void) {
 
 static __always_inline int tc_run(struct __sk_buff *skb, struct weir_packet *packet,
                                   enum tc_side side) {
+    if (ingress_is_idle())
+        return TC_ACT_OK;
     switch (tc_parse(skb, packet)) {
         case WEIR_V4:
             return packet->is_icmp      ? tc_icmp_v4(skb, packet, side)

@@ -106,7 +106,7 @@ int weir_xdp_ingress(struct xdp_md *ctx) {
     int family = parse_packet((void *)(long)ctx->data, (void *)(long)ctx->data_end, length,
                               WEIR_PARSE_PLAIN, &packet);
 
-    if (!family)
+    if (!family || ingress_is_idle())
         return XDP_PASS;
     packet.now = world_now();
     packet.ifindex = ctx->ingress_ifindex;

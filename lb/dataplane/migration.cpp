@@ -36,19 +36,49 @@ std::size_t cpus() {
     return static_cast<std::size_t>(libbpf_num_possible_cpus());
 }
 
-// Whether the old entry of a flow says more than the new one, which may have met packets since.
+// Whether the old entry of a flow says more than the new one, which may have met packets since, or
+// be that of a connection that has started over.
 bool knows_more(const weir_flow &was, const weir_flow &is) {
     const bool same_target = was.sport == is.sport && was.dport == is.dport &&
                              std::memcmp(&was.saddr, &is.saddr, sizeof was.saddr) == 0 &&
                              std::memcmp(&was.daddr, &is.daddr, sizeof was.daddr) == 0;
-    return same_target ? was.state > is.state : was.seen > is.seen;
+    if (!same_target)
+        return was.seen > is.seen;
+    return was.state > is.state && (was.state != WEIR_FLOW_CLOSED || was.seen >= is.seen);
 }
 
-// Writes one entry. False: it was there already, and as good.
-Result<bool> put_entry(const Table &to, bool is_flow, const std::vector<std::byte> &key,
-                       const std::vector<std::byte> &value) {
-    if (bpf_map_update_elem(to.fd, key.data(), value.data(), BPF_NOEXIST) == 0)
+// A flow is in one of two tables, before its promotion and after it, and the same tuple may have
+// been another flow's since: of two entries the one that knows more stays. Called when both are
+// written, so that none that a packet makes meanwhile goes unseen.
+void settle(int written, int other, const std::vector<std::byte> &key, const weir_flow &was) {
+    weir_flow is{};
+    if (bpf_map_lookup_elem(other, key.data(), &is) == 0)
+        bpf_map_delete_elem(knows_more(was, is) ? other : written, key.data());
+}
+
+// The other table of flows of that family.
+int sibling_of(const Table &table, const Objects &objects) {
+    const bool fresh = table.name.find("_new_") != std::string::npos;
+    const std::string name =
+        (fresh ? "flows_" : "flows_new_") + table.name.substr(table.name.size() - 2);
+    for (const Table &one : objects.pinned())
+        if (one.name == name)
+            return one.fd;
+    return -1;
+}
+
+// Writes one entry; of a flow, `sibling` is the other table. False: it was there already, and as
+// good.
+Result<bool> put_entry(const Table &to, std::optional<int> sibling,
+                       const std::vector<std::byte> &key, const std::vector<std::byte> &value) {
+    weir_flow was{};
+    if (sibling)
+        std::memcpy(&was, value.data(), sizeof was);
+    if (bpf_map_update_elem(to.fd, key.data(), value.data(), BPF_NOEXIST) == 0) {
+        if (sibling)
+            settle(to.fd, *sibling, key, was);
         return true;
+    }
     if (errno == E2BIG)
         return fail(Exit::refused,
                     fmt::format("table {}: there is no room for all that the tables in use hold: "
@@ -57,11 +87,7 @@ Result<bool> put_entry(const Table &to, bool is_flow, const std::vector<std::byt
     if (errno != EEXIST)
         return map_error(to.name, "take over an entry", errno);
     weir_flow is{};
-    weir_flow was{};
-    if (!is_flow || bpf_map_lookup_elem(to.fd, key.data(), &is) != 0)
-        return false;
-    std::memcpy(&was, value.data(), sizeof was);
-    if (!knows_more(was, is))
+    if (!sibling || bpf_map_lookup_elem(to.fd, key.data(), &is) != 0 || !knows_more(was, is))
         return false;
     was.seen = std::max(was.seen, is.seen);
     if (bpf_map_update_elem(to.fd, key.data(), &was, BPF_ANY) != 0)
@@ -98,7 +124,8 @@ Result<Migration> Migration::prepare(const std::filesystem::path &from, const Ob
         const auto kind = kind_of(table.name, old->info().type);
         if (!kind || (scope == MigrationScope::flows && *kind != Kind::flows))
             continue;
-        if (auto added = migration.add(std::move(*old), table, *kind); !added)
+        const int sibling = *kind == Kind::flows ? sibling_of(table, to) : -1;
+        if (auto added = migration.add(std::move(*old), table, sibling, *kind); !added)
             return fail(Exit::refused,
                         fmt::format("{}: table {}: {}: run `weir detach` first; it ends the flows "
                                     "in them",
@@ -107,7 +134,7 @@ Result<Migration> Migration::prepare(const std::filesystem::path &from, const Ob
     return migration;
 }
 
-Result<void> Migration::add(OldMap from, const Table &to, Kind kind) {
+Result<void> Migration::add(OldMap from, const Table &to, int sibling, Kind kind) {
     bpf_map_info info{};
     std::uint32_t length = sizeof info;
     if (bpf_obj_get_info_by_fd(to.fd, &info, &length) != 0)
@@ -118,8 +145,14 @@ Result<void> Migration::add(OldMap from, const Table &to, Kind kind) {
     auto value = from.value_to(to.types, to.value_type, info.value_size);
     if (!value)
         return tl::make_unexpected(value.error());
-    pairs_.push_back(
-        {kind, to, info.max_entries, std::move(from), std::move(*key), std::move(*value), {}});
+    pairs_.push_back({kind,
+                      to,
+                      sibling,
+                      info.max_entries,
+                      std::move(from),
+                      std::move(*key),
+                      std::move(*value),
+                      {}});
     return {};
 }
 
@@ -134,6 +167,7 @@ Result<std::size_t> Migration::copy_entries(const Pair &pair, std::chrono::nanos
                        kBatch);
     std::vector<std::byte> key(pair.key.to_size());
     std::vector<std::byte> value(pair.value.to_size());
+    const auto sibling = is_flow ? std::optional(pair.sibling) : std::nullopt;
     std::size_t copied = 0;
     while (true) {
         const auto more = reader.next();
@@ -142,12 +176,15 @@ Result<std::size_t> Migration::copy_entries(const Pair &pair, std::chrono::nanos
         for (std::uint32_t i = 0; i < reader.size(); i++) {
             pair.value.apply(reader.value_bytes(i), value.data());
             weir_flow flow{};
-            if (is_flow)
+            if (is_flow) {
                 std::memcpy(&flow, value.data(), sizeof flow);
+                flow.flags |= WEIR_FLOW_BROUGHT;
+                std::memcpy(value.data(), &flow, sizeof flow);
+            }
             if (is_flow && flow.seen < static_cast<std::uint64_t>(since.count()))
                 continue;
             pair.key.apply(reader.key_bytes(i), key.data());
-            const auto put = put_entry(pair.to, is_flow, key, value);
+            const auto put = put_entry(pair.to, sibling, key, value);
             if (!put)
                 return tl::make_unexpected(put.error());
             if (*put)

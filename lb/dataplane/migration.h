@@ -47,6 +47,7 @@ class Migration {
     struct Pair {
         Kind kind;
         Table to;
+        int sibling;            // flows: the table of those that are promoted, or are not
         std::uint32_t entries;  // room in it
         OldMap from;
         Conversion key, value;
@@ -55,7 +56,7 @@ class Migration {
 
     Migration() = default;
     static std::optional<Kind> kind_of(const std::string &name, std::uint32_t type);
-    Result<void> add(OldMap from, const Table &to, Kind kind);
+    Result<void> add(OldMap from, const Table &to, int sibling, Kind kind);
     static Result<std::size_t> copy_entries(const Pair &pair, std::chrono::nanoseconds since);
     static Result<void> copy_array(const Pair &pair);
     static Result<std::vector<std::uint64_t>> read_counters(const Pair &pair);

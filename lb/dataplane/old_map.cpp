@@ -52,6 +52,48 @@ Result<Conversion> OldMap::value_to(const btf *types, std::uint32_t type, std::s
     return convert(info_.btf_value_type_id, info_.value_size, types, type, size);
 }
 
+std::optional<std::size_t> OldMap::find_field(std::string_view name) const {
+    const btf_type *type =
+        types_ ? btf__type_by_id(types_.get(), info_.btf_value_type_id) : nullptr;
+    if (type == nullptr || !btf_is_struct(type))
+        return std::nullopt;
+    for (std::uint16_t i = 0; i < btf_vlen(type); ++i) {
+        const btf_member &member = btf_members(type)[i];
+        if (btf__name_by_offset(types_.get(), member.name_off) == name &&
+            btf__resolve_size(types_.get(), member.type) == sizeof(std::uint16_t))
+            return btf_member_bit_offset(type, i) / 8;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::vector<std::byte>> OldMap::entry() const {
+    std::vector<std::byte> value(info_.value_size);
+    const std::uint32_t index = 0;
+    if (bpf_map_lookup_elem(fd_.get(), &index, value.data()) != 0)
+        return std::nullopt;
+    return value;
+}
+
+std::optional<std::uint16_t> OldMap::field(std::string_view name) const {
+    const auto at = find_field(name);
+    const auto value = entry();
+    if (!at || !value)
+        return std::nullopt;
+    std::uint16_t found = 0;
+    std::memcpy(&found, value->data() + *at, sizeof found);
+    return found;
+}
+
+void OldMap::set_field(std::string_view name, std::uint16_t wanted) const {
+    const auto at = find_field(name);
+    auto value = entry();
+    if (!at || !value)
+        return;
+    std::memcpy(value->data() + *at, &wanted, sizeof wanted);
+    const std::uint32_t index = 0;
+    bpf_map_update_elem(fd_.get(), &index, value->data(), BPF_EXIST);
+}
+
 std::optional<std::uint32_t> pinned_abi(const std::filesystem::path &pins) {
     const auto settings = OldMap::open(pins / "settings");
     if (!settings)

@@ -3,10 +3,13 @@
 
 #include <linux/bpf.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string_view>
+#include <vector>
 
 #include "lb/dataplane/conversion.h"
 #include "lb/dataplane/fd.h"
@@ -29,7 +32,15 @@ class OldMap {
     Result<Conversion> key_to(const btf *types, std::uint32_t type, std::size_t size) const;
     Result<Conversion> value_to(const btf *types, std::uint32_t type, std::size_t size) const;
 
+    // A field of 16 bits of the entry at index 0, of an array whose programs only read it. None,
+    // and no effect, where there is no such field.
+    std::optional<std::uint16_t> field(std::string_view name) const;
+    void set_field(std::string_view name, std::uint16_t value) const;
+
   private:
+    // Where it is, bytes.
+    std::optional<std::size_t> find_field(std::string_view name) const;
+    std::optional<std::vector<std::byte>> entry() const;
     struct BtfDeleter {
         void operator()(btf *types) const;
     };

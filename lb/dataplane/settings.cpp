@@ -82,6 +82,22 @@ Result<void> Tables::hand_over(weir_handover what) {
     return put(NamedMap{fds_.settings, "settings"}, kOnly, *value, "hand over");
 }
 
+Result<void> Tables::set_snat_ports(const PortRange &ports) {
+    auto value = settings();
+    if (!value)
+        return tl::make_unexpected(value.error());
+    value->snat_port_first = ports.first;
+    value->snat_ports = static_cast<std::uint16_t>(ports.last - ports.first + 1);
+    return put(NamedMap{fds_.settings, "settings"}, kOnly, *value, "set the SNAT ports");
+}
+
+Result<PortRange> Tables::snat_ports() const {
+    return settings().map([](const weir_settings &value) {
+        return PortRange{value.snat_port_first,
+                         static_cast<std::uint16_t>(value.snat_port_first + value.snat_ports - 1)};
+    });
+}
+
 Result<void> Tables::write_backend_flows(const std::vector<std::uint32_t> &ids,
                                          const std::vector<std::uint32_t> &flows) {
     auto count = static_cast<std::uint32_t>(ids.size());

@@ -119,6 +119,9 @@ class Tables {
     Result<weir_settings> settings() const;
     // What is left to the programs of other tables.
     Result<void> hand_over(weir_handover what);
+    // The SNAT ports that new flows get, and which those are.
+    Result<void> set_snat_ports(const PortRange &ports);
+    Result<PortRange> snat_ports() const;
 
     // The interfaces that XDP may send frames to, from each other: those that carry it.
     Result<void> set_xdp_device(unsigned ifindex, weir_xdp_mode mode);

@@ -130,6 +130,46 @@ Result<void> Takeover::copy_rest() {
     return {};
 }
 
+namespace {
+
+std::optional<PortRange> exchange_ports(const std::filesystem::path &folder,
+                                        const PortRange &wanted) {
+    const auto settings = OldMap::open(folder / "settings");
+    if (!settings)
+        return std::nullopt;
+    const auto first = settings->field("snat_port_first");
+    const auto count = settings->field("snat_ports");
+    if (!first || !count || *count == 0)
+        return std::nullopt;
+    settings->set_field("snat_port_first", wanted.first);
+    settings->set_field("snat_ports", static_cast<std::uint16_t>(wanted.last - wanted.first + 1));
+    return PortRange{*first, static_cast<std::uint16_t>(*first + *count - 1)};
+}
+
+}  // namespace
+
+Result<void> Takeover::split_ports(Objects &objects) {
+    const auto all = objects.tables().snat_ports();
+    if (!all)
+        return tl::make_unexpected(all.error());
+    if (all->first >= all->last)
+        return {};
+    const auto half = static_cast<std::uint16_t>(all->first + (all->last - all->first) / 2);
+    for (Earlier &one : earlier_)
+        one.ports = exchange_ports(one.folder, {all->first, half});
+    ports_ = *all;
+    std::this_thread::sleep_for(kLastPacket);
+    return objects.tables().set_snat_ports({static_cast<std::uint16_t>(half + 1), all->last});
+}
+
+Result<void> Takeover::join_ports(Objects &objects) {
+    if (!ports_)
+        return {};
+    const PortRange all = *ports_;
+    ports_.reset();
+    return objects.tables().set_snat_ports(all);
+}
+
 // Tables that packets meet already open flows themselves: behind their programs there may be none
 // that would, or only their own.
 Result<void> Takeover::catch_up(Objects &objects) {
@@ -137,10 +177,16 @@ Result<void> Takeover::catch_up(Objects &objects) {
     if (earlier_.empty())
         return objects.tables().hand_over(WEIR_HANDOVER_NONE);
     // loaded beforehand, so that one program follows upon the other
-    return objects.xdp_ingress().and_then([&](int) { return copy_rest(); }).and_then([&] {
-        const auto what = is_fresh() ? WEIR_HANDOVER_ALL : WEIR_HANDOVER_MIDSTREAM;
-        return objects.tables().hand_over(moves_flows() ? what : WEIR_HANDOVER_NONE);
-    });
+    const auto split = [&](int) {
+        return is_fresh() && moves_flows() ? split_ports(objects) : Result<void>();
+    };
+    return objects.xdp_ingress()
+        .and_then(split)
+        .and_then([&] { return copy_rest(); })
+        .and_then([&] {
+            const auto what = is_fresh() ? WEIR_HANDOVER_ALL : WEIR_HANDOVER_MIDSTREAM;
+            return objects.tables().hand_over(moves_flows() ? what : WEIR_HANDOVER_NONE);
+        });
 }
 
 Result<void> Takeover::bring_over(Objects &objects) {
@@ -160,7 +206,8 @@ Result<void> Takeover::bring_over(Objects &objects) {
         .and_then([&] {
             std::this_thread::sleep_for(kLastPacket);
             return copy_rest();
-        });
+        })
+        .and_then([&] { return join_ports(objects); });
 }
 
 Result<void> Takeover::finish(Pins &pins) {
@@ -183,6 +230,9 @@ void Takeover::give_up(Objects *objects, Pins &pins) const {
     // the programs go on with these tables, alone
     if (!made_ && objects != nullptr)
         static_cast<void>(objects->tables().hand_over(WEIR_HANDOVER_NONE));
+    for (const Earlier &one : earlier_)
+        if (one.ports)
+            static_cast<void>(exchange_ports(one.folder, *one.ports));
     if (made_ && (objects == nullptr || !is_attached_anywhere(*objects)))
         pins.remove_generation(folder_);
 }

@@ -54,8 +54,13 @@ class Takeover {
     struct Earlier {
         std::filesystem::path folder;
         std::uint32_t abi = 0;
-        std::uint32_t map = 0;  // Objects::own_map() of it
+        std::uint32_t map = 0;             // Objects::own_map() of it
+        std::optional<PortRange> ports{};  // its SNAT ports, while it has but a half of them
     };
+    // Old and new programs open flows side by side, each without knowing the other's: each with
+    // SNAT ports of its own.
+    Result<void> split_ports(Objects &objects);
+    Result<void> join_ports(Objects &objects);
     static std::vector<Earlier> read(Pins &pins);
     bool moves_flows() const;
     // Until nothing is left to copy, or too often.
@@ -66,6 +71,7 @@ class Takeover {
     bool made_ = false;
     std::vector<Earlier> earlier_;
     std::vector<Migration> migrations_;
+    std::optional<PortRange> ports_;  // of these tables, while they have but a half of them
 };
 
 }  // namespace weir

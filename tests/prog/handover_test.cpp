@@ -1,5 +1,6 @@
 // While flows are brought over from other tables: what may belong to one that is still to come is
 // left to the programs behind these, and nothing else.
+#include "tests/prog/flow_entries.h"
 #include "tests/prog/flows.h"
 #include "tests/support/value.h"
 
@@ -18,11 +19,12 @@ class Handover : public Flows {
     }
 };
 
-TEST_P(Handover, OfAllLeavesWhatHasNoFlow) {
+TEST_P(Handover, OfAllLeavesEverything) {
     const Endpoint backend = connect(client, vip);
     value_of(path->tables().hand_over(WEIR_HANDOVER_ALL));
-    EXPECT_EQ(run(make(client, vip, kAck, 101, 501)).trace.flow, WEIR_TRACE_ESTABLISHED);
-    EXPECT_EQ(run(make(backend, client, kAck, 501, 101)).trace.flow, WEIR_TRACE_REPLY);
+    expect_left(make(client, vip, kAck, 101, 501));
+    expect_left(make(backend, client, kRst, 501, 101));
+    EXPECT_EQ(list().at(0).state, FlowState::established) << "it changes elsewhere";
     client.port++;
     expect_left(make(client, vip, kSyn, 100));
     expect_left(make(client, vip, kAck, 101, 501));
@@ -38,6 +40,21 @@ TEST_P(Handover, OfMidstreamOpensFlowsAndLeavesTheRest) {
     EXPECT_EQ(run(make(client, vip, kSyn, 100)).trace.flow, WEIR_TRACE_NEW);
     EXPECT_EQ(run(datagram(client, dns)).trace.flow, WEIR_TRACE_NEW);
     EXPECT_EQ(run(make(client, vip, kAck, 101, 501)).trace.flow, WEIR_TRACE_ESTABLISHED);
+}
+
+// A closed one may be another's there: its client started over, or its SNAT port was used again.
+TEST_P(Handover, OfMidstreamLeavesClosedFlowsThatWereBroughtOver) {
+    const Endpoint backend = connect(client, vip);
+    run(make(client, vip, kRst, 101));
+    value_of(path->tables().hand_over(WEIR_HANDOVER_MIDSTREAM));
+    EXPECT_EQ(run(make(backend, client, kAck, 501, 101)).trace.flow, WEIR_TRACE_REPLY)
+        << "it was closed here";
+    change_flows(*path, family() == Family::v4,
+                 [](weir_flow &entry) { entry.flags |= WEIR_FLOW_BROUGHT; });
+    expect_left(make(backend, client, kAck, 501, 101));
+    expect_left(make(client, vip, kAck, 101, 501));
+    EXPECT_EQ(run(make(client, vip, kSyn, 900)).trace.flow, WEIR_TRACE_NEW);
+    EXPECT_EQ(run(make(client, vip, kAck, 901, 501)).trace.flow, WEIR_TRACE_ESTABLISHED);
 }
 
 TEST_P(Handover, ThatIsOverLeavesNothing) {
