@@ -11,6 +11,7 @@
 
 #include "lb/dataplane/flow_table.h"
 #include "lb/dataplane/map_access.h"
+#include "lb/dataplane/merge.h"
 #include "lb/dataplane/program_ids.h"
 
 namespace weir {
@@ -34,65 +35,6 @@ std::size_t stride(std::size_t value_size) {
 
 std::size_t cpus() {
     return static_cast<std::size_t>(libbpf_num_possible_cpus());
-}
-
-// Whether the old entry of a flow says more than the new one, which may have met packets since, or
-// be that of a connection that has started over.
-bool knows_more(const weir_flow &was, const weir_flow &is) {
-    const bool same_target = was.sport == is.sport && was.dport == is.dport &&
-                             std::memcmp(&was.saddr, &is.saddr, sizeof was.saddr) == 0 &&
-                             std::memcmp(&was.daddr, &is.daddr, sizeof was.daddr) == 0;
-    if (!same_target)
-        return was.seen > is.seen;
-    return was.state > is.state && (was.state != WEIR_FLOW_CLOSED || was.seen >= is.seen);
-}
-
-// A flow is in one of two tables, before its promotion and after it, and the same tuple may have
-// been another flow's since: of two entries the one that knows more stays. Called when both are
-// written, so that none that a packet makes meanwhile goes unseen.
-void settle(int written, int other, const std::vector<std::byte> &key, const weir_flow &was) {
-    weir_flow is{};
-    if (bpf_map_lookup_elem(other, key.data(), &is) == 0)
-        bpf_map_delete_elem(knows_more(was, is) ? other : written, key.data());
-}
-
-// The other table of flows of that family.
-int sibling_of(const Table &table, const Objects &objects) {
-    const bool fresh = table.name.find("_new_") != std::string::npos;
-    const std::string name =
-        (fresh ? "flows_" : "flows_new_") + table.name.substr(table.name.size() - 2);
-    for (const Table &one : objects.pinned())
-        if (one.name == name)
-            return one.fd;
-    return -1;
-}
-
-// Writes one entry; of a flow, `sibling` is the other table. False: it was there already, and as
-// good.
-Result<bool> put_entry(const Table &to, std::optional<int> sibling,
-                       const std::vector<std::byte> &key, const std::vector<std::byte> &value) {
-    weir_flow was{};
-    if (sibling)
-        std::memcpy(&was, value.data(), sizeof was);
-    if (bpf_map_update_elem(to.fd, key.data(), value.data(), BPF_NOEXIST) == 0) {
-        if (sibling)
-            settle(to.fd, *sibling, key, was);
-        return true;
-    }
-    if (errno == E2BIG)
-        return fail(Exit::refused,
-                    fmt::format("table {}: there is no room for all that the tables in use hold: "
-                                "raise the limits, or run `weir detach` first; it ends the flows",
-                                to.name));
-    if (errno != EEXIST)
-        return map_error(to.name, "take over an entry", errno);
-    weir_flow is{};
-    if (!sibling || bpf_map_lookup_elem(to.fd, key.data(), &is) != 0 || !knows_more(was, is))
-        return false;
-    was.seen = std::max(was.seen, is.seen);
-    if (bpf_map_update_elem(to.fd, key.data(), &was, BPF_ANY) != 0)
-        return map_error(to.name, "take over a flow", errno);
-    return true;
 }
 
 }  // namespace
@@ -161,7 +103,8 @@ bool Migration::moves_flows() const {
                        [](const Pair &pair) { return pair.kind == Kind::flows; });
 }
 
-Result<std::size_t> Migration::copy_entries(const Pair &pair, std::chrono::nanoseconds since) {
+Result<std::size_t> Migration::copy_entries(const Pair &pair, std::chrono::nanoseconds since,
+                                            NewTables tables) {
     const bool is_flow = pair.kind == Kind::flows;
     BatchReader reader({pair.from.fd(), pair.to.name}, pair.key.from_size(), pair.value.from_size(),
                        kBatch);
@@ -184,7 +127,7 @@ Result<std::size_t> Migration::copy_entries(const Pair &pair, std::chrono::nanos
             if (is_flow && flow.seen < static_cast<std::uint64_t>(since.count()))
                 continue;
             pair.key.apply(reader.key_bytes(i), key.data());
-            const auto put = put_entry(pair.to, sibling, key, value);
+            const auto put = put_entry(pair.to, sibling, tables, key, value);
             if (!put)
                 return tl::make_unexpected(put.error());
             if (*put)
@@ -260,7 +203,7 @@ Result<void> Migration::copy() {
         } else if (pair.from.info().type == BPF_MAP_TYPE_ARRAY) {
             done = copy_array(pair);
         } else {
-            done = copy_entries(pair, {}).map([](std::size_t) {});
+            done = copy_entries(pair, {}, NewTables::idle).map([](std::size_t) {});
         }
         if (!done)
             return done;
@@ -268,7 +211,7 @@ Result<void> Migration::copy() {
     return {};
 }
 
-Result<std::size_t> Migration::copy_rest() {
+Result<std::size_t> Migration::copy_rest(NewTables tables) {
     std::size_t copied = 0;
     // an entry that is older has met no packet since, for that would have made it young
     const auto since = copied_at_ - 2 * std::chrono::nanoseconds(WEIR_REFRESH_NS);
@@ -282,7 +225,7 @@ Result<std::size_t> Migration::copy_rest() {
                 return tl::make_unexpected(done.error());
             pair.counted = std::move(*now);
         } else if (pair.kind == Kind::flows) {
-            auto more = copy_entries(pair, since);
+            auto more = copy_entries(pair, since, tables);
             if (!more)
                 return more;
             copied += *more;

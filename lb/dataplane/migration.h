@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lb/dataplane/conversion.h"
+#include "lb/dataplane/merge.h"
 #include "lb/dataplane/objects.h"
 #include "lb/dataplane/old_map.h"
 #include "lb/result.h"
@@ -32,7 +33,7 @@ class Migration {
     // All that is there.
     Result<void> copy();
     // What the programs of the old tables have added or changed since. How many flows that were.
-    Result<std::size_t> copy_rest();
+    Result<std::size_t> copy_rest(NewTables tables);
 
     // Whether flows have to be copied: the old tables may not be shared (ObjectsOptions).
     bool moves_flows() const;
@@ -57,7 +58,8 @@ class Migration {
     Migration() = default;
     static std::optional<Kind> kind_of(const std::string &name, std::uint32_t type);
     Result<void> add(OldMap from, const Table &to, int sibling, Kind kind);
-    static Result<std::size_t> copy_entries(const Pair &pair, std::chrono::nanoseconds since);
+    static Result<std::size_t> copy_entries(const Pair &pair, std::chrono::nanoseconds since,
+                                            NewTables tables);
     static Result<void> copy_array(const Pair &pair);
     static Result<std::vector<std::uint64_t>> read_counters(const Pair &pair);
     static Result<void> add_counters(const Pair &pair, const std::vector<std::uint64_t> &now);

@@ -118,10 +118,10 @@ bool Takeover::moves_flows() const {
                        [](const Migration &one) { return one.moves_flows(); });
 }
 
-Result<void> Takeover::copy_rest() {
+Result<void> Takeover::copy_rest(NewTables tables) {
     for (Migration &migration : migrations_)
         for (int round = 0; round < kMostRounds; round++) {
-            const auto copied = migration.copy_rest();
+            const auto copied = migration.copy_rest(tables);
             if (!copied)
                 return tl::make_unexpected(copied.error());
             if (*copied == 0)
@@ -182,7 +182,7 @@ Result<void> Takeover::catch_up(Objects &objects) {
     };
     return objects.xdp_ingress()
         .and_then(split)
-        .and_then([&] { return copy_rest(); })
+        .and_then([&] { return copy_rest(is_fresh() ? NewTables::idle : NewTables::in_use); })
         .and_then([&] {
             const auto what = is_fresh() ? WEIR_HANDOVER_ALL : WEIR_HANDOVER_MIDSTREAM;
             return objects.tables().hand_over(moves_flows() ? what : WEIR_HANDOVER_NONE);
@@ -193,19 +193,19 @@ Result<void> Takeover::bring_over(Objects &objects) {
     if (earlier_.empty())
         return {};
     if (!moves_flows())
-        return copy_rest();
+        return copy_rest(NewTables::in_use);
     // from the first on the other tables get no opening, and after the second nothing at all; what
     // they opened meanwhile is unknown here only as long as the last copy takes
-    return copy_rest()
+    return copy_rest(is_fresh() ? NewTables::idle : NewTables::in_use)
         .and_then([&] { return objects.tables().hand_over(WEIR_HANDOVER_MIDSTREAM); })
         .and_then([&] {
             std::this_thread::sleep_for(kLastPacket);
-            return copy_rest();
+            return copy_rest(NewTables::in_use);
         })
         .and_then([&] { return objects.tables().hand_over(WEIR_HANDOVER_NONE); })
         .and_then([&] {
             std::this_thread::sleep_for(kLastPacket);
-            return copy_rest();
+            return copy_rest(NewTables::in_use);
         })
         .and_then([&] { return join_ports(objects); });
 }
@@ -214,7 +214,7 @@ Result<void> Takeover::finish(Pins &pins) {
     if (earlier_.empty())
         return {};
     // counters of packets that the programs were still at work on
-    if (auto done = copy_rest(); !done)
+    if (auto done = copy_rest(NewTables::in_use); !done)
         return done;
     for (const Earlier &one : earlier_) {
         spdlog::info("took over from the tables of {} (ABI {}, this one has {})",

@@ -64,7 +64,7 @@ class Takeover {
     static std::vector<Earlier> read(Pins &pins);
     bool moves_flows() const;
     // Until nothing is left to copy, or too often.
-    Result<void> copy_rest();
+    Result<void> copy_rest(NewTables tables);
     static Result<void> check_ids(const TableState &tables, const Config &config);
 
     std::filesystem::path folder_;
