@@ -16,6 +16,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// Half of them have to do while an upgrade opens some thousand connections each second.
+constexpr auto kManyPorts =
+    "snat: {addresses: [192.0.2.1, \"2001:db8:2::1\"], ports: 10000-32767}\n";
+
 using ModeHookFamily = std::tuple<const char *, const char *, Family>;
 
 // Two web servers, an echo server for connections that stay, and one for iperf3.
@@ -51,7 +55,7 @@ class UnderLoad : public WeirTest, public testing::WithParamInterface<ModeHookFa
                 .of_web = "mode: " + mode,
                 .services = services,
                 .limits = "{flows: 65536, new_flows: 8192}",
-                .more = kSnat};
+                .more = kManyPorts};
     }
     const std::string &config() const { return config_; }
 

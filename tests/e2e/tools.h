@@ -11,10 +11,10 @@
 
 namespace weir::test {
 
-// For Settings::more: the pool of fullnat. Weir's addresses towards `one`, and as many ports as
-// leave it its own: while an upgrade opens thousands of connections, half of them have to do.
+// For Settings::more: the pool of fullnat. Weir's addresses towards `one`, and ports that leave
+// enough of the host's own for its programs.
 inline constexpr auto kSnat =
-    "snat: {addresses: [192.0.2.1, \"2001:db8:2::1\"], ports: 10000-32767}\n";
+    "snat: {addresses: [192.0.2.1, \"2001:db8:2::1\"], ports: 20000-29999}\n";
 
 // What one run of iperf3 said.
 struct Bulk {
