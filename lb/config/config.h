@@ -123,6 +123,8 @@ struct Limits {
     std::uint32_t new_flows = 65536;  // flows whose handshake is not complete
     std::uint32_t services = 4096;
     std::uint32_t backends = 16384;
+
+    bool operator==(const Limits &) const = default;
 };
 
 // A flow that saw no packet for this long is gone.

@@ -104,7 +104,7 @@ class Mapping {
             if (const auto result = parse(*text))
                 add(*result, item.mark);
             else
-                refuse_item(key, item, expected, quoted(*text));
+                refuse_item(key, item, expected, weir::quoted(*text));
         }
     }
 

@@ -76,7 +76,16 @@ Result<void> Comparison::read_ahead() {
     return {};
 }
 
-Result<void> Comparison::add(const Frame &got) {
+std::vector<FieldDifference> Comparison::differing(const Frame &got) const {
+    auto fields = compare_frames(got, *ahead_);
+    std::erase_if(fields, [this](const FieldDifference &one) {
+        return std::any_of(ignored_.begin(), ignored_.end(),
+                           [&](const std::string &name) { return is_named(one.field, name); });
+    });
+    return fields;
+}
+
+Result<void> Comparison::add(const Frame &got, const History &history) {
     got_index_++;
     if (auto read = read_ahead(); !read)
         return read;
@@ -90,7 +99,7 @@ Result<void> Comparison::add(const Frame &got) {
         extra(got);
         return {};
     }
-    const auto fields = compare_frames(got, *ahead_);
+    const auto fields = differing(got);
     ahead_.reset();
     if (fields.empty())
         return {};
@@ -100,6 +109,8 @@ Result<void> Comparison::add(const Frame &got) {
         return {};
     for (const FieldDifference &field : fields)
         note(fmt::format("  {}: {}, expected {}", field.field, field.got, field.expected));
+    for (const std::string &line : history ? history() : std::vector<std::string>{})
+        note("  " + line);
     return {};
 }
 

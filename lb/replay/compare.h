@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,11 +27,15 @@ std::vector<FieldDifference> compare_frames(const Frame &got, const Frame &expec
 // where one side has a frame more, the timestamps tell which.
 class Comparison {
   public:
-    explicit Comparison(CaptureReader expected) : expected_(std::move(expected)) {}
+    // `ignored`: names of fields (is_named()) that are not compared.
+    explicit Comparison(CaptureReader expected, std::vector<std::string> ignored = {})
+        : expected_(std::move(expected)), ignored_(std::move(ignored)) {}
 
     Resolution resolution() const { return expected_.resolution(); }
-    // The next frame that came out. Fails when the expected capture cannot be read.
-    Result<void> add(const Frame &got);
+    // The next frame that came out; `history` gives lines that are told with it if it differs.
+    // Fails when the expected capture cannot be read.
+    using History = std::function<std::vector<std::string>()>;
+    Result<void> add(const Frame &got, const History &history = {});
     // Nothing more comes out.
     Result<void> finish();
 
@@ -44,8 +49,10 @@ class Comparison {
     void missing();
     void extra(const Frame &got);
     bool note(std::string line);
+    std::vector<FieldDifference> differing(const Frame &got) const;
 
     CaptureReader expected_;
+    std::vector<std::string> ignored_;
     std::optional<Frame> ahead_;  // read, not yet paired
     std::uint64_t expected_index_ = 0;
     std::uint64_t got_index_ = 0;

@@ -120,13 +120,14 @@ ReplayHook ingress_hook(const Config &config) {
                : ReplayHook::xdp_ingress;
 }
 
-CpuPin::CpuPin() {
+CpuPin::CpuPin(unsigned number) {
     if (sched_getaffinity(0, sizeof before_, &before_) != 0)
         return;
+    number %= static_cast<unsigned>(std::max(CPU_COUNT(&before_), 1));
     cpu_set_t one;
     CPU_ZERO(&one);
     for (std::size_t cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++)
-        if (CPU_ISSET(cpu, &before_))
+        if (CPU_ISSET(cpu, &before_) && number-- == 0)
             CPU_SET(cpu, &one);
     pinned_ = sched_setaffinity(0, sizeof one, &one) == 0;
 }
@@ -137,8 +138,7 @@ CpuPin::~CpuPin() {
 }
 
 Result<Engine> Engine::create(const Config &config) {
-    auto plan = make_plan({}, config);
-    if (!plan)
+    if (auto plan = make_plan({}, config); !plan)  // before anything is asked of the kernel
         return tl::make_unexpected(plan.error());
     auto objects = Objects::load({config.limits, std::nullopt, config.replay.mac});
     if (!objects)
@@ -155,19 +155,29 @@ Result<Engine> Engine::create(const Config &config) {
         engine.xdp_program_ = {*xdp, kMostXdp};
     }
 
-    Tables &tables = engine.objects_.tables();
-    auto ready = tables.write_settings(config).and_then([&] { return tables.apply(*plan); });
-    if (!ready)
+    if (auto ready = engine.configure(config, {}); !ready)
         return tl::make_unexpected(ready.error());
     // a fresh map holds zeros, which would name service 0
-    if (auto cleared = tables.take_trace(); !cleared)
+    if (auto cleared = engine.objects_.tables().take_trace(); !cleared)
         return tl::make_unexpected(cleared.error());
-    engine.name_everything(config, plan->result);
     return engine;
+}
+
+Result<void> Engine::configure(const Config &config, const Conditions &conditions) {
+    Tables &tables = objects_.tables();
+    auto plan = tables.read().and_then([&](const TableState &now) {
+        return make_plan(now, config, RingScope::changed, conditions);
+    });
+    if (!plan)
+        return tl::make_unexpected(plan.error());
+    return tables.write_settings(config).and_then([&] { return tables.apply(*plan); }).map([&] {
+        name_everything(config, plan->result);
+    });
 }
 
 // A plan's result has the order of the configuration.
 void Engine::name_everything(const Config &config, const TableState &state) {
+    // ids of what is gone keep their names, for flows that go on
     for (std::size_t i = 0; i < state.services.size(); i++) {
         services_[state.services[i].id] = config.services[i].name;
         for (const BackendRow &backend : state.services[i].backends)
@@ -254,10 +264,28 @@ Result<void> Engine::run_ingress(Outcome &outcome) {
     return {};
 }
 
-Result<Outcome> Engine::run(const Frame &frame) {
+Result<std::optional<Counters>> Engine::counters(const std::string &service,
+                                                 const std::optional<std::string> &backend) {
+    const auto state = objects_.tables().read();
+    if (!state)
+        return tl::make_unexpected(state.error());
+    const auto some = [](const Counters &counters) { return std::optional(counters); };
+    for (const ServiceRow &row : state->services) {
+        if (name_of(services_, row.id) != service)
+            continue;
+        if (!backend)
+            return objects_.tables().service_counters(row.id).map(some);
+        for (const BackendRow &one : row.backends)
+            if (one.endpoint.to_string() == *backend)
+                return objects_.tables().backend_counters(one.id).map(some);
+    }
+    return std::nullopt;
+}
+
+Result<Outcome> Engine::run(const Frame &frame, std::chrono::nanoseconds now) {
     Outcome outcome;
     outcome.frame = frame;
-    if (auto set = objects_.tables().set_replay_frame(frame.time, frame.wire_length); !set)
+    if (auto set = objects_.tables().set_replay_frame(now, frame.wire_length); !set)
         return tl::make_unexpected(set.error());
     const ReplayHook hook = hook_of(frame);
     const auto done =

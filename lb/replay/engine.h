@@ -12,6 +12,7 @@
 
 #include "lb/config/config.h"
 #include "lb/dataplane/objects.h"
+#include "lb/model/roster.h"
 #include "lb/replay/capture.h"
 #include "lb/result.h"
 
@@ -44,7 +45,8 @@ ReplayHook ingress_hook(const Config &config);
 // every time.
 class CpuPin {
   public:
-    CpuPin();
+    // On the one of this number of those that the thread may use; they are counted round.
+    explicit CpuPin(unsigned number = 0);
     ~CpuPin();
     CpuPin(const CpuPin &) = delete;
     CpuPin &operator=(const CpuPin &) = delete;
@@ -61,9 +63,19 @@ class Engine {
     // Loads the data path, attached to nothing. Exit::refused when the system does not let it.
     static Result<Engine> create(const Config &config);
 
-    // Runs one frame. Frames are meant to come in the order of their time. Fails when the kernel
-    // refuses the run, or with what no data path may answer (aborted): a defect.
-    Result<Outcome> run(const Frame &frame);
+    // Services and settings as they are wanted from now on, by the daemon's own code; flows stay.
+    Result<void> configure(const Config &config, const Conditions &conditions);
+    // Of a service, or of one of its backends. None when there is no such name.
+    Result<std::optional<Counters>> counters(const std::string &service,
+                                             const std::optional<std::string> &backend);
+    Result<DropCounters> drops() { return objects_.tables().drop_counters(); }
+
+    // Runs one frame, at this time of the data path. Frames are meant to come in the order of their
+    // time. Fails when the kernel refuses the run, or with what no data path may answer (aborted):
+    // a defect.
+    Result<Outcome> run(const Frame &frame, std::chrono::nanoseconds now);
+    // The same at the frame's own time.
+    Result<Outcome> run(const Frame &frame) { return run(frame, frame.time); }
 
   private:
     // One program and what the kernel's test run of it takes.

@@ -14,6 +14,11 @@ namespace weir {
 
 namespace {
 
+// Those that are no part of a header, or a part of no fixed length.
+constexpr std::array<std::string_view, 9> kOtherFields{
+    "frame.time_epoch", "frame.len",    "frame.cap_len", "ip.options", "ipv6.hopopts",
+    "ipv6.routing",     "ipv6.dstopts", "tcp.options",   "payload"};
+
 constexpr int kMostTags = 2;         // 802.1Q, 802.1ad
 constexpr int kMostExtensions = 16;  // of an IPv6 packet; what is deeper is payload
 
@@ -212,6 +217,35 @@ std::string Field::print(Bytes value) const {
 
 std::vector<Field> common_fields(Bytes one, Bytes other) {
     return Walk(one, other).fields();
+}
+
+bool is_named(std::string_view field, std::string_view name) {
+    const bool begins = field.substr(0, name.size()) == name;
+    return begins && (field.size() == name.size() || field[name.size()] == '.' ||
+                      field[name.size()] == ' ');  // "payload at offset 60"
+}
+
+bool names_a_field(std::string_view name) {
+    bool known = false;
+    const auto look = [&](const auto &fields) {
+        for (const HeaderField &field : fields)
+            known = known || is_named(field.name, name);
+    };
+    look(kEthernetFields);
+    look(kVlanFields);
+    look(kIpv4Fields);
+    look(kIpv6Fields);
+    look(kHopByHopFields);
+    look(kRoutingFields);
+    look(kDestinationFields);
+    look(kFragmentFields);
+    look(kTcpFields);
+    look(kUdpFields);
+    look(kIcmpFields);
+    look(kIcmpv6Fields);
+    for (const std::string_view other : kOtherFields)
+        known = known || is_named(other, name);
+    return known;
 }
 
 }  // namespace weir

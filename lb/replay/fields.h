@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir {
@@ -23,6 +24,11 @@ struct Field {
     Bytes of(Bytes frame) const;
     std::string print(Bytes value) const;
 };
+
+// Whether a field can have this name, or all the fields of this protocol begin with it ("ip").
+bool names_a_field(std::string_view name);
+// Whether the field has this name, or belongs to this protocol.
+bool is_named(std::string_view field, std::string_view name);
 
 // The header fields of both frames, as far as both have the same headers, and then the first byte
 // of the rest in which they differ, if any. Together they cover every byte.

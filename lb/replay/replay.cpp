@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lb/replay/compare.h"
+#include "lb/replay/history.h"
 
 namespace weir {
 
@@ -38,11 +39,11 @@ class Replay {
   public:
     static Result<Replay> open(const ReplayOptions &options);
 
-    Result<ReplayResult> run(Engine &engine);
+    Result<ReplayResult> run(Session &session);
 
   private:
     explicit Replay(CaptureReader input) : input_(std::move(input)) {}
-    Result<void> frame(Engine &engine, std::uint64_t index, const Frame &in);
+    Result<void> frame(Session &session, std::uint64_t index, const Frame &in);
     Result<void> report(const std::string &line);
     Result<void> finish();
 
@@ -50,6 +51,7 @@ class Replay {
     std::optional<CaptureWriter> output_;
     std::optional<Comparison> comparison_;
     std::optional<OutputFile> report_;
+    History history_;
     Summary summary_;
 };
 
@@ -62,7 +64,7 @@ Result<Replay> Replay::open(const ReplayOptions &options) {
         auto expected = CaptureReader::open(*options.expected);
         if (!expected)
             return tl::make_unexpected(expected.error());
-        replay.comparison_.emplace(std::move(*expected));
+        replay.comparison_.emplace(std::move(*expected), options.ignored);
     }
     if (options.output) {
         auto output = CaptureWriter::create(*options.output, replay.input_.resolution());
@@ -86,12 +88,14 @@ Result<void> Replay::report(const std::string &line) {
     return {};
 }
 
-Result<void> Replay::frame(Engine &engine, std::uint64_t index, const Frame &in) {
-    auto outcome = engine.run(in);
+Result<void> Replay::frame(Session &session, std::uint64_t index, const Frame &in) {
+    auto outcome = session.run(in);
     if (!outcome)
         return fail(outcome.error().exit,
                     fmt::format("{}: frame {}: {}", input_.path(), index, outcome.error().message));
     summary_.add(in, *outcome);
+    if (comparison_)
+        history_.add(index, in, *outcome);
     Result<void> done;
     if (report_)
         done = report(report_line(index, in, *outcome, input_.resolution()));
@@ -100,7 +104,8 @@ Result<void> Replay::frame(Engine &engine, std::uint64_t index, const Frame &in)
     if (done && output_)
         done = output_->write(outcome->frame);
     if (done && comparison_)
-        done = comparison_->add(outcome->frame);
+        done = comparison_->add(outcome->frame,
+                                [this] { return history_.lines(input_.resolution()); });
     return done;
 }
 
@@ -115,7 +120,7 @@ Result<void> Replay::finish() {
     return done;
 }
 
-Result<ReplayResult> Replay::run(Engine &engine) {
+Result<ReplayResult> Replay::run(Session &session) {
     const auto start = std::chrono::steady_clock::now();
     Frame in;
     for (std::uint64_t index = 1;; index++) {
@@ -124,7 +129,7 @@ Result<ReplayResult> Replay::run(Engine &engine) {
             return tl::make_unexpected(more.error());
         if (!*more)
             break;
-        if (auto done = frame(engine, index, in); !done)
+        if (auto done = frame(session, index, in); !done)
             return tl::make_unexpected(done.error());
     }
     summary_.set_duration(std::chrono::steady_clock::now() - start);
@@ -147,10 +152,16 @@ Result<ReplayResult> replay(const Config &config, const ReplayOptions &options) 
     if (!files)
         return tl::make_unexpected(files.error());
     const CpuPin pin;
-    auto engine = Engine::create(config);
-    if (!engine)
-        return tl::make_unexpected(engine.error());
-    return files->run(*engine);
+    auto session = Session::create(config);
+    if (!session)
+        return tl::make_unexpected(session.error());
+    return files->run(*session);
+}
+
+Result<ReplayResult> replay(Session &session, const ReplayOptions &options) {
+    return check_paths(options)
+        .and_then([&] { return Replay::open(options); })
+        .and_then([&](Replay files) { return files.run(session); });
 }
 
 }  // namespace weir

@@ -8,6 +8,7 @@
 
 #include "lb/config/config.h"
 #include "lb/replay/report.h"
+#include "lb/replay/session.h"
 #include "lb/result.h"
 
 namespace weir {
@@ -18,6 +19,7 @@ struct ReplayOptions {
     std::optional<std::string> output;    // capture; "-": standard output
     std::optional<std::string> expected;  // capture to compare with
     std::optional<std::string> report;    // JSON lines
+    std::vector<std::string> ignored;     // fields that are not compared, by name (is_named())
 };
 
 struct ReplayResult {
@@ -29,5 +31,7 @@ struct ReplayResult {
 // Runs options.input through a data path built from `config`. The output and the report are written
 // when the whole capture went through, and only then; a difference is no error here.
 Result<ReplayResult> replay(const Config &config, const ReplayOptions &options);
+// The same through one that has been at work before.
+Result<ReplayResult> replay(Session &session, const ReplayOptions &options);
 
 }  // namespace weir
