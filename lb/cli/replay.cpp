@@ -50,6 +50,7 @@ namespace {
 struct Arguments {
     std::string config, input, output, expected, report, junit;
     std::vector<std::string> ignored, diff;
+    bool timing = false;
     SuiteCommand suite;
 };
 
@@ -88,7 +89,8 @@ int run_one(const Arguments &arguments) {
         return report(known.error());
     ReplayOptions options{arguments.config,        arguments.input,
                           given(arguments.output), given(arguments.expected),
-                          given(arguments.report), arguments.ignored};
+                          given(arguments.report), arguments.timing ? Timing::yes : Timing::no,
+                          arguments.ignored};
     if (arguments.suite.suite.update) {
         if (!options.expected || options.output)
             return report(
@@ -127,7 +129,10 @@ void add_single(CLI::App &command, Arguments &arguments) {
         .add_option("--ignore", arguments.ignored,
                     "Fields that are not compared, as tshark names them")
         ->delimiter(',');
-    command.add_option("--json", arguments.report, "Write one JSON object per frame");
+    auto *report = command.add_option("--json", arguments.report,
+                                      "Write one JSON object per frame, and a summary");
+    command.add_flag("--timing", arguments.timing, "With the time that each frame took")
+        ->needs(report);
     command.add_flag("--update", arguments.suite.suite.update,
                      "Write what is expected, in place of comparing with it");
     auto *diff = command.add_option("--diff", arguments.diff,

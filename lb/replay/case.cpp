@@ -100,7 +100,8 @@ class CaseRun {
     }
 
     Result<void> compare(Session &session, const ReplayStep &step) {
-        ReplayOptions options{file("weir.yaml"), file(step.input), {}, {}, {}, ignored_};
+        ReplayOptions options{file("weir.yaml"), file(step.input), {}, {}, {},
+                              Timing::no,        ignored_};
         if (step.expected) {
             options.expected = file(*step.expected);
             if (!fs::exists(*options.expected))
@@ -117,7 +118,8 @@ class CaseRun {
     Result<void> write(Session &session, const ReplayStep &step) {
         const std::string golden = file(*step.expected);
         const std::string before = bytes_of(golden);
-        const ReplayOptions options{file("weir.yaml"), file(step.input), golden, {}, {}, {}};
+        const ReplayOptions options{
+            file("weir.yaml"), file(step.input), golden, {}, {}, Timing::no, {}};
         return replay(session, options).map([&](const ReplayResult &done) {
             result_.frames += done.summary.frames_in();
             if (bytes_of(golden) != before)

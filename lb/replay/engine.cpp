@@ -193,7 +193,8 @@ ReplayHook Engine::hook_of(const Frame &frame) const {
 }
 
 // Runs the hook's program on the frame's bytes and leaves there what it made of them.
-Result<std::uint32_t> Engine::test_run(ReplayHook hook, Frame &frame) {
+Result<std::uint32_t> Engine::test_run(ReplayHook hook, Outcome &outcome) {
+    Frame &frame = outcome.frame;
     const Program &program = hook == ReplayHook::tc_egress    ? egress_program_
                              : hook == ReplayHook::tc_ingress ? ingress_program_
                                                               : xdp_program_;
@@ -205,6 +206,7 @@ Result<std::uint32_t> Engine::test_run(ReplayHook hook, Frame &frame) {
     if (const int error = bpf_prog_test_run_opts(program.fd, &options); error != 0)
         return fail(Exit::refused, fmt::format("the kernel refuses to run {} on it: {}",
                                                to_string(hook), std::strerror(-error)));
+    outcome.spent += std::chrono::nanoseconds(options.duration);
     const auto grown =
         static_cast<std::int64_t>(options.data_size_out) - static_cast<std::int64_t>(head);
     frame.wire_length = static_cast<std::uint32_t>(frame.wire_length + grown);
@@ -232,7 +234,7 @@ Result<void> Engine::run_hook(ReplayHook hook, Outcome &outcome) {
     outcome.hook = hook;
     if (outcome.frame.bytes.size() < least_bytes(hook, outcome.frame))
         return {};
-    auto answer = test_run(hook, outcome.frame);
+    auto answer = test_run(hook, outcome);
     if (!answer)
         return tl::make_unexpected(answer.error());
     const auto verdict =
@@ -254,8 +256,10 @@ Result<void> Engine::run_ingress(Outcome &outcome) {
         return done;
     Outcome next;
     next.frame = outcome.frame;
+    next.spent = outcome.spent;
     if (auto done = run_hook(ReplayHook::tc_ingress, next); !done)
         return done;
+    outcome.spent = next.spent;
     if (next.verdict == Verdict::pass && !next.service && !next.reason)
         return {};
     if (outcome.flow == FlowTrace::opened && next.flow == FlowTrace::established)

@@ -34,7 +34,8 @@ struct Outcome {
     std::optional<std::string> service;  // by name
     std::optional<std::string> backend;  // "198.51.100.11:8443"
     FlowTrace flow = FlowTrace::none;
-    Frame frame;  // as the data path left it; empty when it was dropped
+    Frame frame;                       // as the data path left it; empty when it was dropped
+    std::chrono::nanoseconds spent{};  // in the programs, as the kernel measured it
 };
 
 // The hook that frames enter by: that of the first interface. `auto`, and a configuration without
@@ -87,7 +88,7 @@ class Engine {
     explicit Engine(Objects objects) : objects_(std::move(objects)) {}
     void name_everything(const Config &config, const TableState &state);
     ReplayHook hook_of(const Frame &frame) const;
-    Result<std::uint32_t> test_run(ReplayHook hook, Frame &frame);
+    Result<std::uint32_t> test_run(ReplayHook hook, Outcome &outcome);
     Result<void> explain(Outcome &outcome);
     Result<void> run_hook(ReplayHook hook, Outcome &outcome);
     Result<void> run_ingress(Outcome &outcome);

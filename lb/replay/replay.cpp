@@ -45,9 +45,10 @@ class Replay {
     explicit Replay(CaptureReader input) : input_(std::move(input)) {}
     Result<void> frame(Session &session, std::uint64_t index, const Frame &in);
     Result<void> report(const std::string &line);
-    Result<void> finish();
+    Result<void> finish(const Config &config);
 
     CaptureReader input_;
+    Timing timing_ = Timing::no;
     std::optional<CaptureWriter> output_;
     std::optional<Comparison> comparison_;
     std::optional<OutputFile> report_;
@@ -60,6 +61,7 @@ Result<Replay> Replay::open(const ReplayOptions &options) {
     if (!input)
         return tl::make_unexpected(input.error());
     Replay replay(std::move(*input));
+    replay.timing_ = options.timing;
     if (options.expected) {
         auto expected = CaptureReader::open(*options.expected);
         if (!expected)
@@ -98,7 +100,7 @@ Result<void> Replay::frame(Session &session, std::uint64_t index, const Frame &i
         history_.add(index, in, *outcome);
     Result<void> done;
     if (report_)
-        done = report(report_line(index, in, *outcome, input_.resolution()));
+        done = report(report_line(index, in, *outcome, input_.resolution(), timing_));
     if (outcome->verdict == Verdict::drop)
         return done;
     if (done && output_)
@@ -109,14 +111,16 @@ Result<void> Replay::frame(Session &session, std::uint64_t index, const Frame &i
     return done;
 }
 
-Result<void> Replay::finish() {
+Result<void> Replay::finish(const Config &config) {
     Result<void> done;
     if (comparison_)
         done = comparison_->finish();
     if (done && output_)
         done = output_->finish();
     if (done && report_)
-        done = report_->commit();
+        done = report(summary_.report_line(config, timing_)).and_then([&] {
+            return report_->commit();
+        });
     return done;
 }
 
@@ -133,7 +137,7 @@ Result<ReplayResult> Replay::run(Session &session) {
             return tl::make_unexpected(done.error());
     }
     summary_.set_duration(std::chrono::steady_clock::now() - start);
-    if (auto done = finish(); !done)
+    if (auto done = finish(session.config()); !done)
         return tl::make_unexpected(done.error());
     ReplayResult result{summary_, 0, {}};
     if (comparison_) {

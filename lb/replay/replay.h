@@ -19,6 +19,7 @@ struct ReplayOptions {
     std::optional<std::string> output;    // capture; "-": standard output
     std::optional<std::string> expected;  // capture to compare with
     std::optional<std::string> report;    // JSON lines
+    Timing timing = Timing::no;           // in the report
     std::vector<std::string> ignored;     // fields that are not compared, by name (is_named())
 };
 

@@ -32,6 +32,7 @@ class Session {
     Result<void> advance(std::chrono::nanoseconds time);
 
     Engine &engine() { return engine_; }
+    const Config &config() const { return config_; }
 
   private:
     Session(Engine engine, const Config &config) : engine_(std::move(engine)), config_(config) {}

@@ -27,12 +27,28 @@ std::vector<std::string> ReplayTest::files() const {
     return names;
 }
 
-std::vector<Json> read_report(const std::string &file) {
+namespace {
+
+std::vector<Json> read_lines(const std::string &file) {
     std::vector<Json> lines;
     std::istringstream text(read_file(file));
     for (std::string line; std::getline(text, line);)
         lines.push_back(Json::parse(line));
     return lines;
+}
+
+}  // namespace
+
+std::vector<Json> read_report(const std::string &file) {
+    auto lines = read_lines(file);
+    if (lines.empty() || !lines.back().contains("summary"))
+        throw std::runtime_error(file + " has no summary at its end");
+    lines.pop_back();
+    return lines;
+}
+
+Json read_summary(const std::string &file) {
+    return read_lines(file).at(read_report(file).size()).at("summary");
 }
 
 std::size_t lines_in(const std::string &text) {

@@ -27,8 +27,10 @@ class ReplayTest : public ::testing::Test {
     TempDir folder_;
 };
 
-// The report's lines. Throws when one is no JSON.
+// The report's lines, without the last one. Throws when one is no JSON.
 std::vector<Json> read_report(const std::string &file);
+// What the last line has.
+Json read_summary(const std::string &file);
 
 std::size_t lines_in(const std::string &text);
 

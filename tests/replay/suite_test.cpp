@@ -121,7 +121,7 @@ TEST_F(Suite, ADifferenceNamesTheFieldAndTheFlowBefore) {
                 AllOf(HasSubstr("differs  case (2 frames"),
                       HasSubstr("frame 2 at 1700000000.001000 differs from "),
                       HasSubstr("  ip.ttl: 63, expected 62\n"),
-                      HasSubstr("  before: frame 1 at 1700000000.000000: xdp_ingress, redirect, "
+                      HasSubstr("  before: frame 1 at 1700000000.000000: xdp_ingress, tx, "
                                 "flow new, backend 198.51.100.6:8080\n"),
                       HasSubstr("1 case: 1 differs; 2 frames in ")));
 }
