@@ -8,6 +8,7 @@
 #include <string>
 
 #include "lb/cli/commands.h"
+#include "lb/cli/progress.h"
 #include "lb/cli/replay_suite.h"
 #include "lb/cli/report.h"
 #include "lb/replay/diff.h"
@@ -35,7 +36,12 @@ int replay_command(const ReplayOptions &options) {
     const auto config = load_config(options.config);
     if (!config)
         return report(config.error());
-    const auto result = replay(*config, options);
+    const auto result = [&] {
+        Progress progress;
+        ReplayOptions shown = options;
+        shown.progress = [&](const ReplayPosition &position) { progress.show(position); };
+        return replay(*config, shown);
+    }();
     if (!result)
         return report(result.error());
     fmt::print(stderr, "{}\n", result->summary.to_string());

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "lb/replay/cooked.h"
+
 namespace weir {
 
 namespace {
@@ -65,7 +67,7 @@ std::string format_time(nanoseconds time, Resolution resolution) {
                                                  : fmt::format("{}.{:06}", seconds, rest / 1000);
 }
 
-Result<CaptureReader> CaptureReader::open(const std::string &path) {
+Result<CaptureReader> CaptureReader::open(const std::string &path, const MacAddress &own) {
     auto stream = open_stream(path);
     if (!stream)
         return tl::make_unexpected(stream.error());
@@ -85,13 +87,41 @@ Result<CaptureReader> CaptureReader::open(const std::string &path) {
     CaptureReader reader(
         path,
         first == kLittleEndianMicroseconds ? Resolution::microseconds : Resolution::nanoseconds,
-        handle);
-    if (const int link = pcap_datalink(handle); link != DLT_EN10MB) {
-        const char *name = pcap_datalink_val_to_name(link);
-        return bad_capture(path, fmt::format("has link type {}; only Ethernet (EN10MB) can be used",
-                                             name != nullptr ? name : std::to_string(link)));
+        own, handle);
+    return reader.set_link().map([&] { return std::move(reader); });
+}
+
+Result<void> CaptureReader::set_link() {
+    const int link = pcap_datalink(handle_.get());
+    switch (link) {
+        case DLT_EN10MB:
+            link_ = Link::ethernet;
+            return {};
+        case DLT_LINUX_SLL:
+            link_ = Link::cooked;
+            return {};
+        case DLT_LINUX_SLL2:
+            link_ = Link::cooked2;
+            return {};
+        default:
+            break;
     }
-    return reader;
+    const char *name = pcap_datalink_val_to_name(link);
+    return bad_capture(path_, fmt::format("has link type {}; Ethernet (EN10MB) and Linux cooked "
+                                          "(LINUX_SLL, LINUX_SLL2) can be used",
+                                          name != nullptr ? name : std::to_string(link)));
+}
+
+std::uint64_t CaptureReader::size() const {
+    struct stat status {};
+    const bool known =
+        fstat(fileno(pcap_file(handle_.get())), &status) == 0 && S_ISREG(status.st_mode);
+    return known ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+std::uint64_t CaptureReader::position() const {
+    const off_t at = ftello(pcap_file(handle_.get()));
+    return at > 0 ? static_cast<std::uint64_t>(at) : 0;
 }
 
 Result<bool> CaptureReader::next(Frame &frame) {
@@ -114,6 +144,9 @@ Result<bool> CaptureReader::next(Frame &frame) {
             path_, fmt::format("frame {}: its time is out of range (1970 to 2106)", frames_));
     frame.wire_length = header->len;
     frame.bytes.assign(bytes, bytes + header->caplen);
+    if (link_ != Link::ethernet && !uncook(link_, own_, frame))
+        return bad_capture(path_,
+                           fmt::format("frame {} is cut within its link-layer header", frames_));
     return true;
 }
 

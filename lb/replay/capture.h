@@ -1,4 +1,4 @@
-// Reading and writing captures, through libpcap. Ethernet only.
+// Reading and writing captures, through libpcap. Linux cooked ones become Ethernet (cooked.h).
 #pragma once
 
 #include <chrono>
@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "lb/config/config.h"
 #include "lb/replay/output_file.h"
 #include "lb/result.h"
 
@@ -35,26 +36,36 @@ struct PcapDeleter {
     void operator()(pcap_dumper *dumper) const;
 };
 
+enum class Link { ethernet, cooked, cooked2 };
+
 class CaptureReader {
   public:
-    // pcap and pcapng; "-" is standard input. All that is wrong with a file is Exit::usage.
-    static Result<CaptureReader> open(const std::string &path);
+    // pcap and pcapng; "-" is standard input. All that is wrong with a file is Exit::usage. `own`
+    // is the MAC address of the host that a cooked capture was taken on.
+    static Result<CaptureReader> open(const std::string &path,
+                                      const MacAddress &own = ReplayConfig{}.mac);
 
     // Microseconds only for a pcap file in little-endian order that says so: pcapng may hold
     // either, and libpcap does not tell.
     Resolution resolution() const { return resolution_; }
     const std::string &path() const { return path_; }
+    // Bytes of the file, and how many of them were read; 0 where that is not known (a pipe).
+    std::uint64_t size() const;
+    std::uint64_t position() const;
 
     // The next frame; false at the end. A capture that breaks off is Exit::usage, and the message
     // numbers the frame.
     Result<bool> next(Frame &frame);
 
   private:
-    CaptureReader(std::string path, Resolution resolution, pcap *handle)
-        : path_(std::move(path)), resolution_(resolution), handle_(handle) {}
+    CaptureReader(std::string path, Resolution resolution, const MacAddress &own, pcap *handle)
+        : path_(std::move(path)), resolution_(resolution), own_(own), handle_(handle) {}
+    Result<void> set_link();
 
     std::string path_;
     Resolution resolution_ = Resolution::microseconds;
+    MacAddress own_;
+    Link link_ = Link::ethernet;
     std::uint64_t frames_ = 0;
     std::unique_ptr<pcap, PcapDeleter> handle_;
 };

@@ -108,7 +108,7 @@ std::string DiffResult::to_string() const {
 }
 
 Result<DiffResult> diff(const Config &before, const Config &after, const std::string &input) {
-    auto capture = CaptureReader::open(input);
+    auto capture = CaptureReader::open(input, before.replay.mac);
     if (!capture)
         return tl::make_unexpected(capture.error());
     const CpuPin pin;

@@ -13,6 +13,8 @@ namespace weir {
 
 namespace {
 
+constexpr std::uint64_t kBetweenProgress = 1024;  // frames
+
 // Refuses to write onto a file that is read, or onto one file twice.
 Result<void> check_paths(const ReplayOptions &options) {
     std::vector<std::pair<std::string_view, std::string>> taken{{"-c", options.config},
@@ -37,7 +39,7 @@ Result<void> check_paths(const ReplayOptions &options) {
 // All files of a replay.
 class Replay {
   public:
-    static Result<Replay> open(const ReplayOptions &options);
+    static Result<Replay> open(const Config &config, const ReplayOptions &options);
 
     Result<ReplayResult> run(Session &session);
 
@@ -49,6 +51,7 @@ class Replay {
 
     CaptureReader input_;
     Timing timing_ = Timing::no;
+    std::function<void(const ReplayPosition &)> progress_;
     std::optional<CaptureWriter> output_;
     std::optional<Comparison> comparison_;
     std::optional<OutputFile> report_;
@@ -56,12 +59,13 @@ class Replay {
     Summary summary_;
 };
 
-Result<Replay> Replay::open(const ReplayOptions &options) {
-    auto input = CaptureReader::open(options.input);
+Result<Replay> Replay::open(const Config &config, const ReplayOptions &options) {
+    auto input = CaptureReader::open(options.input, config.replay.mac);
     if (!input)
         return tl::make_unexpected(input.error());
     Replay replay(std::move(*input));
     replay.timing_ = options.timing;
+    replay.progress_ = options.progress;
     if (options.expected) {
         auto expected = CaptureReader::open(*options.expected);
         if (!expected)
@@ -135,6 +139,8 @@ Result<ReplayResult> Replay::run(Session &session) {
             break;
         if (auto done = frame(session, index, in); !done)
             return tl::make_unexpected(done.error());
+        if (progress_ && index % kBetweenProgress == 0)
+            progress_({index, input_.position(), input_.size()});
     }
     summary_.set_duration(std::chrono::steady_clock::now() - start);
     if (auto done = finish(session.config()); !done)
@@ -152,7 +158,7 @@ Result<ReplayResult> Replay::run(Session &session) {
 Result<ReplayResult> replay(const Config &config, const ReplayOptions &options) {
     if (auto checked = check_paths(options); !checked)
         return tl::make_unexpected(checked.error());
-    auto files = Replay::open(options);
+    auto files = Replay::open(config, options);
     if (!files)
         return tl::make_unexpected(files.error());
     const CpuPin pin;
@@ -164,7 +170,7 @@ Result<ReplayResult> replay(const Config &config, const ReplayOptions &options) 
 
 Result<ReplayResult> replay(Session &session, const ReplayOptions &options) {
     return check_paths(options)
-        .and_then([&] { return Replay::open(options); })
+        .and_then([&] { return Replay::open(session.config(), options); })
         .and_then([&](Replay files) { return files.run(session); });
 }
 

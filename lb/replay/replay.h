@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,13 @@
 
 namespace weir {
 
+// How far a replay is.
+struct ReplayPosition {
+    std::uint64_t frames = 0;
+    std::uint64_t bytes = 0;  // of the input file; 0: not known
+    std::uint64_t size = 0;
+};
+
 struct ReplayOptions {
     std::string config;                   // file
     std::string input;                    // capture; "-": standard input
@@ -21,6 +29,7 @@ struct ReplayOptions {
     std::optional<std::string> report;    // JSON lines
     Timing timing = Timing::no;           // in the report
     std::vector<std::string> ignored;     // fields that are not compared, by name (is_named())
+    std::function<void(const ReplayPosition &)> progress{};  // called every thousand frames or so
 };
 
 struct ReplayResult {

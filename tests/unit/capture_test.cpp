@@ -116,8 +116,9 @@ TEST_F(CaptureTest, OtherLinkTypesAreRefusedByName) {
     pcap_t *raw = pcap_open_dead(DLT_RAW, 65535);
     pcap_dump_close(pcap_dump_open(raw, path("raw.pcap").c_str()));
     pcap_close(raw);
-    EXPECT_EQ(error_of(path("raw.pcap")),
-              path("raw.pcap") + ": has link type RAW; only Ethernet (EN10MB) can be used");
+    EXPECT_EQ(error_of(path("raw.pcap")), path("raw.pcap") +
+                                              ": has link type RAW; Ethernet (EN10MB) and Linux "
+                                              "cooked (LINUX_SLL, LINUX_SLL2) can be used");
 }
 
 TEST(FormatTime, HasTheDigitsOfTheCapture) {
