@@ -42,7 +42,7 @@ class Live : public testing::Test {
                         const std::string &line) const {
         const auto done = capture(arguments);
         EXPECT_EQ(done.status, status) << done.err;
-        EXPECT_THAT(done.err, MatchesRegex("weir: " + line + "\n"));
+        EXPECT_THAT(done.err, MatchesRegex(line + "\n"));
         EXPECT_FALSE(std::filesystem::exists(file("out.pcap")));
     }
 
