@@ -134,13 +134,9 @@ class CaseRun {
         const std::string of = wanted.service + (wanted.backend ? " " + *wanted.backend : "");
         if (!*found)
             return fail(Exit::usage, fmt::format("there is no {}", of));
-        const Counters &counters = **found;
-        const std::map<std::string, std::uint64_t> values{
-            {"new_flows", counters.new_flows},
-            {"forward_packets", counters.forward_packets},
-            {"forward_bytes", counters.forward_bytes},
-            {"reply_packets", counters.reply_packets},
-            {"reply_bytes", counters.reply_bytes}};
+        std::map<std::string, std::uint64_t> values;
+        for (const CounterField &field : kCounterFields)
+            values.emplace(field.name, (**found).*field.value);
         check(step, of + " ", wanted.values, values);
         return {};
     }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lb/replay/history.h"
+#include "lb/replay/report.h"
 #include "lb/replay/session.h"
 
 namespace weir {
@@ -23,12 +24,8 @@ std::string what_becomes(const Outcome &outcome) {
     return outcome.reason ? fmt::format("answered ({})", *outcome.reason) : "no service's";
 }
 
-// "no_backend 2, unreachable 1"
 std::string list(const std::map<std::string, std::uint64_t> &counts) {
-    std::string text;
-    for (const auto &[name, count] : counts)
-        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, count);
-    return text.empty() ? "0" : text;
+    return counts.empty() ? "0" : list_counts(counts);
 }
 
 class Diff {

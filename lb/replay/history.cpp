@@ -35,11 +35,10 @@ std::optional<std::pair<std::size_t, std::uint16_t>> network(Bytes frame) {
 }
 
 Address address_at(Bytes frame, std::size_t at, std::size_t length) {
-    std::array<std::uint8_t, 16> bytes{};
     if (length == 4)
-        bytes[10] = bytes[11] = 0xff;
-    std::copy_n(frame.begin() + static_cast<std::ptrdiff_t>(at), length,
-                bytes.end() - static_cast<std::ptrdiff_t>(length));
+        return Address::v4(frame[at], frame[at + 1], frame[at + 2], frame[at + 3]);
+    std::array<std::uint8_t, 16> bytes{};
+    std::copy_n(frame.begin() + static_cast<std::ptrdiff_t>(at), bytes.size(), bytes.begin());
     return Address(bytes);
 }
 

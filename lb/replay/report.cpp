@@ -17,14 +17,18 @@ std::string quote(const std::optional<std::string> &text) {
 }
 
 // " (no_backend 2, unreachable 1)", or nothing.
-std::string list(const std::map<std::string, std::uint64_t> &reasons) {
-    std::string text;
-    for (const auto &[reason, times] : reasons)
-        text += fmt::format("{}{} {}", text.empty() ? " (" : ", ", reason, times);
-    return text.empty() ? text : text + ")";
+std::string in_brackets(const std::map<std::string, std::uint64_t> &reasons) {
+    return reasons.empty() ? "" : fmt::format(" ({})", list_counts(reasons));
 }
 
 }  // namespace
+
+std::string list_counts(const std::map<std::string, std::uint64_t> &counts) {
+    std::string text;
+    for (const auto &[name, count] : counts)
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, count);
+    return text;
+}
 
 // Put together by hand: no JSON library writes 1700000000.000000, and a double does not hold it.
 std::string report_line(std::uint64_t index, const Frame &in, const Outcome &outcome,
@@ -108,12 +112,13 @@ std::uint64_t Summary::count_of(Verdict verdict) const {
 
 std::string Summary::to_string() const {
     const double seconds = std::chrono::duration<double>(duration_).count();
-    std::string text = fmt::format(
-        "{} frames in, {} out: {} pass, {} tx, {} redirect, {} drop{}; {:.0f} frames/s", in_,
-        in_ - count_of(Verdict::drop), count_of(Verdict::pass), count_of(Verdict::tx),
-        count_of(Verdict::redirect), count_of(Verdict::drop),
-        list(reasons_) + (answered_.empty() ? "" : "; answered with ICMP" + list(answered_)),
-        seconds > 0 ? static_cast<double>(in_) / seconds : 0.0);
+    std::string text =
+        fmt::format("{} frames in, {} out: {} pass, {} tx, {} redirect, {} drop{}; {:.0f} frames/s",
+                    in_, in_ - count_of(Verdict::drop), count_of(Verdict::pass),
+                    count_of(Verdict::tx), count_of(Verdict::redirect), count_of(Verdict::drop),
+                    in_brackets(reasons_) +
+                        (answered_.empty() ? "" : "; answered with ICMP" + in_brackets(answered_)),
+                    seconds > 0 ? static_cast<double>(in_) / seconds : 0.0);
     if (cut_ > 0)
         text += fmt::format("\n{} cut by the capture's snapshot length, and run as kept",
                             cut_ == 1 ? "1 frame was" : fmt::format("{} frames were", cut_));

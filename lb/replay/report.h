@@ -20,6 +20,9 @@ enum class Timing { no, yes };
 std::string report_line(std::uint64_t index, const Frame &in, const Outcome &outcome,
                         Resolution resolution, Timing timing = Timing::no);
 
+// "no_backend 2, unreachable 1"; empty for none.
+std::string list_counts(const std::map<std::string, std::uint64_t> &counts);
+
 class Summary {
   public:
     void add(const Frame &in, const Outcome &outcome);

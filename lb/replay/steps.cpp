@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "lb/config/document.h"
-#include "lb/dataplane/tables.h"
 #include "lb/replay/fields.h"
 
 namespace weir {
@@ -19,9 +18,6 @@ constexpr std::uint32_t kMostCount = 0xffffffff;
 constexpr std::array<std::string_view, 11> kVerbs{"replay", "reload",      "advance", "drain",
                                                   "enable", "maintenance", "weight",  "up",
                                                   "down",   "counters",    "drops"};
-constexpr std::array<std::string_view, 5> kCounters{"new_flows", "forward_packets", "forward_bytes",
-                                                    "reply_packets", "reply_bytes"};
-
 std::optional<std::string> as_text(const std::string &text) {
     return text.empty() ? std::nullopt : std::optional(text);
 }
@@ -116,8 +112,7 @@ class Reader {
         }
     }
 
-    template <typename Names>
-    static void values(Mapping &mapping, const Names &names,
+    static void values(Mapping &mapping, const std::vector<std::string_view> &names,
                        std::map<std::string, std::uint64_t> &values) {
         for (const std::string_view name : names) {
             std::uint32_t number = 0;
@@ -129,7 +124,11 @@ class Reader {
     }
 
     CountersStep counters(const Value &value) {
-        Shape shape{"counters", {"service"}, {kCounters.begin(), kCounters.end()}, {}};
+        std::vector<std::string_view> names;
+        names.reserve(kCounterFields.size());
+        for (const CounterField &field : kCounterFields)
+            names.push_back(field.name);
+        Shape shape{"counters", {"service"}, names, {}};
         shape.optional.push_back("backend");
         Mapping mapping(problems_, value, std::move(shape));
         CountersStep step;
@@ -139,7 +138,7 @@ class Reader {
             mapping.parsed("backend", "an address and port", Endpoint::parse, backend);
             step.backend = backend.to_string();
         }
-        values(mapping, kCounters, step.values);
+        values(mapping, names, step.values);
         return step;
     }
 

@@ -1,15 +1,18 @@
 // What a case of a replay suite does, in order: steps.yaml, or what its folder's files say without.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "lb/config/config.h"
+#include "lb/dataplane/tables.h"
 #include "lb/model/overrides.h"
 #include "lb/result.h"
 
@@ -40,6 +43,18 @@ struct HealthStep {
     BackendKey backend;
     bool up = true;
 };
+// The counters that a step can name.
+struct CounterField {
+    std::string_view name;
+    std::uint64_t Counters::*value;
+};
+inline constexpr std::array<CounterField, 5> kCounterFields{
+    {{"new_flows", &Counters::new_flows},
+     {"forward_packets", &Counters::forward_packets},
+     {"forward_bytes", &Counters::forward_bytes},
+     {"reply_packets", &Counters::reply_packets},
+     {"reply_bytes", &Counters::reply_bytes}}};
+
 // Counters of a service, or of one of its backends, since the case began.
 struct CountersStep {
     std::string service;
