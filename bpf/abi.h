@@ -28,9 +28,9 @@
 #endif
 
 #ifdef WEIR_ABI_TEST
-enum { WEIR_ABI = 1003 };
+enum { WEIR_ABI = 1004 };
 #else
-enum { WEIR_ABI = 3 };
+enum { WEIR_ABI = 4 };
 #endif
 
 /* How long an entry may go without being refreshed, and so the grain of every idle timeout. */
@@ -369,20 +369,16 @@ struct weir_settings {
     __u32 tcp_transitory_s;
     __u32 tcp_new_s;
     __u32 udp_s;
-    __u32
-        replay_length; /* replay only: the frame on the wire, of which the capture may hold less */
-    __u64 replay_now;  /* replay only: the time of the frame, ns */
+    __u32 handover; /* enum weir_handover */
     /* when the daemon last counted the flows of each backend, ns: limits hold for as long as the
      * count is younger than WEIR_COUNT_VALID_NS */
     __u64 counted_at;
-    __u32 handover; /* enum weir_handover */
-    __u32 zero;
     __u16 snat_port_first; /* SNAT port range, host order */
     __u16 snat_ports;      /* how many */
     __u16 snat_v4;         /* addresses in `snat_addresses`, from index 0 */
     __u16 snat_v6;         /* from index WEIR_MAX_SNAT */
 };
-WEIR_ASSERT(sizeof(struct weir_settings) == 56);
+WEIR_ASSERT(sizeof(struct weir_settings) == 40);
 
 /* Addresses of one family in the SNAT pool. */
 enum { WEIR_MAX_SNAT = 64 };
@@ -399,7 +395,7 @@ enum weir_xdp_mode {
 
 enum { WEIR_MAX_XDP_DEVICES = 256 };
 
-/* -- replay: what became of the one packet that was run ---------------------------------------- */
+/* -- replay -------------------------------------------------------------------------------- */
 
 enum weir_trace_flow {
     WEIR_TRACE_NONE = 0,        /* neither a service nor a flow */
@@ -408,6 +404,7 @@ enum weir_trace_flow {
     WEIR_TRACE_REPLY = 3,       /* reply direction of a known flow */
 };
 
+/* What became of the one packet that was run. */
 struct weir_trace {
     __u32 service; /* WEIR_NO_SERVICE where none matched */
     __u32 backend; /* WEIR_NO_BACKEND where none was chosen */
@@ -416,6 +413,54 @@ struct weir_trace {
     __u8 zero[2];
 };
 WEIR_ASSERT(sizeof(struct weir_trace) == 12);
+
+/* What a replay and the programs tell each other, in memory that both have (BPF_F_MMAPABLE). */
+struct weir_replay {
+    __u64 now;    /* the time of the frame, ns; 0: the host's own clock */
+    __u32 length; /* the frame on the wire, of which the capture may hold less; 0: it is whole */
+    struct weir_trace seen;
+};
+WEIR_ASSERT(sizeof(struct weir_replay) == 24);
+
+/* -- capture: frames as they come to a program, and as that leaves them ----------------------- */
+
+/*
+ * What is captured. It ends by itself: a listener that was killed cannot say so, and renews `until`
+ * as long as it lives.
+ */
+struct weir_capture {
+    __u64 until;   /* CLOCK_MONOTONIC, ns; 0: nothing is captured */
+    __u32 ifindex; /* only frames of this interface; 0: of all */
+    __u32 snaplen; /* bytes of a frame that are kept; at most WEIR_CAPTURE_SNAPLEN */
+};
+WEIR_ASSERT(sizeof(struct weir_capture) == 16);
+
+/* A perf event holds less than 64 KiB, and a frame is cut for it. */
+enum { WEIR_CAPTURE_SNAPLEN = 32768 };
+
+enum weir_hook {
+    WEIR_XDP_INGRESS = 0,
+    WEIR_TC_INGRESS = 1,
+    WEIR_TC_EGRESS = 2,
+    WEIR_HOOKS = 3,
+};
+
+/* An event of `captured`. The frame's bytes follow, `kept` of them. */
+struct weir_captured {
+    __u64 time;    /* CLOCK_MONOTONIC, ns */
+    __u64 number;  /* of the packet, on this CPU and at this hook: the same before and after */
+    __u32 ifindex; /* where it came, or at egress where it goes */
+    __u32 length;  /* of the frame, bytes, without a VLAN tag that is beside it */
+    __u32 kept;
+    __u32 answer;      /* after: the program's */
+    __be16 vlan_proto; /* of the tag that the NIC or the stack took out of the frame; 0: none */
+    __u16 vlan_tci;    /* host order */
+    __u8 hook;         /* enum weir_hook */
+    __u8 after;
+    __u8 reason; /* after: enum weir_drop_reason */
+    __u8 zero;
+};
+WEIR_ASSERT(sizeof(struct weir_captured) == 40);
 
 #define WEIR_NO_BACKEND 0xffffffffU
 #define WEIR_NO_SERVICE 0xffffffffU

@@ -19,12 +19,14 @@ static __always_inline void count_one(struct weir_stats *stats, __u8 direction, 
 }
 
 static __always_inline void count_trace(__u32 service, __u32 backend, __u8 flow, __u8 reason) {
-    struct weir_trace seen = {
-        .service = service, .backend = backend, .flow = flow, .reason = reason};
-    __u32 zero = 0;
+    struct weir_replay *told = options.replay ? replay_get() : 0;
 
-    if (options.replay)
-        bpf_map_update_elem(&trace, &zero, &seen, BPF_ANY);
+    if (!told)
+        return;
+    told->seen.service = service;
+    told->seen.backend = backend;
+    told->seen.flow = flow;
+    told->seen.reason = reason;
 }
 
 static __always_inline void count_opened(__u32 service, __u32 backend) {

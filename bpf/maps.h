@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Every map of the data plane; no other file declares one. Capacities are those of the smallest
+ * Every map of the data path; no other file declares one. Capacities are those of the smallest
  * useful instance: the control plane sets the real ones from `limits` before it loads the objects.
  */
 #pragma once
@@ -211,11 +211,44 @@ struct {
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
     __type(key, __u32);
-    __type(value, struct weir_trace);
-} trace SEC(".maps");
+    __type(value, struct weir_replay);
+} replay SEC(".maps");
+
+/* -- capture -- */
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct weir_capture);
+} capture SEC(".maps");
+
+/* Where the listener of each CPU gets its events, struct weir_captured. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+    __uint(max_entries, 1);
+    __uint(key_size, sizeof(__u32));
+    __uint(value_size, sizeof(__u32));
+} captured SEC(".maps");
 
 /* -- scratch -- */
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, WEIR_HOOKS);
+    __type(key, __u32); /* enum weir_hook */
+    __type(value, struct weir_captured);
+} capturing SEC(".maps");
+
+/* What `drop_stats` were before the packet that is captured, of each hook. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, WEIR_HOOKS *WEIR_DROP_REASONS);
+    __type(key, __u32);
+    __type(value, __u64);
+} drops_before SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -242,4 +275,10 @@ static __always_inline const struct weir_settings *settings_get(void) {
     __u32 zero = 0;
 
     return (const struct weir_settings *)bpf_map_lookup_elem(&settings, &zero);
+}
+
+static __always_inline struct weir_replay *replay_get(void) {
+    __u32 zero = 0;
+
+    return (struct weir_replay *)bpf_map_lookup_elem(&replay, &zero);
 }

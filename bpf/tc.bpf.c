@@ -10,6 +10,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/capture.h"
 #include "bpf/tc_icmp.h"
 #include "bpf/tc_way.h"
 
@@ -166,8 +167,8 @@ static __always_inline struct weir_packet *tc_packet(void) {
     return bpf_map_lookup_elem(&parsed, &zero);
 }
 
-static __always_inline int tc_run(struct __sk_buff *skb, struct weir_packet *packet,
-                                  enum tc_side side) {
+static __always_inline int tc_process(struct __sk_buff *skb, struct weir_packet *packet,
+                                      enum tc_side side) {
     if (ingress_is_idle())
         return TC_ACT_OK;
     switch (tc_parse(skb, packet)) {
@@ -184,22 +185,49 @@ static __always_inline int tc_run(struct __sk_buff *skb, struct weir_packet *pac
     }
 }
 
+/* Not inlined, as it is seldom called: for the stack's sake. */
+static __noinline void tc_capture(struct __sk_buff *skb, __u32 hook, int after, int answer) {
+    struct weir_captured *frame = capture_frame(hook);
+
+    if (!frame)
+        return;
+    frame->ifindex = skb->ifindex;
+    frame->vlan_proto = skb->vlan_present ? (__be16)skb->vlan_proto : 0;
+    frame->vlan_tci = (__u16)skb->vlan_tci;
+    if (after)
+        capture_after(skb, frame, answer, skb->len);
+    else
+        capture_before(skb, frame, hook, skb->len);
+}
+
+static __always_inline int tc_run(struct __sk_buff *skb, enum tc_side side) {
+    __u32 hook = side == TC_INGRESS ? WEIR_TC_INGRESS : WEIR_TC_EGRESS;
+    int listened = capture_wanted(skb->ifindex) != 0;
+    struct weir_packet *packet = tc_packet();
+    int answer;
+
+    if (!packet)
+        return TC_ACT_OK;
+    if (listened)
+        tc_capture(skb, hook, 0, 0);
+    answer = tc_result(tc_process(skb, packet, side));
+    if (listened)
+        tc_capture(skb, hook, 1, answer);
+    return answer;
+}
+
 SEC("tc")
 int weir_tc_ingress(struct __sk_buff *skb) {
-    struct weir_packet *packet = tc_packet();
-
     /* seen in passing, by a bridge port or in promiscuous mode; a test run's frames are for nobody
      */
-    if (!packet || (!options.replay && skb->pkt_type != PACKET_HOST))
+    if (!options.replay && skb->pkt_type != PACKET_HOST)
         return TC_ACT_OK;
-    return tc_result(tc_run(skb, packet, TC_INGRESS));
+    return tc_run(skb, TC_INGRESS);
 }
 
 SEC("tc")
 int weir_tc_egress(struct __sk_buff *skb) {
-    struct weir_packet *packet = tc_packet();
-
-    return packet ? tc_result(tc_run(skb, packet, TC_EGRESS)) : TC_ACT_OK;
+    return tc_run(skb, TC_EGRESS);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

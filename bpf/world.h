@@ -19,9 +19,9 @@ const volatile struct weir_options options;
 
 static __always_inline __u64 world_now(void) {
     if (options.replay) {
-        const struct weir_settings *set = settings_get();
+        const struct weir_replay *told = replay_get();
 
-        return set ? set->replay_now : 0;
+        return told ? told->now : 0;
     }
     return bpf_ktime_get_coarse_ns();
 }
@@ -29,9 +29,9 @@ static __always_inline __u64 world_now(void) {
 /* The frame's length; in a replay, that before the capture cut it. 0 there: it is whole. */
 static __always_inline __u32 world_length(__u32 length) {
     if (options.replay) {
-        const struct weir_settings *set = settings_get();
+        const struct weir_replay *told = replay_get();
 
-        return set && set->replay_length ? set->replay_length : length;
+        return told && told->length ? told->length : length;
     }
     return length;
 }

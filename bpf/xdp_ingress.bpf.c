@@ -9,6 +9,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/capture.h"
 #include "bpf/ingress.h"
 
 /*
@@ -99,8 +100,7 @@ __noinline int xdp_ingress_v6(struct xdp_md *ctx, const struct weir_packet *pack
     return packet ? xdp_ingress(WEIR_V6, ctx, packet) : XDP_PASS;
 }
 
-SEC("xdp.frags")
-int weir_xdp_ingress(struct xdp_md *ctx) {
+static __always_inline int xdp_run(struct xdp_md *ctx) {
     __u32 length = world_length((__u32)bpf_xdp_get_buff_len(ctx));
     struct weir_packet packet;
     int family = parse_packet((void *)(long)ctx->data, (void *)(long)ctx->data_end, length,
@@ -111,6 +111,36 @@ int weir_xdp_ingress(struct xdp_md *ctx) {
     packet.now = world_now();
     packet.ifindex = ctx->ingress_ifindex;
     return family == WEIR_V4 ? xdp_ingress_v4(ctx, &packet) : xdp_ingress_v6(ctx, &packet);
+}
+
+/* Not inlined, as they are seldom called: for the stack's sake. */
+static __noinline void xdp_capture_before(struct xdp_md *ctx) {
+    struct weir_captured *frame = capture_frame(WEIR_XDP_INGRESS);
+
+    if (!frame)
+        return;
+    frame->ifindex = ctx->ingress_ifindex;
+    capture_before(ctx, frame, WEIR_XDP_INGRESS, (__u32)bpf_xdp_get_buff_len(ctx));
+}
+
+static __noinline void xdp_capture_after(struct xdp_md *ctx, int answer) {
+    struct weir_captured *frame = capture_frame(WEIR_XDP_INGRESS);
+
+    if (frame)
+        capture_after(ctx, frame, answer, (__u32)bpf_xdp_get_buff_len(ctx));
+}
+
+SEC("xdp.frags")
+int weir_xdp_ingress(struct xdp_md *ctx) {
+    int listened = capture_wanted(ctx->ingress_ifindex) != 0;
+    int answer;
+
+    if (listened)
+        xdp_capture_before(ctx);
+    answer = xdp_run(ctx);
+    if (listened)
+        xdp_capture_after(ctx, answer);
+    return answer;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,13 +1,18 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <map>
 #include <memory>
 
 #include "lb/capture/live.h"
+#include "lb/capture/verdicts.h"
 #include "lb/cli/commands.h"
 #include "lb/cli/report.h"
+#include "lb/config/config.h"
 #include "lb/config/duration.h"
+#include "lb/daemon/preflight.h"
 
 namespace weir {
 namespace {
@@ -17,6 +22,9 @@ struct Arguments {
     std::vector<std::string> filter;
     std::string time, file_time;
     std::uint64_t frames = 0, file_bytes = 0;
+    bool verdicts = false;
+    std::string instance = Config{}.instance;
+    Side side = Side::both;
 };
 
 // "30s" and the like; nothing where nothing was given.
@@ -29,41 +37,82 @@ Result<std::optional<std::chrono::seconds>> time_of(const char *option, const st
     return *time;
 }
 
-Result<LiveOptions> options_of(Arguments &arguments) {
-    LiveOptions options = arguments.live;
-    options.filter = fmt::format("{}", fmt::join(arguments.filter, " "));
+Result<RecordingBounds> bounds_of(const Arguments &arguments) {
+    RecordingBounds bounds = arguments.live.bounds;
     const auto time = time_of("--time", arguments.time);
     const auto file_time = time_of("--file-time", arguments.file_time);
     if (!time || !file_time)
         return tl::make_unexpected(!time ? time.error() : file_time.error());
-    options.time = *time;
-    options.file_time = *file_time;
+    bounds.time = *time;
+    bounds.file_time = *file_time;
     if (arguments.frames != 0)
-        options.frames = arguments.frames;
+        bounds.frames = arguments.frames;
     if (arguments.file_bytes != 0)
-        options.file_bytes = arguments.file_bytes;
-    const bool turns = options.file_bytes || options.file_time;
-    if (turns != (options.files != 0))
+        bounds.file_bytes = arguments.file_bytes;
+    const bool turns = bounds.file_bytes || bounds.file_time;
+    if (turns != (bounds.files != 0))
         return fail(Exit::usage, turns ? "--file-size and --file-time need --files"
                                        : "--files needs --file-size or --file-time");
-    if (options.output == "-" && options.files != 0)
+    if (bounds.output == "-" && bounds.files != 0)
         return fail(Exit::usage, "-w -: standard output is one file; --files makes several");
-    if (options.output == "-" && isatty(STDOUT_FILENO) != 0)
+    if (bounds.output == "-" && isatty(STDOUT_FILENO) != 0)
         return fail(Exit::usage, "-w -: a capture is not for a terminal; redirect the output");
-    return options;
+    return bounds;
 }
 
-int run_capture(Arguments &arguments) {
-    const auto options = options_of(arguments);
-    if (!options)
-        return report(options.error());
+int run_live(const LiveOptions &options) {
     const auto result = capture_live(
-        *options, [&] { fmt::print(stderr, "capturing on {}; ^C ends it\n", options->interface); });
+        options, [&] { fmt::print(stderr, "capturing on {}; ^C ends it\n", options.interface); });
     if (!result)
         return report(result.error());
     fmt::print(stderr, "{} frames captured, {} lost for want of buffer\n", result->frames,
                result->dropped);
     return static_cast<int>(Exit::ok);
+}
+
+int run_verdicts(const Arguments &arguments, const LiveOptions &live) {
+    if (const auto allowed = check_privilege("weir capture --verdicts"); !allowed)
+        return report(allowed.error());
+    const VerdictOptions options{
+        {arguments.instance, live.interface, static_cast<std::uint32_t>(live.snaplen)},
+        live.filter,
+        arguments.side,
+        live.bounds};
+    const auto result = capture_verdicts(options, [&] {
+        fmt::print(stderr, "capturing in the data path of instance {} on {}; ^C ends it\n",
+                   arguments.instance, live.interface);
+    });
+    if (!result)
+        return report(result.error());
+    fmt::print(stderr,
+               "{} frames captured, {} events (two of each frame) lost for want of buffer\n",
+               result->frames, result->lost);
+    return static_cast<int>(Exit::ok);
+}
+
+int run_capture(const Arguments &arguments) {
+    LiveOptions live = arguments.live;
+    live.filter = fmt::format("{}", fmt::join(arguments.filter, " "));
+    auto bounds = bounds_of(arguments);
+    if (!bounds)
+        return report(bounds.error());
+    live.bounds = std::move(*bounds);
+    return arguments.verdicts ? run_verdicts(arguments, live) : run_live(live);
+}
+
+void add_bounds(CLI::App &command, Arguments &arguments) {
+    RecordingBounds &bounds = arguments.live.bounds;
+    command.add_option("-w,--write", bounds.output, "The capture; \"-\" is standard output")
+        ->required();
+    command.add_flag("--immediate", bounds.immediate, "Write each frame as it comes");
+    command.add_option("-n,--count", arguments.frames, "End after so many frames")
+        ->check(CLI::PositiveNumber);
+    command.add_option("--time", arguments.time, "End after this time: 30s, 10m");
+    command.add_option("--files", bounds.files, "Keep a ring of so many files, OUT.0, OUT.1, ...")
+        ->check(CLI::Range(1, 10000));
+    command.add_option("--file-size", arguments.file_bytes, "Bytes of each: 100M")
+        ->transform(CLI::AsSizeValue(false));
+    command.add_option("--file-time", arguments.file_time, "Time of each: 1h");
 }
 
 }  // namespace
@@ -74,21 +123,27 @@ void add_capture_command(CLI::App &app, int &status) {
     LiveOptions &live = arguments->live;
     command->add_option("-i,--interface", live.interface, "Where; any: on all interfaces")
         ->required();
-    command->add_option("-w,--write", live.output, "The capture; \"-\" is standard output")
-        ->required();
     command->add_option("FILTER", arguments->filter, "What to take, as pcap-filter(7) has it");
     command->add_option("-s,--snaplen", live.snaplen, "Bytes of a frame that are kept")
         ->check(CLI::Range(1, 262144));
-    command->add_flag("-p,--promiscuous", live.promiscuous, "Frames for other hosts as well");
-    command->add_flag("--immediate", live.immediate, "Write each frame as it comes");
-    command->add_option("-n,--count", arguments->frames, "End after so many frames")
-        ->check(CLI::PositiveNumber);
-    command->add_option("--time", arguments->time, "End after this time: 30s, 10m");
-    command->add_option("--files", live.files, "Keep a ring of so many files, OUT.0, OUT.1, ...")
-        ->check(CLI::Range(1, 10000));
-    command->add_option("--file-size", arguments->file_bytes, "Bytes of each: 100M")
-        ->transform(CLI::AsSizeValue(false));
-    command->add_option("--file-time", arguments->file_time, "Time of each: 1h");
+    auto *promiscuous =
+        command->add_flag("-p,--promiscuous", live.promiscuous, "Frames for other hosts as well");
+    add_bounds(*command, *arguments);
+    auto *verdicts =
+        command
+            ->add_flag("--verdicts", arguments->verdicts,
+                       "In the data path, before and after translation, as pcapng with verdict "
+                       "and drop reason as a comment of each frame")
+            ->excludes(promiscuous);
+    command->add_option("--instance", arguments->instance, "The instance's name [default]")
+        ->needs(verdicts);
+    const std::map<std::string, Side> sides{
+        {"before", Side::before}, {"after", Side::after}, {"both", Side::both}};
+    command
+        ->add_option("--side", arguments->side,
+                     "What is written of a frame that is translated: before, after, both [both]")
+        ->transform(CLI::CheckedTransformer(sides).description(""))
+        ->needs(verdicts);
     command->callback([arguments, &status] { status = run_capture(*arguments); });
 }
 

@@ -25,6 +25,7 @@ class Collector::Walk {
   public:
     Walk(const MapFds &fds, const weir_settings &settings)
         : settings_(settings),
+          replay_(fds.replay),
           v4_{fds.flows_v4, fds.flows_new_v4},
           v6_{fds.flows_v6, fds.flows_new_v6} {
         add_flows<weir_tuple_v4>({fds.flows_v4, "flows_v4"});
@@ -83,7 +84,7 @@ class Collector::Walk {
     template <typename Tuple>
     void add_flows(const NamedMap &map) {
         add_plain(map, [this](Stage &stage) {
-            const auto now = data_path_now(settings_);
+            const auto now = data_path_now(replay_);
             for (std::uint32_t i = 0; i < stage.reader.size(); ++i)
                 look_at(stage, stage.reader.key<Tuple>(i), stage.reader.value<weir_flow>(i), now);
         });
@@ -134,6 +135,7 @@ class Collector::Walk {
     }
 
     weir_settings settings_;
+    int replay_;
     FamilyTables v4_, v6_;
     std::vector<Stage> stages_;
     std::size_t stage_ = 0;

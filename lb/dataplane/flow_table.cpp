@@ -44,9 +44,11 @@ Result<bool> BatchReader::next() {
     return count > 0 || !ended_;
 }
 
-std::chrono::nanoseconds data_path_now(const weir_settings &settings) {
-    if (settings.replay_now != 0)
-        return std::chrono::nanoseconds(static_cast<std::int64_t>(settings.replay_now));
+std::chrono::nanoseconds data_path_now(int replay) {
+    const std::uint32_t only = 0;
+    weir_replay told{};
+    if (replay >= 0 && bpf_map_lookup_elem(replay, &only, &told) == 0 && told.now != 0)
+        return std::chrono::nanoseconds(static_cast<std::int64_t>(told.now));
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
     return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);

@@ -54,8 +54,8 @@ class BatchReader {
     std::vector<std::byte> keys_, values_, position_;
 };
 
-// The data path's clock: a replay brings its own.
-std::chrono::nanoseconds data_path_now(const weir_settings &settings);
+// The data path's clock. A replay brings its own, in the map `replay`; -1: it is none.
+std::chrono::nanoseconds data_path_now(int replay);
 
 // Since the entry was last refreshed; right to about a second.
 std::chrono::nanoseconds idle_time(const weir_flow &flow, std::chrono::nanoseconds now);

@@ -44,7 +44,7 @@ Flow make_flow(const Tuple &tuple, const weir_flow &entry, std::chrono::nanoseco
 
 // False: `visit` wants no more.
 template <typename Tuple>
-Result<bool> visit_table(int fd, std::string_view name, const weir_settings &settings,
+Result<bool> visit_table(int fd, std::string_view name, const weir_settings &settings, int replay,
                          const std::function<bool(const Flow &)> &visit) {
     BatchReader reader({fd, name}, sizeof(Tuple), sizeof(weir_flow), kBatch);
     while (true) {
@@ -53,7 +53,7 @@ Result<bool> visit_table(int fd, std::string_view name, const weir_settings &set
             return tl::make_unexpected(more.error());
         if (!*more)
             return true;
-        const auto now = data_path_now(settings);
+        const auto now = data_path_now(replay);
         for (std::uint32_t i = 0; i < reader.size(); ++i) {
             const auto tuple = reader.key<Tuple>(i);
             const auto entry = reader.value<weir_flow>(i);
@@ -99,7 +99,7 @@ class Deleter {
                 return tl::make_unexpected(more.error());
             if (!*more)
                 return {};
-            const auto now = data_path_now(settings_);
+            const auto now = data_path_now(fds_.replay);
             for (std::uint32_t i = 0; i < reader.size(); ++i)
                 look_at(reader.key<Tuple>(i), reader.value<weir_flow>(i), now);
         }
@@ -177,10 +177,10 @@ Result<void> Tables::for_each_flow(const std::function<bool(const Flow &)> &visi
     if (!settings)
         return tl::make_unexpected(settings.error());
     const auto v4 = [&](int fd, std::string_view name) {
-        return visit_table<weir_tuple_v4>(fd, name, *settings, visit);
+        return visit_table<weir_tuple_v4>(fd, name, *settings, fds_.replay, visit);
     };
     const auto v6 = [&](int fd, std::string_view name) {
-        return visit_table<weir_tuple_v6>(fd, name, *settings, visit);
+        return visit_table<weir_tuple_v6>(fd, name, *settings, fds_.replay, visit);
     };
     auto more = v4(fds_.flows_v4, "flows_v4");
     if (more && *more)

@@ -21,11 +21,11 @@ namespace {
 constexpr std::uint32_t kBatch = 4096;
 
 // Filled by this start itself; or of no use to another.
-constexpr std::array<std::string_view, 5> kNotCopied{"settings", "snat_addresses", "rings", "held",
-                                                     "xdp_devices"};
+constexpr std::array<std::string_view, 7> kNotCopied{
+    "settings", "snat_addresses", "rings", "held", "xdp_devices", "capture", "captured"};
 
 std::chrono::nanoseconds monotonic_now() {
-    return data_path_now(weir_settings{});
+    return data_path_now(-1);
 }
 
 // The kernel gives a value per CPU, each in a multiple of eight bytes.

@@ -79,7 +79,7 @@ MapFds map_fds(const weir_tc &skeleton) {
             .icmp_stats = bpf_map__fd(maps.icmp_stats),
             .xdp_devices = bpf_map__fd(maps.xdp_devices),
             .settings = bpf_map__fd(maps.settings),
-            .trace = bpf_map__fd(maps.trace)};
+            .replay = bpf_map__fd(maps.replay)};
 }
 
 void set_options(weir_options &options, const std::optional<MacAddress> &replay_mac) {

@@ -36,6 +36,7 @@ void set_fixed_sizes(const weir_tc &skeleton) {
     bpf_map__set_max_entries(maps.source_ranges, kSourceRanges);
     bpf_map__set_max_entries(maps.source_rates, kSourceRates);
     bpf_map__set_max_entries(maps.fragments, kFragments);
+    bpf_map__set_max_entries(maps.captured, static_cast<std::uint32_t>(libbpf_num_possible_cpus()));
 }
 
 std::array<SizedMap, 15> sized_maps(const weir_tc &skeleton, const Limits &limits) {
@@ -80,8 +81,9 @@ bool can_share(const OldMap &old, const weir_tc &skeleton, const bpf_map *map) {
 
 bool is_pinned(const weir_tc &skeleton, const bpf_map *map) {
     const auto &maps = skeleton.maps;
-    return !bpf_map__is_internal(map) && map != maps.trace && map != maps.opening &&
-           map != maps.parsed && map != maps.icmp_scratch;
+    return !bpf_map__is_internal(map) && map != maps.replay && map != maps.opening &&
+           map != maps.parsed && map != maps.capturing && map != maps.drops_before &&
+           map != maps.icmp_scratch;
 }
 
 void set_sizes(const weir_tc &skeleton, const Limits &limits) {

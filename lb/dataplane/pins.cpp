@@ -28,7 +28,28 @@ unsigned number_of(const std::filesystem::path &path) {
     return error == std::errc() && end == name.data() + name.size() ? number : 0;
 }
 
+std::filesystem::path folder_of(const std::string &instance) {
+    return std::filesystem::path(kBpffs) / "weir" / instance;
+}
+
+// The oldest first.
+std::vector<std::filesystem::path> generations_in(const std::filesystem::path &folder) {
+    std::vector<std::filesystem::path> found;
+    std::error_code ignored;
+    for (const auto &entry : std::filesystem::directory_iterator(folder, ignored))
+        if (number_of(entry.path()) > 0)
+            found.push_back(entry.path());
+    std::sort(found.begin(), found.end(),
+              [](const auto &a, const auto &b) { return number_of(a) < number_of(b); });
+    return found;
+}
+
 }  // namespace
+
+std::filesystem::path newest_tables(const std::string &instance) {
+    const auto all = generations_in(folder_of(instance));
+    return all.empty() ? std::filesystem::path() : all.back();
+}
 
 Result<bool> ensure_bpffs() {
     struct statfs found {};
@@ -43,7 +64,7 @@ Result<bool> ensure_bpffs() {
 }
 
 Result<Pins> Pins::open(const std::string &instance) {
-    const std::filesystem::path path = std::filesystem::path(kBpffs) / "weir" / instance;
+    const std::filesystem::path path = folder_of(instance);
     std::error_code error;
     std::filesystem::create_directories(path, error);
     if (error)
@@ -78,14 +99,7 @@ Pins::~Pins() {
 }
 
 std::vector<std::filesystem::path> Pins::generations() const {
-    std::vector<std::filesystem::path> found;
-    std::error_code ignored;
-    for (const auto &entry : std::filesystem::directory_iterator(path_, ignored))
-        if (number_of(entry.path()) > 0)
-            found.push_back(entry.path());
-    std::sort(found.begin(), found.end(),
-              [](const auto &a, const auto &b) { return number_of(a) < number_of(b); });
-    return found;
+    return generations_in(path_);
 }
 
 Result<std::filesystem::path> Pins::add_generation() {

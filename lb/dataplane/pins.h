@@ -16,6 +16,9 @@
 
 namespace weir {
 
+// The folder of the tables that an instance has pinned last; empty: it has none. Takes no lock.
+std::filesystem::path newest_tables(const std::string &instance);
+
 // Mounts a bpffs at /sys/fs/bpf if none is there. True: it was mounted by this call.
 Result<bool> ensure_bpffs();
 

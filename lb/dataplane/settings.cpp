@@ -1,4 +1,4 @@
-// Tables: settings, the SNAT pool, the interfaces that carry XDP, and what a replay exchanges.
+// Tables: settings, the SNAT pool, and the interfaces that carry XDP.
 #include <algorithm>
 
 #include "lb/dataplane/flow_table.h"
@@ -55,7 +55,7 @@ Result<void> Tables::write_snat_addresses(const SnatConfig &snat, weir_settings 
 Result<void> Tables::write_settings(const Config &config) {
     const NamedMap settings{fds_.settings, "settings"};
     weir_settings value{};
-    // what is there beside the configuration stays: the collector's clock, a replay's frame
+    // what is there beside the configuration stays, such as the collector's clock
     if (auto read = get(settings, kOnly, value); !read)
         return read;
     value.abi = WEIR_ABI;
@@ -107,7 +107,7 @@ Result<void> Tables::write_backend_flows(const std::vector<std::uint32_t> &ids,
     auto value = settings();
     if (!value)
         return tl::make_unexpected(value.error());
-    value->counted_at = static_cast<std::uint64_t>(data_path_now(*value).count());
+    value->counted_at = static_cast<std::uint64_t>(data_path_now(fds_.replay).count());
     return put(NamedMap{fds_.settings, "settings"}, kOnly, *value, "write");
 }
 
@@ -134,24 +134,6 @@ Result<void> Tables::keep_xdp_devices(const std::vector<AttachedInterface> &atta
     if (!done)
         return done;
     return for_all(gone, [&](std::uint32_t ifindex) { return remove_xdp_device(ifindex); });
-}
-
-Result<void> Tables::set_replay_frame(std::chrono::nanoseconds time, std::uint32_t wire_length) {
-    auto value = settings();
-    if (!value)
-        return tl::make_unexpected(value.error());
-    value->replay_now = static_cast<std::uint64_t>(time.count());
-    value->replay_length = wire_length;
-    return put(NamedMap{fds_.settings, "settings"}, kOnly, *value, "describe the frame");
-}
-
-Result<weir_trace> Tables::take_trace() {
-    const weir_trace nothing{WEIR_NO_SERVICE, WEIR_NO_BACKEND, WEIR_TRACE_NONE, WEIR_DROP_NONE, {}};
-    const NamedMap trace{fds_.trace, "trace"};
-    weir_trace seen{};
-    return get(trace, kOnly, seen)
-        .and_then([&] { return put(trace, kOnly, nothing, "reset"); })
-        .map([&] { return seen; });
 }
 
 }  // namespace weir

@@ -42,7 +42,7 @@ struct MapFds {
     int icmp_stats = -1;
     int xdp_devices = -1;
     int settings = -1;
-    int trace = -1;
+    int replay = -1;
 };
 
 enum class InterfaceState {
@@ -150,11 +150,6 @@ class Tables {
     // counts; those that are too old go as well, and are not counted.
     Result<FlowDeletion> delete_flows(const std::function<bool(const Flow &)> &wanted,
                                       const std::function<bool()> &go_on) const;
-
-    // Replay only: sets the data path's clock, and the next frame's length in bytes on the wire (0:
-    // as long as it is); reads what became of the last packet and forgets it.
-    Result<void> set_replay_frame(std::chrono::nanoseconds time, std::uint32_t wire_length);
-    Result<weir_trace> take_trace();
 
   private:
     Result<void> clear_counters(const Plan &plan);

@@ -2,8 +2,6 @@
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
-#include <linux/bpf.h>
-#include <linux/pkt_cls.h>
 
 #include <algorithm>
 #include <cstring>
@@ -19,8 +17,8 @@ constexpr std::size_t kEthernet = 14;
 // The kernel refuses (EINVAL) to run XDP on a frame without a whole Ethernet header, and TC on one
 // whose IP header is cut short as well (net/bpf/test_run.c). Neither is more than the data path
 // needs to see before it looks for a service, so such a frame would pass untouched (I1).
-std::size_t least_bytes(ReplayHook hook, const Frame &frame) {
-    if (hook == ReplayHook::xdp_ingress || frame.bytes.size() < kEthernet)
+std::size_t least_bytes(PacketHook hook, const Frame &frame) {
+    if (hook == PacketHook::xdp_ingress || frame.bytes.size() < kEthernet)
         return kEthernet;
     const unsigned type = static_cast<unsigned>(frame.bytes[12]) << 8U | frame.bytes[13];
     if (type == 0x0800)
@@ -37,35 +35,6 @@ constexpr std::size_t kMostTc = 3072;
 // Frames may grow (ICMP errors, tunnels).
 constexpr std::size_t kGrowth = 512;
 
-std::optional<Verdict> xdp_verdict(std::uint32_t answer) {
-    switch (answer) {
-        case XDP_PASS:
-            return Verdict::pass;
-        case XDP_TX:
-            return Verdict::tx;
-        case XDP_REDIRECT:
-            return Verdict::redirect;
-        case XDP_DROP:
-            return Verdict::drop;
-        default:
-            return std::nullopt;
-    }
-}
-
-std::optional<Verdict> tc_verdict(std::uint32_t answer) {
-    switch (static_cast<int>(answer)) {
-        case TC_ACT_OK:
-        case TC_ACT_UNSPEC:
-            return Verdict::pass;
-        case TC_ACT_REDIRECT:
-            return Verdict::redirect;
-        case TC_ACT_SHOT:
-            return Verdict::drop;
-        default:
-            return std::nullopt;
-    }
-}
-
 std::optional<std::string> name_of(const std::unordered_map<std::uint32_t, std::string> &names,
                                    std::uint32_t id) {
     const auto found = names.find(id);
@@ -73,32 +42,6 @@ std::optional<std::string> name_of(const std::unordered_map<std::uint32_t, std::
 }
 
 }  // namespace
-
-std::string_view to_string(ReplayHook hook) {
-    switch (hook) {
-        case ReplayHook::xdp_ingress:
-            return "xdp_ingress";
-        case ReplayHook::tc_ingress:
-            return "tc_ingress";
-        case ReplayHook::tc_egress:
-            break;
-    }
-    return "tc_egress";
-}
-
-std::string_view to_string(Verdict verdict) {
-    switch (verdict) {
-        case Verdict::pass:
-            return "pass";
-        case Verdict::tx:
-            return "tx";
-        case Verdict::redirect:
-            return "redirect";
-        case Verdict::drop:
-            break;
-    }
-    return "drop";
-}
 
 std::string_view to_string(FlowTrace flow) {
     switch (flow) {
@@ -114,10 +57,10 @@ std::string_view to_string(FlowTrace flow) {
     return "reply";
 }
 
-ReplayHook ingress_hook(const Config &config) {
+PacketHook ingress_hook(const Config &config) {
     return !config.interfaces.empty() && config.interfaces.front().hook == Hook::tc
-               ? ReplayHook::tc_ingress
-               : ReplayHook::xdp_ingress;
+               ? PacketHook::tc_ingress
+               : PacketHook::xdp_ingress;
 }
 
 CpuPin::CpuPin(unsigned number) {
@@ -143,12 +86,15 @@ Result<Engine> Engine::create(const Config &config) {
     auto objects = Objects::load({config.limits, std::nullopt, config.replay.mac});
     if (!objects)
         return tl::make_unexpected(objects.error());
-    Engine engine(std::move(*objects));
+    auto world = ReplayWorld::map(objects->tables().maps().replay);
+    if (!world)
+        return tl::make_unexpected(world.error());
+    Engine engine(std::move(*objects), std::move(*world));
     engine.mac_ = config.replay.mac;
     engine.ingress_ = ingress_hook(config);
     engine.egress_program_ = {engine.objects_.tc_egress(), kMostTc};
     engine.ingress_program_ = {engine.objects_.tc_ingress(), kMostTc};
-    if (engine.ingress_ == ReplayHook::xdp_ingress) {
+    if (engine.ingress_ == PacketHook::xdp_ingress) {
         auto xdp = engine.objects_.xdp_ingress();
         if (!xdp)
             return tl::make_unexpected(xdp.error());
@@ -157,9 +103,6 @@ Result<Engine> Engine::create(const Config &config) {
 
     if (auto ready = engine.configure(config, {}); !ready)
         return tl::make_unexpected(ready.error());
-    // a fresh map holds zeros, which would name service 0
-    if (auto cleared = engine.objects_.tables().take_trace(); !cleared)
-        return tl::make_unexpected(cleared.error());
     return engine;
 }
 
@@ -185,18 +128,18 @@ void Engine::name_everything(const Config &config, const TableState &state) {
     }
 }
 
-ReplayHook Engine::hook_of(const Frame &frame) const {
+PacketHook Engine::hook_of(const Frame &frame) const {
     const auto &mac = mac_.bytes;
     const bool own = frame.bytes.size() >= kEthernet &&
                      std::equal(mac.begin(), mac.end(), frame.bytes.begin() + 6);
-    return own ? ReplayHook::tc_egress : ingress_;
+    return own ? PacketHook::tc_egress : ingress_;
 }
 
 // Runs the hook's program on the frame's bytes and leaves there what it made of them.
-Result<std::uint32_t> Engine::test_run(ReplayHook hook, Outcome &outcome) {
+Result<std::uint32_t> Engine::test_run(PacketHook hook, Outcome &outcome) {
     Frame &frame = outcome.frame;
-    const Program &program = hook == ReplayHook::tc_egress    ? egress_program_
-                             : hook == ReplayHook::tc_ingress ? ingress_program_
+    const Program &program = hook == PacketHook::tc_egress    ? egress_program_
+                             : hook == PacketHook::tc_ingress ? ingress_program_
                                                               : xdp_program_;
     const std::size_t head = std::min(frame.bytes.size(), program.most);
     buffer_.resize(head + kGrowth);
@@ -217,28 +160,24 @@ Result<std::uint32_t> Engine::test_run(ReplayHook hook, Outcome &outcome) {
     return options.retval;
 }
 
-Result<void> Engine::explain(Outcome &outcome) {
-    auto trace = objects_.tables().take_trace();
-    if (!trace)
-        return tl::make_unexpected(trace.error());
-    outcome.service = name_of(services_, trace->service);
-    outcome.backend = name_of(backends_, trace->backend);
-    outcome.flow = static_cast<FlowTrace>(trace->flow);
-    if (trace->reason != WEIR_DROP_NONE)
-        outcome.reason = std::string(drop_reason_name(trace->reason));
-    return {};
+void Engine::explain(Outcome &outcome) {
+    const weir_trace trace = world_.take_trace();
+    outcome.service = name_of(services_, trace.service);
+    outcome.backend = name_of(backends_, trace.backend);
+    outcome.flow = static_cast<FlowTrace>(trace.flow);
+    if (trace.reason != WEIR_DROP_NONE)
+        outcome.reason = std::string(drop_reason_name(trace.reason));
 }
 
 // One program, on a frame that the kernel takes for it.
-Result<void> Engine::run_hook(ReplayHook hook, Outcome &outcome) {
+Result<void> Engine::run_hook(PacketHook hook, Outcome &outcome) {
     outcome.hook = hook;
     if (outcome.frame.bytes.size() < least_bytes(hook, outcome.frame))
         return {};
     auto answer = test_run(hook, outcome);
     if (!answer)
         return tl::make_unexpected(answer.error());
-    const auto verdict =
-        hook == ReplayHook::xdp_ingress ? xdp_verdict(*answer) : tc_verdict(*answer);
+    const auto verdict = verdict_of(hook, *answer);
     if (!verdict)
         return fail(Exit::failed, fmt::format("{} answers {}: a defect of Weir, please report it "
                                               "with the capture",
@@ -246,18 +185,19 @@ Result<void> Engine::run_hook(ReplayHook hook, Outcome &outcome) {
     outcome.verdict = *verdict;
     if (outcome.verdict == Verdict::drop)
         outcome.frame.bytes.clear();
-    return explain(outcome);
+    explain(outcome);
+    return {};
 }
 
 // What XDP passes meets TC ingress next, as on an interface. It is TC's frame if TC did anything.
 Result<void> Engine::run_ingress(Outcome &outcome) {
-    if (auto done = run_hook(ReplayHook::xdp_ingress, outcome);
+    if (auto done = run_hook(PacketHook::xdp_ingress, outcome);
         !done || outcome.verdict != Verdict::pass)
         return done;
     Outcome next;
     next.frame = outcome.frame;
     next.spent = outcome.spent;
-    if (auto done = run_hook(ReplayHook::tc_ingress, next); !done)
+    if (auto done = run_hook(PacketHook::tc_ingress, next); !done)
         return done;
     outcome.spent = next.spent;
     if (next.verdict == Verdict::pass && !next.service && !next.reason)
@@ -289,11 +229,10 @@ Result<std::optional<Counters>> Engine::counters(const std::string &service,
 Result<Outcome> Engine::run(const Frame &frame, std::chrono::nanoseconds now) {
     Outcome outcome;
     outcome.frame = frame;
-    if (auto set = objects_.tables().set_replay_frame(now, frame.wire_length); !set)
-        return tl::make_unexpected(set.error());
-    const ReplayHook hook = hook_of(frame);
+    world_.set_frame(now, frame.wire_length);
+    const PacketHook hook = hook_of(frame);
     const auto done =
-        hook == ReplayHook::xdp_ingress ? run_ingress(outcome) : run_hook(hook, outcome);
+        hook == PacketHook::xdp_ingress ? run_ingress(outcome) : run_hook(hook, outcome);
     if (!done)
         return tl::make_unexpected(done.error());
     return outcome;

@@ -12,23 +12,21 @@
 
 #include "lb/config/config.h"
 #include "lb/dataplane/objects.h"
+#include "lb/dataplane/replay_world.h"
+#include "lb/dataplane/verdict.h"
 #include "lb/model/roster.h"
 #include "lb/replay/capture.h"
 #include "lb/result.h"
 
 namespace weir {
 
-enum class ReplayHook { xdp_ingress, tc_ingress, tc_egress };
-enum class Verdict { pass, tx, redirect, drop };
 enum class FlowTrace { none, opened, established, reply };
 
-std::string_view to_string(ReplayHook hook);  // "xdp_ingress", "tc_ingress", "tc_egress"
-std::string_view to_string(Verdict verdict);  // "pass", "tx", "redirect", "drop"
-std::string_view to_string(FlowTrace flow);   // "none", "new", "established", "reply"
+std::string_view to_string(FlowTrace flow);  // "none", "new", "established", "reply"
 
 // What became of a frame.
 struct Outcome {
-    ReplayHook hook = ReplayHook::xdp_ingress;
+    PacketHook hook = PacketHook::xdp_ingress;
     Verdict verdict = Verdict::pass;
     std::optional<std::string> reason;   // of a drop
     std::optional<std::string> service;  // by name
@@ -40,7 +38,7 @@ struct Outcome {
 
 // The hook that frames enter by: that of the first interface. `auto`, and a configuration without
 // interfaces, mean XDP.
-ReplayHook ingress_hook(const Config &config);
+PacketHook ingress_hook(const Config &config);
 
 // Keeps the thread on one CPU: LRU tables and counters are per CPU, and a replay is to be the same
 // every time.
@@ -85,17 +83,19 @@ class Engine {
         std::size_t most = 0;  // bytes of a frame that it is run on
     };
 
-    explicit Engine(Objects objects) : objects_(std::move(objects)) {}
+    Engine(Objects objects, ReplayWorld world)
+        : objects_(std::move(objects)), world_(std::move(world)) {}
     void name_everything(const Config &config, const TableState &state);
-    ReplayHook hook_of(const Frame &frame) const;
-    Result<std::uint32_t> test_run(ReplayHook hook, Outcome &outcome);
-    Result<void> explain(Outcome &outcome);
-    Result<void> run_hook(ReplayHook hook, Outcome &outcome);
+    PacketHook hook_of(const Frame &frame) const;
+    Result<std::uint32_t> test_run(PacketHook hook, Outcome &outcome);
+    void explain(Outcome &outcome);
+    Result<void> run_hook(PacketHook hook, Outcome &outcome);
     Result<void> run_ingress(Outcome &outcome);
 
     Objects objects_;
+    ReplayWorld world_;
     MacAddress mac_;
-    ReplayHook ingress_ = ReplayHook::xdp_ingress;
+    PacketHook ingress_ = PacketHook::xdp_ingress;
     Program xdp_program_;  // only with XDP
     Program ingress_program_;
     Program egress_program_;

@@ -32,7 +32,7 @@ class History {
     struct Entry {
         std::uint64_t index = 0;
         std::chrono::nanoseconds time{};
-        ReplayHook hook{};
+        PacketHook hook{};
         Verdict verdict{};
         FlowTrace flow{};
         std::optional<std::string> reason, service, backend;

@@ -47,7 +47,7 @@ TEST_F(EngineTest, FramesEnterByTheHookOfTheFirstInterface) {
         load(hook);
         EXPECT_EQ(to_string(run(build(to_web())).hook), name);
     }
-    EXPECT_EQ(ingress_hook(Config{}), ReplayHook::xdp_ingress);
+    EXPECT_EQ(ingress_hook(Config{}), PacketHook::xdp_ingress);
 }
 
 TEST_F(EngineTest, FramesOfTheLoadBalancerItselfEnterAtTcEgress) {
@@ -57,12 +57,12 @@ TEST_F(EngineTest, FramesOfTheLoadBalancerItselfEnterAtTcEgress) {
     auto elsewhere = own;
     elsewhere.destination.port = 81;
     auto outcome = run(build(elsewhere));
-    EXPECT_EQ(outcome.hook, ReplayHook::tc_egress);
+    EXPECT_EQ(outcome.hook, PacketHook::tc_egress);
     EXPECT_EQ(outcome.verdict, weir::Verdict::pass);
     EXPECT_EQ(outcome.frame.bytes, build(elsewhere));
     // a program on the load balancer itself is a client like any other
     outcome = run(build(own));
-    EXPECT_EQ(outcome.hook, ReplayHook::tc_egress);
+    EXPECT_EQ(outcome.hook, PacketHook::tc_egress);
     EXPECT_EQ(outcome.verdict, weir::Verdict::pass);
     EXPECT_EQ(outcome.flow, FlowTrace::opened);
     EXPECT_EQ(read(outcome.frame.bytes).value().destination, *Endpoint::parse("198.51.100.6:8080"));

@@ -76,6 +76,8 @@ void clear(int map) {
             return zero_all(map, info);
         case BPF_MAP_TYPE_ARRAY_OF_MAPS:
             return empty_all(map, info);
+        case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+            return;  // of listeners, which take their entries along
         default:
             throw std::runtime_error(fmt::format("{} is of a type not cleared here", info.name));
     }

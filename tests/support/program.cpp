@@ -92,11 +92,11 @@ std::string why_not_runnable() {
 DataPath::DataPath(const std::string &yaml)
     : config_(value_of(parse_config(yaml, "test.yaml"))),
       objects_(object_pool().take(config_)),
+      world_(value_of(ReplayWorld::map(objects_.tables().maps().replay))),
       plan_(value_of(make_plan({}, config_))) {
     value_of(tables().apply(plan_));
     value_of(tables().write_settings(config_));
-    value_of(tables().set_replay_frame(now_, 0));
-    value_of(tables().take_trace());
+    world_.set_frame(now_, 0);
 }
 
 DataPath::~DataPath() {
@@ -125,7 +125,7 @@ Outcome DataPath::run_program(Entry entry, const Bytes &frame, std::uint32_t cam
         throw std::runtime_error(fmt::format("BPF_PROG_TEST_RUN: {}", std::strerror(errno)));
     outcome.frame.resize(options.data_size_out);
     outcome.verdict = to_verdict(entry, options.retval);
-    outcome.trace = value_of(tables().take_trace());
+    outcome.trace = world_.take_trace();
     return outcome;
 }
 
@@ -145,7 +145,7 @@ Outcome DataPath::run(Entry entry, const Bytes &frame, std::uint32_t came_by) {
 
 void DataPath::advance(std::chrono::nanoseconds time) {
     now_ += time;
-    value_of(tables().set_replay_frame(now_, 0));
+    world_.set_frame(now_, 0);
 }
 
 void DataPath::reload(const std::string &yaml) {

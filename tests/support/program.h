@@ -11,6 +11,7 @@
 #include "lb/config/config.h"
 #include "lb/dataplane/fd.h"
 #include "lb/dataplane/objects.h"
+#include "lb/dataplane/replay_world.h"
 #include "lb/dataplane/tables.h"
 #include "tests/support/frame.h"
 
@@ -86,6 +87,7 @@ class DataPath {
     OneCpu one_cpu_;
     Config config_;
     Objects objects_;
+    ReplayWorld world_;
     Plan plan_;
     std::chrono::nanoseconds now_{std::chrono::hours(1)};
 };

@@ -10,12 +10,12 @@ Frame frame_of(std::size_t kept, std::uint32_t wire_length) {
 }
 
 Outcome forwarded() {
-    return {ReplayHook::xdp_ingress, Verdict::tx,       std::nullopt,     "web",
+    return {PacketHook::xdp_ingress, Verdict::tx,       std::nullopt,     "web",
             "198.51.100.11:8443",    FlowTrace::opened, frame_of(74, 74), {}};
 }
 
 Outcome dropped() {
-    return {ReplayHook::tc_ingress, Verdict::drop,   "no_backend",    "web",
+    return {PacketHook::tc_ingress, Verdict::drop,   "no_backend",    "web",
             std::nullopt,           FlowTrace::none, frame_of(0, 74), {}};
 }
 
