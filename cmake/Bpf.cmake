@@ -1,9 +1,9 @@
-# weir_bpf_object(NAME [FOLDER] [DEFINITION...])
+# weir_bpf_object(NAME [FOLDER folder] [ROOT directory] [DEFINITIONS definition...])
 #
 # Compiles bpf/NAME.bpf.c to a BPF object and makes its skeleton NAME.skel.h (struct weir_NAME) with bpftool.
 # The skeleton embeds the object, so that the binary carries its data plane inside.
 # Result: an interface library weir_bpf_NAME whose include path holds the skeleton; with another FOLDER of the build
-# than bpf, weir_FOLDER_NAME.
+# than bpf, weir_FOLDER_NAME. ROOT is where bpf/ is: the project, unless a test compiles another one.
 
 find_program(WEIR_BPF_CLANG clang REQUIRED)
 find_program(WEIR_BPFTOOL bpftool REQUIRED PATHS /usr/sbin /sbin)
@@ -17,12 +17,16 @@ set(WEIR_BPF_FLAGS
     -isystem /usr/include/${CMAKE_LIBRARY_ARCHITECTURE})
 
 function(weir_bpf_object name)
+  cmake_parse_arguments(PARSE_ARGV 1 of "" "FOLDER;ROOT" "DEFINITIONS")
   set(folder bpf)
-  set(definitions ${ARGN})
-  if(definitions)
-    list(POP_FRONT definitions folder)
+  if(of_FOLDER)
+    set(folder ${of_FOLDER})
   endif()
-  set(source ${PROJECT_SOURCE_DIR}/bpf/${name}.bpf.c)
+  set(root ${PROJECT_SOURCE_DIR})
+  if(of_ROOT)
+    set(root ${of_ROOT})
+  endif()
+  set(source ${root}/bpf/${name}.bpf.c)
   set(object ${CMAKE_BINARY_DIR}/${folder}/${name}.bpf.o)
   set(skeleton ${CMAKE_BINARY_DIR}/${folder}/${name}.skel.h)
   file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bpf/*.h)
@@ -30,7 +34,7 @@ function(weir_bpf_object name)
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/${folder})
   add_custom_command(
     OUTPUT ${object}
-    COMMAND ${WEIR_BPF_CLANG} ${WEIR_BPF_FLAGS} ${definitions} -I ${PROJECT_SOURCE_DIR} -c ${source} -o ${object}
+    COMMAND ${WEIR_BPF_CLANG} ${WEIR_BPF_FLAGS} ${of_DEFINITIONS} -I ${root} -c ${source} -o ${object}
     DEPENDS ${source} ${headers}
     COMMENT "BPF object ${folder}/${name}"
     VERBATIM)

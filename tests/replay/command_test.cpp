@@ -118,6 +118,19 @@ TEST_F(ReplayCommand, SaysWhatDiffersAndStillWritesTheOutput) {
     EXPECT_EQ(read_capture(path("out.pcap")).size(), 3U);
 }
 
+TEST_F(ReplayCommand, AGoldenOfAnotherLengthDiffersInOneLine) {
+    ASSERT_EQ(replay({"-c", config_, "-r", input_, "-w", path("golden.pcap")}).status, 0);
+    auto golden = read_capture(path("golden.pcap"));
+    golden.push_back(golden.back());
+    golden.back().time += milliseconds(1);
+    write_capture(path("golden.pcap"), golden);
+    auto done = replay({"-c", config_, "-r", input_, "--expect", path("golden.pcap")});
+    EXPECT_EQ(done.status, 1);
+    EXPECT_THAT(done.err, HasSubstr(path("golden.pcap") +
+                                    " frame 4 at 1700000000.003000, 54 bytes, did not come out\n"));
+    EXPECT_THAT(done.err, HasSubstr(path("golden.pcap") + ": 1 frame differs\n"));
+}
+
 TEST_F(ReplayCommand, BadInputIsOneLineAndLeavesNothing) {
     const std::string whole = read_file(input_);
     expect_bad_input(path("none"), "cannot read: No such file or directory");
@@ -127,6 +140,15 @@ TEST_F(ReplayCommand, BadInputIsOneLineAndLeavesNothing) {
                      "is no pcap or pcapng file: ");
     expect_bad_input(folder_.write("cut.pcap", whole.substr(0, whole.size() - 9)),
                      "breaks off at frame 3: ");
+    auto long_frame = whole;
+    long_frame.replace(24 + 8, 4, "\xff\xff\xff\xff");  // bytes that were kept of the first one
+    expect_bad_input(folder_.write("corrupt.pcap", long_frame), "breaks off at frame 1: invalid");
+    auto raw_ip = whole;
+    raw_ip[20] = 101;
+    expect_bad_input(folder_.write("raw.pcap", raw_ip),
+                     "has link type RAW; Ethernet (EN10MB) and Linux cooked");
+    expect_bad_input(folder_.write("corrupt.pcapng", "\x0a\x0d\x0d\x0a" + whole),
+                     "is no pcap or pcapng file: ");
 }
 
 TEST_F(ReplayCommand, BadInputLeavesAnOldOutputAsItWas) {
