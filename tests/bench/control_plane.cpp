@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "lb/dataplane/fd.h"
+#include "tests/bench/bench.h"
 #include "tests/e2e/world.h"
 #include "tests/support/traffic.h"
 
@@ -170,10 +171,5 @@ int run_all() {
 }  // namespace weir::test
 
 int main() {
-    try {
-        return weir::test::run_all();
-    } catch (const std::exception &error) {
-        fmt::print(stderr, "control_plane: {}\n", error.what());
-        return 1;
-    }
+    return weir::test::run_benchmark("control_plane", weir::test::run_all);
 }
