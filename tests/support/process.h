@@ -63,7 +63,8 @@ class Process {
 // Runs a command to its end.
 ProcessResult run(const std::vector<std::string> &arguments, const ProcessOptions &options = {});
 
-// Asks again until it is so; false when time is up.
+// Asks again until it is so; false when time is up: `patience`, or WEIR_PATIENCE (environment)
+// times as much.
 bool eventually(const std::function<bool()> &condition,
                 std::chrono::milliseconds patience = kPatience);
 
