@@ -24,9 +24,11 @@ Result<void> Recording::begin() {
 }
 
 Result<void> Recording::next_file() {
-    if (number_ > 0)
+    if (number_ > 0) {
+        closed_bytes_ += recorder_.bytes();
         if (auto closed = recorder_.close(); !closed)
             return closed;
+    }
     const std::string file = bounds_.files == 0
                                  ? bounds_.output
                                  : fmt::format("{}.{}", bounds_.output, number_ % bounds_.files);
@@ -37,7 +39,8 @@ Result<void> Recording::next_file() {
 
 Result<bool> Recording::wrote() {
     frames_++;
-    ended_ = bounds_.frames && frames_ >= *bounds_.frames;
+    ended_ = (bounds_.frames && frames_ >= *bounds_.frames) ||
+             (bounds_.bytes && closed_bytes_ + recorder_.bytes() >= *bounds_.bytes);
     if (!ended_ && bounds_.file_bytes && recorder_.bytes() >= *bounds_.file_bytes)
         if (auto next = next_file(); !next)
             return tl::make_unexpected(next.error());

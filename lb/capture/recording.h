@@ -16,6 +16,7 @@ struct RecordingBounds {
     bool immediate = false;  // frames are in the file as they come, not a second later
     // It ends at whichever comes first, or with SIGINT or SIGTERM.
     std::optional<std::uint64_t> frames;
+    std::optional<std::uint64_t> bytes;  // of all files
     std::optional<std::chrono::seconds> time;
     // Another file begins when this one has so many bytes, or is so old. Of OUT.0, OUT.1, ... the
     // oldest gives way to the one after the last.
@@ -72,6 +73,7 @@ class Recording {
     Recorder &recorder_;
     unsigned number_ = 0;  // of the next file
     std::uint64_t frames_ = 0;
+    std::uint64_t closed_bytes_ = 0;  // of the files before this one
     bool ended_ = false;
     Clock::time_point begun_, file_begun_, flushed_;
 };

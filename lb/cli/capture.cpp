@@ -21,7 +21,7 @@ struct Arguments {
     LiveOptions live;
     std::vector<std::string> filter;
     std::string time, file_time;
-    std::uint64_t frames = 0, file_bytes = 0;
+    std::uint64_t frames = 0, bytes = 0, file_bytes = 0;
     bool verdicts = false;
     std::string instance = Config{}.instance;
     Side side = Side::both;
@@ -47,6 +47,8 @@ Result<RecordingBounds> bounds_of(const Arguments &arguments) {
     bounds.file_time = *file_time;
     if (arguments.frames != 0)
         bounds.frames = arguments.frames;
+    if (arguments.bytes != 0)
+        bounds.bytes = arguments.bytes;
     if (arguments.file_bytes != 0)
         bounds.file_bytes = arguments.file_bytes;
     const bool turns = bounds.file_bytes || bounds.file_time;
@@ -107,6 +109,8 @@ void add_bounds(CLI::App &command, Arguments &arguments) {
     command.add_flag("--immediate", bounds.immediate, "Write each frame as it comes");
     command.add_option("-n,--count", arguments.frames, "End after so many frames")
         ->check(CLI::PositiveNumber);
+    command.add_option("--size", arguments.bytes, "End when so much is written: 100M, 2G")
+        ->transform(CLI::AsSizeValue(false));
     command.add_option("--time", arguments.time, "End after this time: 30s, 10m");
     command.add_option("--files", bounds.files, "Keep a ring of so many files, OUT.0, OUT.1, ...")
         ->check(CLI::Range(1, 10000));

@@ -72,6 +72,21 @@ TEST_F(Live, EndsAfterSoManyFramesOrSoMuchTime) {
     EXPECT_EQ(read_capture(file("out.pcap")).size(), 0U);
 }
 
+TEST_F(Live, EndsWhenSoMuchIsWritten) {
+    auto process = start({"-i", "lo", "-w", file("out.pcap"), "--size", "1K", "--immediate"});
+    ping(20);
+    EXPECT_EQ(process->wait().status, 0);
+    const auto size = std::filesystem::file_size(file("out.pcap"));
+    EXPECT_GE(size, 1024U);
+    EXPECT_LE(size, 1024U + 200);
+    process = start({"-i", "lo", "-w", file("ring.pcap"), "--size", "2K", "--immediate", "--files",
+                     "9", "--file-size", "600"});
+    ping(30);
+    EXPECT_EQ(process->wait().status, 0);
+    EXPECT_TRUE(std::filesystem::exists(file("ring.pcap.3")));
+    EXPECT_FALSE(std::filesystem::exists(file("ring.pcap.4")));
+}
+
 TEST_F(Live, KeepsAsMuchOfAFrameAsIsAskedFor) {
     const auto process =
         start({"-i", "lo", "-w", file("out.pcap"), "--snaplen", "60", "--count", "2"});
