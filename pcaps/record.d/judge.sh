@@ -23,7 +23,7 @@ macs_of() {
 }
 
 # Every IP packet that went to a host, in all its bytes, except neighbour discovery and multicast; and
-# none goes anywhere else.
+# none goes anywhere else, unless to Weir's own host.
 judge_capture() { # NAME OUT
     local host differ to filter judged=0 all
     local packets='(ip or (ip6 and not (icmp6 and ip6[40] >= 130))) and not ether multicast'
@@ -40,6 +40,7 @@ judge_capture() { # NAME OUT
         fi
     done
     all=$(tcpdump -r "$2" -n "not ether dst $weir_mac and not ether multicast and not arp and \
+        not ether dst $(mac_of_address "$(gateway_of client)") and \
         not (icmp6 and ip6[40] >= 130)" 2>/dev/null | wc -l)
     [ "$judged" = "$all" ] || fail 1 "$case_name: of $all frames $judged went to a host, $1"
     echo "$case_name: $judged frames as they were received, $1"

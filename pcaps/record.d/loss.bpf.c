@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/* Loses every EVERYth frame that carries more than headers. tcpdump has seen it: the frame came, and its host never got it. */
+/* Loses every EVERYth frame that carries more than headers. tcpdump has seen it: the frame came,
+ * and its host never got it. */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
