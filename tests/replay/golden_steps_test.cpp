@@ -29,8 +29,8 @@ class GoldenSteps : public ReplayTest, public ::testing::WithParamInterface<std:
         const auto done = replay({"--suite", suite, "--update"});
         EXPECT_EQ(done.status, 0) << done.out << done.err;
         for (const auto &name : goldens())
-            EXPECT_EQ(read_file(suite + "/" + GetParam() + "/" + name),
-                      read_file((folder_of(GetParam()) / name).string()))
+            EXPECT_EQ(read_file(std::filesystem::path(suite) / GetParam() / name),
+                      read_file(folder_of(GetParam()) / name))
                 << name;
     }
 };
