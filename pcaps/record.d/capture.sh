@@ -2,7 +2,11 @@
 # tcpdump on every host, one for each direction; and the judge.
 
 capture_on() { # NAME NAMESPACE INTERFACE DIRECTION
-    start "tcpdump-$1" "$2" tcpdump --immediate-mode -U -n -s 0 -i "$3" -Q "$4" -w "$run/$1.pcap"
+    rm -f "$run/tcpdump-$1.log" # of another phase
+    # -s: so long a place has each frame in tcpdump's buffer; the default leaves room for eight
+    # shellcheck disable=SC2086  # words
+    start "tcpdump-$1" "$2" tcpdump --immediate-mode -U -n -s 4096 -B 4096 -i "$3" -Q "$4" -w "$run/$1.pcap" \
+        $captured
     wait_until 5 grep -q 'listening on' "$run/tcpdump-$1.log" ||
         fail 3 "tcpdump does not start: $(cat "$run/tcpdump-$1.log")"
 }
@@ -24,9 +28,11 @@ mirror_egress() {
     capture_on weir.sent weir mirror out
 }
 
-capture_start() {
+# Into NAME.pcap in the end, and what the hosts received into NAME.HOST.pcap.
+capture_start() { # NAME
     local host
 
+    capture=$1
     for host in "${hosts[@]}"; do
         capture_on "$host.sent" "$host" eth0 out
         capture_on "$host.received" "$host" eth0 in
@@ -41,38 +47,34 @@ tcpdumps_gone() {
     done < <(cat "$run"/tcpdump-*.pid)
 }
 
+# What is under way arrives, and tcpdump, which may be slow on a busy machine, writes it.
+capture_settles() {
+    local before now=
+
+    for _ in {1..40}; do
+        before=$now
+        sleep 0.4
+        now=$(stat -c %s "$run"/*.sent.pcap "$run"/*.received.pcap)
+        [ "$now" != "$before" ] || return 0
+    done
+    fail 1 "$case_name: its traffic does not end"
+}
+
 capture_stop() {
-    sleep 0.5
+    local host
+
+    capture_settles
     # shellcheck disable=SC2046  # a list
     kill -INT $(cat "$run"/tcpdump-*.pid)
     wait_until 5 tcpdumps_gone || fail 3 "tcpdump does not stop"
-    mergecap -F pcap -w "$run/in.pcap" "$run"/*.sent.pcap
-}
-
-# The frames of a capture that match, one line of hex each, sorted.
-frames() { # FILE FILTER
-    tcpdump -r "$1" -n -t -xx "$2" 2>/dev/null | awk '
-        /^\t0x0000:/ && frame { print frame; frame = "" }
-        /^\t0x/ { for (i = 2; i <= NF; i++) frame = frame $i }
-        END { if (frame) print frame }' | sort
-}
-
-# What Weir makes of in.pcap must be what the hosts received: every frame of TCP, UDP and ICMP errors
-# and echo that went to them, in all its bytes. Where nothing is Weir's, in.pcap itself.
-judge() { # CASE
-    local host differ judged='tcp or udp or icmp or (icmp6 and ip6[40] < 130)'
-
-    "$weir" replay -c "$here/$1/weir.yaml" -r "$run/in.pcap" -w "$run/expected.pcap" \
-        --json "$run/report.jsonl" || fail 1 "$1: the replay failed"
-    if [ "$1" = non-service ]; then
-        cmp "$run/in.pcap" "$run/expected.pcap" || fail 1 "$1: the replay changed a frame"
-        return
-    fi
+    rm "$run"/tcpdump-*.pid
+    ! grep -h '[1-9][0-9]* packets* dropped' "$run"/tcpdump-*.log >&2 ||
+        fail 1 "$case_name: tcpdump was too slow; once more"
+    mergecap -F pcap -w "$run/merged" "$run"/*.sent.pcap
+    # time that `advance` let go by is not in the stamps: it comes from that step again
+    editcap -F pcap -t "-$advanced" "$run/merged" "$run/$capture.pcap"
     for host in "${hosts[@]}"; do
-        if ! differ=$(diff <(frames "$run/$host.received.pcap" "$judged") \
-            <(frames "$run/expected.pcap" "ether dst $(mac_of "$host") and ($judged)")); then
-            cut -c 1-160 <<<"$differ" | head -n 10 >&2
-            fail 1 "$1: $host received other frames (<) than the replay sent to it (>)"
-        fi
+        mv "$run/$host.received.pcap" "$run/$capture.$host.received"
     done
+    rm "$run"/*.sent.pcap
 }

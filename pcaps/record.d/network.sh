@@ -20,8 +20,15 @@ wait_until() {
     done
 }
 
-# A case http6-... or dns6-...: its services have IPv6 addresses.
-is_v6() { [[ $case_name == *6-* ]]; }
+# What a host speaks: IPv6 in cases *6-...; in nat64-* the client alone, in nat46-* the backends.
+family_of() {
+    case $case_name-$1 in
+    nat64-*-client | nat46-*-b?) echo 6 ;;
+    nat64-* | nat46-*) echo 4 ;;
+    *6-*) echo 6 ;;
+    *) echo 4 ;;
+    esac
+}
 
 address4_of() {
     case $1 in
@@ -33,7 +40,7 @@ address4_of() {
 address6_of() { echo "2001:db8:${1%lient}::${1%lient}:2"; }
 
 address_of() {
-    if is_v6; then address6_of "$1"; else address4_of "$1"; fi
+    if [ "$(family_of "$1")" = 6 ]; then address6_of "$1"; else address4_of "$1"; fi
 }
 
 gateway_of() {
@@ -51,20 +58,23 @@ interface_of() {
     esac
 }
 
-# The MAC of a replay's next hop.
-mac_of() {
-    local bytes
+# The MAC of an address that is a replay's next hop: 02:00 and its bytes, 02:01 and the last four of
+# an IPv6 address, as ...::b1:2.
+mac_of_address() {
+    local bytes high
 
-    if is_v6; then
-        # the last four bytes: 00:b1:00:02
-        bytes=$(address6_of "$1")
-        bytes=${bytes##*::}
-        printf '02:01:00:%02x:00:02\n' "0x${bytes%:2}"
+    if [[ $1 != *:* ]]; then
+        IFS=. read -ra bytes <<<"$1"
+        printf '02:00:%02x:%02x:%02x:%02x\n' "${bytes[@]}"
         return
     fi
-    IFS=. read -ra bytes <<<"$(address4_of "$1")"
-    printf '02:00:%02x:%02x:%02x:%02x\n' "${bytes[@]}"
+    high=${1##*::}
+    high=$((0x${high%:*}))
+    printf '02:01:%02x:%02x:00:%02x\n' $((high >> 8)) $((high & 255)) "0x${1##*:}"
 }
+
+# Frames to a host that routes carry the MAC of whom it routes for.
+mac_of() { mac_of_address "${behind[$1]:-$(address_of "$1")}"; }
 
 # What a capture holds is what a wire would carry: whole checksums, one segment a frame. XDP can
 # transmit to a veth only if that one polls, as it does with GRO; the limit keeps GRO from joining.
@@ -78,7 +88,7 @@ link_up() {
 
     interface=$(interface_of "$host")
     [ "$host" != client ] || length=24
-    ip link add "$interface" address 02:00:00:00:00:01 netns "$prefix-weir" type veth \
+    ip link add "$interface" address "$weir_mac" netns "$prefix-weir" type veth \
         peer name eth0 address "$(mac_of "$host")" netns "$prefix-$host"
     in_ns weir ip address add "$(gateway_of "$host")/$length" dev "$interface"
     in_ns "$host" ip address add "$(address4_of "$host")/$length" dev eth0
@@ -101,6 +111,8 @@ namespace_up() {
     # no router, no multicast groups: what a case holds is what its traffic asked for
     in_ns "$1" sysctl -qw net.ipv6.conf.default.router_solicitations=0 \
         net.ipv6.conf.default.addr_gen_mode=1 net.ipv4.conf.all.rp_filter=0
+    # every ICMP error that is due
+    in_ns "$1" sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0
 }
 
 network_up() {
@@ -115,10 +127,25 @@ network_up() {
     in_ns weir sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 }
 
+# No host has to ask for another: a capture then holds what its programs sent, and nothing else.
+neighbours_known() {
+    local host interface
+
+    for host in "${hosts[@]}"; do
+        interface=$(interface_of "$host")
+        in_ns weir ip neighbour replace "$(address4_of "$host")" lladdr "$(mac_of "$host")" \
+            dev "$interface" nud permanent
+        in_ns "$host" ip neighbour replace "$(gateway_of "$host")" lladdr "$weir_mac" \
+            dev eth0 nud permanent
+        in_ns "$host" ip neighbour replace "2001:db8:${host%lient}::1" lladdr "$weir_mac" \
+            dev eth0 nud permanent
+    done
+}
+
 namespaces_present() {
     local name
 
-    for name in weir "${hosts[@]}"; do
+    for name in weir far "${hosts[@]}"; do
         [ ! -e "/run/netns/$prefix-$name" ] || echo "$name"
     done
 }

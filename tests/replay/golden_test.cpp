@@ -1,43 +1,43 @@
-// Every case of pcaps/: its golden capture, and the invariants on what comes out.
+// Every case of pcaps/ of one capture: its golden one, and the invariants on what comes out.
 #include <gmock/gmock.h>
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 #include "lb/replay/engine.h"
+#include "tests/replay/catalogue.h"
 #include "tests/replay/command.h"
 #include "tests/support/captures.h"
+#include "tests/support/layout.h"
 
 namespace weir::test {
 namespace {
 
-std::vector<std::string> cases() {
-    std::istringstream words(WEIR_CASES);
-    return {std::istream_iterator<std::string>(words), {}};
-}
-
-// IPv4, without options.
-bool is_icmp(const Frame &frame, std::uint8_t type) {
-    const auto &bytes = frame.bytes;
-    return bytes.size() > 34 && bytes[12] == 8 && bytes[13] == 0 && bytes[23] == 1 &&
-           bytes[34] == type;
+// The type of an ICMP or ICMPv6 message.
+std::optional<std::uint8_t> icmp_type(const Frame &frame) {
+    if (!is_judged(frame))
+        return std::nullopt;
+    const Layout at = layout_of(frame.bytes);
+    return at.protocol != 1 && at.protocol != 58 ? std::nullopt : std::optional(frame.bytes[at.l4]);
 }
 bool is_icmp_error(const Frame &frame) {
-    return is_icmp(frame, 3) || is_icmp(frame, 11);
+    const auto type = icmp_type(frame);
+    return type && (layout_of(frame.bytes).v6 ? *type < 128 : *type == 3 || *type == 11);
 }
-
-// "http-dnat" as part of a test's name.
-std::string test_name(const ::testing::TestParamInfo<std::string> &info) {
-    std::string name = info.param;
-    std::replace(name.begin(), name.end(), '-', '_');
-    return name;
+// An echo request to a VIP, and its reply.
+bool is_ping(const Frame &in, const Frame &out) {
+    const bool v6 = icmp_type(in) && layout_of(in.bytes).v6;
+    return icmp_type(in) == (v6 ? 128 : 8) && icmp_type(out) == (v6 ? 129 : 0);
+}
+// A TCP segment or UDP datagram in one piece.
+bool is_whole_segment(const Frame &frame) {
+    return read(frame.bytes) && !layout_of(frame.bytes).is_fragment;
 }
 
 class Golden : public ReplayTest, public ::testing::WithParamInterface<std::string> {
   protected:
     static std::string file(const std::string &name) {
-        return std::string(WEIR_PCAPS) + "/" + GetParam() + "/" + name;
+        return (folder_of(GetParam()) / name).string();
     }
     ProcessResult replay_case(const std::string &out, const std::string &report) {
         return replay({"-c", file("weir.yaml"), "-r", file("in.pcap"), "--expect",
@@ -109,8 +109,8 @@ TEST_P(Golden, I1_FramesOfNoServiceAndNoFlowLeaveIdentical) {
     for (std::size_t i = 0; i < in.size(); i++) {
         if (outcomes[i].service || outcomes[i].flow != FlowTrace::none)
             continue;
-        if (is_icmp(in[i], 8) && is_icmp(outcomes[i].frame, 0))
-            continue;  // a ping to a VIP
+        if (is_ping(in[i], outcomes[i].frame))
+            continue;
         EXPECT_EQ(outcomes[i].verdict, Verdict::pass) << "frame " << i + 1;
         EXPECT_EQ(outcomes[i].frame.bytes, in[i].bytes) << "frame " << i + 1;
     }
@@ -120,21 +120,27 @@ TEST_P(Golden, I2_EmittedFramesHaveCorrectChecksums) {
     const auto in = input();
     const auto outcomes = run_frames(config(), in);
     std::size_t judged = 0;
+    std::size_t dropped = 0;
     for (std::size_t i = 0; i < in.size(); i++) {
-        if (!read(in[i].bytes) || outcomes[i].verdict == Verdict::drop)
+        if (!is_judged(in[i]))
             continue;
+        if (outcomes[i].verdict == Verdict::drop) {
+            dropped++;
+            continue;
+        }
         ASSERT_EQ(checksum_fault(in[i].bytes), "") << "the capture itself, frame " << i + 1;
         EXPECT_EQ(checksum_fault(outcomes[i].frame.bytes), "") << "frame " << i + 1;
         judged++;
     }
-    EXPECT_GT(judged + (GetParam() == "http-no-backend") + (GetParam() == "http-denied"), 0U);
+    EXPECT_GT(judged + dropped, 0U);
 }
 
 // An answer to what came out, as its receiver would send it: the same bytes, with the two ends
-// exchanged. The sums stay right.
+// exchanged and hops enough to live.
 Segment answer_to(Segment segment) {
     std::swap(segment.source_mac, segment.destination_mac);
     std::swap(segment.source, segment.destination);
+    segment.ttl = 64;
     return segment;
 }
 
@@ -146,10 +152,14 @@ TEST_P(Golden, I3_AnAnswerComesBackToWhereTheFrameCameFrom) {
         ASSERT_TRUE(forward) << forward.error().message;
         if (forward->flow == FlowTrace::none || forward->flow == FlowTrace::reply)
             continue;
+        // what is no segment has no answer that could be built: ICMP errors, fragments
+        if (!is_whole_segment(frame))
+            continue;
         const auto sent = read(forward->frame.bytes);
         ASSERT_TRUE(sent);
         Frame answer = frame;
         answer.bytes = build(answer_to(*sent));
+        answer.wire_length = static_cast<std::uint32_t>(answer.bytes.size());
         const auto reply = engine->run(answer);
         ASSERT_TRUE(reply) << reply.error().message;
         EXPECT_EQ(reply->flow, FlowTrace::reply);
@@ -179,15 +189,15 @@ TEST_P(Golden, LeavesTheSameByXdpAndByTc) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Pcaps, Golden, ::testing::ValuesIn(cases()), test_name);
+INSTANTIATE_TEST_SUITE_P(Pcaps, Golden, ::testing::ValuesIn(cases(Kind::plain)), test_name);
 
 // What the cases are there for, all together.
 class GoldenCases : public ReplayTest {};
 
 TEST_F(GoldenCases, CoverEveryHookVerdictAndKindOfFlow) {
     std::set<std::string> seen;
-    for (const std::string &name : cases()) {
-        const auto folder = std::string(WEIR_PCAPS) + "/" + name;
+    for (const std::string &name : cases(Kind::plain)) {
+        const auto folder = folder_of(name).string();
         ASSERT_EQ(replay({"-c", folder + "/weir.yaml", "-r", folder + "/in.pcap", "--json",
                           path("report.jsonl")})
                       .status,
