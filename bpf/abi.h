@@ -233,7 +233,10 @@ enum weir_flow_flags {
  */
 struct weir_flow {
 #ifdef WEIR_ABI_TEST
-    __u64 added;
+    /* elsewhere, and no larger: on Linux 6.1 the stack of 512 bytes has no room for more */
+    __u8 family;
+    __u8 flags;
+    __u8 zero[6];
 #endif
     __u64 seen; /* when last refreshed, ns, CLOCK_MONOTONIC (replay: the capture's time) */
     struct weir_next_hop next_hop;
@@ -249,9 +252,11 @@ struct weir_flow {
     __u8 direction;            /* enum weir_direction */
     struct weir_address saddr; /* addresses after translation, IPv4 mapped */
     struct weir_address daddr;
+#ifndef WEIR_ABI_TEST
     __u8 family; /* after translation: 2 (IPv4) or 10 (IPv6), as AF_INET and AF_INET6 on Linux */
     __u8 flags;  /* enum weir_flow_flags */
     __u8 zero[6];
+#endif
 };
 #ifndef WEIR_ABI_TEST
 WEIR_ASSERT(sizeof(struct weir_flow) == 88);

@@ -83,8 +83,8 @@ TEST_F(Live, EndsWhenSoMuchIsWritten) {
                      "9", "--file-size", "600"});
     ping(30);
     EXPECT_EQ(process->wait().status, 0);
-    EXPECT_TRUE(std::filesystem::exists(file("ring.pcap.3")));
-    EXPECT_FALSE(std::filesystem::exists(file("ring.pcap.4")));
+    EXPECT_TRUE(std::filesystem::exists(file("ring.pcap.2")));
+    EXPECT_FALSE(std::filesystem::exists(file("ring.pcap.3")));
 }
 
 TEST_F(Live, KeepsAsMuchOfAFrameAsIsAskedFor) {
