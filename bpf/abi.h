@@ -464,8 +464,10 @@ struct weir_captured {
     __u8 after;
     __u8 reason; /* after: enum weir_drop_reason */
     __u8 zero;
+    __u32 snaplen; /* bytes that were wanted */
+    __u32 zero2;
 };
-WEIR_ASSERT(sizeof(struct weir_captured) == 40);
+WEIR_ASSERT(sizeof(struct weir_captured) == 48);
 
 #define WEIR_NO_BACKEND 0xffffffffU
 #define WEIR_NO_SERVICE 0xffffffffU

@@ -60,11 +60,9 @@ static __always_inline struct weir_captured *capture_frame(__u32 hook) {
     return bpf_map_lookup_elem(&capturing, &hook);
 }
 
-/* Sends `capturing`, which knows its interface and its tag. */
-static __always_inline void capture_send(void *ctx, struct weir_captured *frame, __u32 length) {
-    const struct weir_capture *wanted = capture_wanted(frame->ifindex);
-    __u32 most = wanted ? wanted->snaplen : 0;
-
+/* Sends `capturing`, which knows its interface and its tag, and at most so many bytes. */
+static __always_inline void capture_send(void *ctx, struct weir_captured *frame, __u32 length,
+                                         __u32 most) {
     frame->time = bpf_ktime_get_ns();
     frame->length = length;
     frame->kept = length < most ? length : most;
@@ -74,17 +72,21 @@ static __always_inline void capture_send(void *ctx, struct weir_captured *frame,
 
 static __always_inline void capture_before(void *ctx, struct weir_captured *frame, __u32 hook,
                                            __u32 length) {
+    const struct weir_capture *wanted = capture_wanted(frame->ifindex);
+
     frame->hook = (__u8)hook;
     frame->after = 0;
     frame->number++;
-    capture_send(ctx, frame, length);
+    frame->snaplen = wanted ? wanted->snaplen : 0;
+    capture_send(ctx, frame, length, frame->snaplen);
     capture_remember_drops(hook);
 }
 
+/* As much of it as before, also where the listener has just gone. */
 static __always_inline void capture_after(void *ctx, struct weir_captured *frame, int answer,
                                           __u32 length) {
     frame->after = 1;
     frame->answer = (__u32)answer;
     frame->reason = capture_reason(frame->hook);
-    capture_send(ctx, frame, length);
+    capture_send(ctx, frame, length, frame->snaplen);
 }

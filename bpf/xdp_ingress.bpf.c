@@ -138,7 +138,7 @@ int weir_xdp_ingress(struct xdp_md *ctx) {
     if (listened)
         xdp_capture_before(ctx);
     answer = xdp_run(ctx);
-    if (listened)
+    if (listened && answer != XDP_PASS) /* TC has it next */
         xdp_capture_after(ctx, answer);
     return answer;
 }

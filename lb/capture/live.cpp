@@ -81,14 +81,15 @@ class LiveRecorder : public Recorder {
     std::uint64_t bytes() const override {
         return static_cast<std::uint64_t>(pcap_dump_ftell64(dumper_.get()));
     }
-    void flush() override { pcap_dump_flush(dumper_.get()); }
-
+    Result<void> flush() override {
+        if (pcap_dump_flush(dumper_.get()) != 0 || std::ferror(pcap_dump_file(dumper_.get())) != 0)
+            return refuse(path_, fmt::format("cannot write: {}", std::strerror(errno)));
+        return {};
+    }
     Result<void> close() override {
-        const bool whole =
-            pcap_dump_flush(dumper_.get()) == 0 && std::ferror(pcap_dump_file(dumper_.get())) == 0;
-        const int error = errno;
+        auto whole = flush();
         dumper_.reset();
-        return whole ? Result<void>() : Result<void>(refuse(path_, std::strerror(error)));
+        return whole;
     }
 
     std::uint64_t dropped() const {
@@ -123,9 +124,6 @@ class LiveRecorder : public Recorder {
 }  // namespace
 
 Result<LiveResult> capture_live(const LiveOptions &options, const std::function<void()> &begun) {
-    const auto signals = SignalFd::open({SIGINT, SIGTERM});
-    if (!signals)
-        return tl::make_unexpected(signals.error());
     auto handle = open_interface(options);
     if (!handle)
         return tl::make_unexpected(handle.error());
@@ -135,6 +133,10 @@ Result<LiveResult> capture_live(const LiveOptions &options, const std::function<
     Recording recording(options.bounds, recorder);
     if (auto ready = recording.begin(); !ready)
         return tl::make_unexpected(ready.error());
+    // now: a pipe without a reader is waited for when it is opened, and ^C ends that
+    const auto signals = SignalFd::open({SIGINT, SIGTERM});
+    if (!signals)
+        return tl::make_unexpected(signals.error());
     begun();
     return recording.run(*signals).map([&](std::uint64_t frames) {
         return LiveResult{frames, recorder.dropped()};

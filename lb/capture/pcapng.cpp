@@ -121,28 +121,32 @@ void PcapngWriter::write(const Frame &frame, const PacketNotes &notes) {
 }
 
 void PcapngWriter::put(std::uint32_t type, const std::vector<std::uint8_t> &body) {
+    if (error_ != 0)
+        return;
     const auto length = static_cast<std::uint32_t>(body.size() + 3 * sizeof(std::uint32_t));
     const std::array<std::uint32_t, 2> head{type, length};
     std::FILE *file = stream_.get();
     const bool whole = std::fwrite(head.data(), sizeof head, 1, file) == 1 &&
                        std::fwrite(body.data(), body.size(), 1, file) == 1 &&
                        std::fwrite(&length, sizeof length, 1, file) == 1;
-    if (!whole && error_ == 0)
+    if (!whole)
         error_ = errno;
     bytes_ += length;
 }
 
-void PcapngWriter::flush() {
-    if (std::fflush(stream_.get()) != 0 && error_ == 0)
+Result<void> PcapngWriter::flush() {
+    if (error_ == 0 && std::fflush(stream_.get()) != 0)
         error_ = errno;
+    if (error_ != 0)
+        return fail(Exit::refused,
+                    fmt::format("{}: cannot write: {}", path_, std::strerror(error_)));
+    return {};
 }
 
 Result<void> PcapngWriter::finish() {
-    flush();
+    auto whole = flush();
     stream_.reset();
-    if (error_ != 0)
-        return fail(Exit::refused, fmt::format("{}: {}", path_, std::strerror(error_)));
-    return {};
+    return whole;
 }
 
 }  // namespace weir

@@ -40,8 +40,9 @@ class PcapngWriter {
     void write(const Frame &frame, const PacketNotes &notes);
 
     std::uint64_t bytes() const { return bytes_; }  // written so far
-    void flush();
-    // Exit::refused when the system did not take everything (disk full).
+    // Exit::refused when the system has not taken everything (disk full): after that nothing is
+    // written any more.
+    Result<void> flush();
     Result<void> finish();
 
   private:

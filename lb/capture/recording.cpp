@@ -64,7 +64,8 @@ Result<void> Recording::look_at_clock() {
     ended_ = ended_ || (bounds_.time && now - begun_ >= *bounds_.time);
     if (bounds_.immediate || now - flushed_ >= kFlush) {
         flushed_ = now;
-        recorder_.flush();
+        if (auto whole = recorder_.flush(); !whole)
+            return whole;
     }
     if (!ended_ && bounds_.file_time && now - file_begun_ >= *bounds_.file_time)
         return next_file();

@@ -44,8 +44,8 @@ class Recorder {
 
     virtual Result<void> open(const std::string &path) = 0;
     virtual std::uint64_t bytes() const = 0;  // of the open file
-    virtual void flush() = 0;
-    // Fails when the file does not have everything (disk full).
+    // Both fail when the file does not have everything (disk full).
+    virtual Result<void> flush() = 0;
     virtual Result<void> close() = 0;
 };
 

@@ -34,14 +34,17 @@ void insert_vlan(Frame &frame, const weir_captured &event) {
 
 }  // namespace
 
-TappedFrames::TappedFrames() : clock_(read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC)) {}
-
 Frame TappedFrames::frame_of(const weir_captured &event, const std::uint8_t *bytes) const {
     Frame frame;
-    frame.time = std::chrono::nanoseconds(static_cast<std::int64_t>(event.time)) + clock_;
+    // read each time: the wall clock may be stepped, and a suspend stops the other one
+    const auto offset = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC);
+    frame.time = std::chrono::nanoseconds(static_cast<std::int64_t>(event.time)) + offset;
     frame.wire_length = event.length;
     frame.bytes.assign(bytes, bytes + event.kept);
     insert_vlan(frame, event);
+    // readers refuse a frame that is longer than its interface says
+    if (frame.bytes.size() > snaplen_)
+        frame.bytes.resize(snaplen_);
     return frame;
 }
 

@@ -15,7 +15,8 @@ namespace weir {
 
 class TappedFrames {
   public:
-    TappedFrames();
+    // `snaplen`: bytes that a frame has at most, with its VLAN tag put back.
+    explicit TappedFrames(std::uint32_t snaplen) : snaplen_(snaplen) {}
 
     // Those of one CPU come in their order.
     void add(int cpu, const void *event, std::size_t size);
@@ -29,7 +30,7 @@ class TappedFrames {
     };
     Frame frame_of(const weir_captured &event, const std::uint8_t *bytes) const;
 
-    std::chrono::nanoseconds clock_;  // CLOCK_REALTIME less CLOCK_MONOTONIC
+    std::uint32_t snaplen_;
     // By CPU and hook: a program is done with a frame before it gets another.
     std::unordered_map<int, Before> begun_;
     std::vector<TappedFrame> complete_;

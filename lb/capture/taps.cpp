@@ -44,12 +44,24 @@ tl::unexpected<Error> not_there(const TapOptions &options) {
                             options.interface, options.instance));
 }
 
+// The tables that programs use: a start that was killed, or is under way, leaves others beside
+// them. Empty: there are none.
+std::filesystem::path tables_in_use(const std::string &instance) {
+    auto all = tables_of(instance);
+    for (auto one = all.rbegin(); one != all.rend(); ++one) {
+        const Fd settings(bpf_obj_get((*one / "settings").c_str()));
+        if (settings && tc_is_loaded({map_id_of(settings.get())}))
+            return *one;
+    }
+    return {};
+}
+
 // The folder of the tables, locked against another listener.
 Result<Fd> lock(const std::filesystem::path &tables, const std::string &instance) {
     Fd folder(::open(tables.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder)
+    if (!folder || (flock(folder.get(), LOCK_EX | LOCK_NB) != 0 && errno != EWOULDBLOCK))
         return fail(Exit::refused,
-                    fmt::format("cannot open {}: {}", tables.string(), std::strerror(errno)));
+                    fmt::format("cannot lock {}: {}", tables.string(), std::strerror(errno)));
     if (flock(folder.get(), LOCK_EX | LOCK_NB) != 0)
         return fail(
             Exit::refused,
@@ -84,19 +96,29 @@ static_assert(static_cast<int>(PacketHook::tc_ingress) == WEIR_TC_INGRESS);
 static_assert(static_cast<int>(PacketHook::tc_egress) == WEIR_TC_EGRESS);
 
 struct Taps::Inside {
-    Fd folder, capture, captured;
-    weir_capture wanted{};
-    Buffer buffer;
-    TappedFrames frames;
-    std::uint64_t lost = 0;
-
+    explicit Inside(std::uint32_t snaplen) : frames(snaplen) {}
     ~Inside() {
         wanted.until = 0;
         if (capture)
             static_cast<void>(put(NamedMap{capture.get(), "capture"}, kOnly, wanted, "end"));
     }
+    Inside(const Inside &) = delete;
+    Inside &operator=(const Inside &) = delete;
+    Inside(Inside &&) = delete;
+    Inside &operator=(Inside &&) = delete;
+
     Result<void> renew() {
-        wanted.until = static_cast<std::uint64_t>((data_path_now(-1) + kRenewal).count());
+        const auto now = data_path_now(-1);
+        if (now < renewed + kRenewal / 5)
+            return {};
+        if (renewed.count() != 0 && now > renewed + kRenewal)
+            missed += now - renewed - kRenewal;
+        const Fd pinned(bpf_obj_get(pin.c_str()));
+        if (map_id_of(pinned.get()) != map_id_of(capture.get()))
+            return fail(Exit::refused,
+                        "the instance's tables were replaced or taken away: begin anew");
+        renewed = now;
+        wanted.until = static_cast<std::uint64_t>((now + kRenewal).count());
         return put(NamedMap{capture.get(), "capture"}, kOnly, wanted, "begin");
     }
     static void on_event(void *self, int cpu, void *data, std::uint32_t size) {
@@ -105,6 +127,14 @@ struct Taps::Inside {
     static void on_lost(void *self, int, __u64 count) {
         static_cast<Inside *>(self)->lost += count;
     }
+
+    std::filesystem::path pin;  // of `capture`
+    Fd folder, capture, captured;
+    weir_capture wanted{};
+    std::chrono::nanoseconds renewed{0}, missed{0};
+    Buffer buffer;
+    TappedFrames frames;
+    std::uint64_t lost = 0;
 };
 
 Taps::Taps(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {}
@@ -114,11 +144,10 @@ Taps &Taps::operator=(Taps &&) noexcept = default;
 
 Result<Taps> Taps::open(const TapOptions &options) {
     route_library_logs();
-    const auto tables = newest_tables(options.instance);
-    const auto abi = pinned_abi(tables);
-    if (tables.empty() || !abi || *abi == 0)
+    const auto tables = tables_in_use(options.instance);
+    if (tables.empty())
         return not_there(options);
-    if (*abi != WEIR_ABI)
+    if (pinned_abi(tables) != WEIR_ABI)
         return fail(Exit::refused,
                     fmt::format("instance {} is of another version of Weir: use the weir that it "
                                 "was started with, or restart it with this one",
@@ -131,16 +160,22 @@ Result<Taps> Taps::open(const TapOptions &options) {
     auto capture = captured ? open_map(tables, "capture") : tl::make_unexpected(captured.error());
     if (!capture)
         return tl::make_unexpected(capture.error());
-    auto inside = std::make_unique<Inside>();
+    const auto snaplen = std::min<std::uint32_t>(options.snaplen, WEIR_CAPTURE_SNAPLEN);
+    auto inside = std::make_unique<Inside>(snaplen);
+    inside->pin = tables / "capture";
     inside->folder = std::move(*folder);
     inside->captured = std::move(*captured);
     inside->wanted.ifindex = *ifindex;
-    inside->wanted.snaplen = std::min<std::uint32_t>(options.snaplen, WEIR_CAPTURE_SNAPLEN);
+    inside->wanted.snaplen = snaplen;
+    inside->capture = std::move(*capture);
+    // what one that was killed wanted
+    if (auto ended = put(NamedMap{inside->capture.get(), "capture"}, kOnly, inside->wanted, "end");
+        !ended)
+        return tl::make_unexpected(ended.error());
     inside->buffer.reset(perf_buffer__new(inside->captured.get(), kBufferPages, Inside::on_event,
                                           Inside::on_lost, inside.get(), nullptr));
     if (!inside->buffer)
         return map_error("captured", "listen", errno);
-    inside->capture = std::move(*capture);
     return inside->renew().map([&] { return Taps(std::move(inside)); });
 }
 
@@ -161,6 +196,10 @@ Result<void> Taps::take(const std::function<void(TappedFrame)> &visit) {
 
 std::uint64_t Taps::lost() const {
     return inside_->lost;
+}
+
+std::chrono::nanoseconds Taps::missed() const {
+    return inside_->missed;
 }
 
 }  // namespace weir

@@ -2,6 +2,7 @@
 // and as that leaves it (bpf/capture.h).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -46,9 +47,12 @@ class Taps {
     int descriptor() const;  // readable when there are frames
     // The frames that there are, of each CPU in their order. What XDP passed is not told: TC has it
     // next. To be called every second at least: the data path tells nothing to one that went away.
+    // Exit::refused when the instance's tables were replaced by others, or taken away.
     Result<void> take(const std::function<void(TappedFrame)> &visit);
     // Events that nobody fetched in time.
     std::uint64_t lost() const;
+    // For how long nothing was taken, because take() was called too late.
+    std::chrono::nanoseconds missed() const;
 
   private:
     struct Inside;

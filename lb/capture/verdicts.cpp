@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 #include <net/if.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <map>
 #include <optional>
 
+#include "bpf/abi.h"
 #include "lb/capture/filter.h"
 #include "lb/capture/pcapng.h"
 
@@ -22,7 +24,10 @@ std::string name_of(unsigned ifindex) {
 }
 
 std::string comment_of(const TappedFrame &tapped) {
-    return fmt::format("hook={} verdict={}{}", to_string(tapped.hook), to_string(tapped.verdict),
+    // a drop without a reason is none: a fragment that waits for the first one of its packet
+    const bool held = tapped.verdict == Verdict::drop && !tapped.reason;
+    return fmt::format("hook={} verdict={}{}", to_string(tapped.hook),
+                       held ? "held" : to_string(tapped.verdict),
                        tapped.reason ? " reason=" + *tapped.reason : "");
 }
 
@@ -31,7 +36,7 @@ class VerdictRecorder : public Recorder {
     VerdictRecorder(const VerdictOptions &options, Taps taps, std::optional<FrameFilter> filter)
         : interface_(options.taps.interface),
           side_(options.side),
-          snaplen_(options.taps.snaplen),
+          snaplen_(std::min<std::uint32_t>(options.taps.snaplen, WEIR_CAPTURE_SNAPLEN)),
           taps_(std::move(taps)),
           filter_(std::move(filter)) {}
 
@@ -58,7 +63,7 @@ class VerdictRecorder : public Recorder {
         return {};
     }
     std::uint64_t bytes() const override { return writer_->bytes(); }
-    void flush() override { writer_->flush(); }
+    Result<void> flush() override { return writer_->flush(); }
     // Without any interface a file is none for libpcap.
     Result<void> close() override {
         if (interfaces_.empty())
@@ -66,7 +71,7 @@ class VerdictRecorder : public Recorder {
         return writer_->finish();
     }
 
-    std::uint64_t lost() const { return taps_.lost(); }
+    const Taps &taps() const { return taps_; }
 
   private:
     bool wanted(const TappedFrame &tapped) const {
@@ -118,9 +123,6 @@ class VerdictRecorder : public Recorder {
 
 Result<VerdictResult> capture_verdicts(const VerdictOptions &options,
                                        const std::function<void()> &begun) {
-    const auto signals = SignalFd::open({SIGINT, SIGTERM});
-    if (!signals)
-        return tl::make_unexpected(signals.error());
     std::optional<FrameFilter> filter;
     if (!options.filter.empty()) {
         auto compiled = FrameFilter::compile(options.filter);
@@ -135,9 +137,13 @@ Result<VerdictResult> capture_verdicts(const VerdictOptions &options,
     Recording recording(options.bounds, recorder);
     if (auto ready = recording.begin(); !ready)
         return tl::make_unexpected(ready.error());
+    // now: a pipe without a reader is waited for when it is opened, and ^C ends that
+    const auto signals = SignalFd::open({SIGINT, SIGTERM});
+    if (!signals)
+        return tl::make_unexpected(signals.error());
     begun();
     return recording.run(*signals).map([&](std::uint64_t frames) {
-        return VerdictResult{frames, recorder.lost()};
+        return VerdictResult{frames, recorder.taps().lost(), recorder.taps().missed()};
     });
 }
 

@@ -89,6 +89,9 @@ int run_verdicts(const Arguments &arguments, const LiveOptions &live) {
     fmt::print(stderr,
                "{} frames captured, {} events (two of each frame) lost for want of buffer\n",
                result->frames, result->lost);
+    if (result->missed.count() != 0)
+        fmt::print(stderr, "and nothing was captured for {:.1f} s: the output was too slow\n",
+                   std::chrono::duration<double>(result->missed).count());
     return static_cast<int>(Exit::ok);
 }
 

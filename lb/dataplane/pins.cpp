@@ -46,9 +46,8 @@ std::vector<std::filesystem::path> generations_in(const std::filesystem::path &f
 
 }  // namespace
 
-std::filesystem::path newest_tables(const std::string &instance) {
-    const auto all = generations_in(folder_of(instance));
-    return all.empty() ? std::filesystem::path() : all.back();
+std::vector<std::filesystem::path> tables_of(const std::string &instance) {
+    return generations_in(folder_of(instance));
 }
 
 Result<bool> ensure_bpffs() {

@@ -16,8 +16,8 @@
 
 namespace weir {
 
-// The folder of the tables that an instance has pinned last; empty: it has none. Takes no lock.
-std::filesystem::path newest_tables(const std::string &instance);
+// The folders of an instance's tables, the oldest first. Takes no lock.
+std::vector<std::filesystem::path> tables_of(const std::string &instance);
 
 // Mounts a bpffs at /sys/fs/bpf if none is there. True: it was mounted by this call.
 Result<bool> ensure_bpffs();
