@@ -85,7 +85,8 @@ class Suite : public ReplayTest {
 };
 
 TEST_F(Suite, TheCatalogueOfThisRepositoryPasses) {
-    const auto done = replay({"--suite", WEIR_PCAPS});
+    Process suite({WEIR_BINARY, "replay", "--suite", WEIR_PCAPS});
+    const auto done = suite.wait(std::chrono::minutes(5));
     EXPECT_EQ(done.status, 0) << done.out << done.err;
     EXPECT_THAT(done.out, HasSubstr("ok       http-dnat (91 frames, "));
     EXPECT_THAT(done.out, HasSubstr(" ok; "));
