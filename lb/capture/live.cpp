@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -131,14 +130,7 @@ Result<LiveResult> capture_live(const LiveOptions &options, const std::function<
         return tl::make_unexpected(set.error());
     LiveRecorder recorder(options.interface, std::move(*handle));
     Recording recording(options.bounds, recorder);
-    if (auto ready = recording.begin(); !ready)
-        return tl::make_unexpected(ready.error());
-    // now: a pipe without a reader is waited for when it is opened, and ^C ends that
-    const auto signals = SignalFd::open({SIGINT, SIGTERM});
-    if (!signals)
-        return tl::make_unexpected(signals.error());
-    begun();
-    return recording.run(*signals).map([&](std::uint64_t frames) {
+    return recording.record(begun).map([&](std::uint64_t frames) {
         return LiveResult{frames, recorder.dropped()};
     });
 }

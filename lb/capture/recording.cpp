@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 namespace weir {
@@ -18,9 +19,16 @@ constexpr milliseconds kFlush{1000};  // what was captured is in the file this s
 
 }  // namespace
 
-Result<void> Recording::begin() {
+Result<std::uint64_t> Recording::record(const std::function<void()> &begun) {
     begun_ = Clock::now();
-    return next_file();
+    if (auto ready = next_file(); !ready)
+        return tl::make_unexpected(ready.error());
+    // now: a pipe without a reader is waited for when it is opened, and ^C ends that
+    const auto signals = SignalFd::open({SIGINT, SIGTERM});
+    if (!signals)
+        return tl::make_unexpected(signals.error());
+    begun();
+    return run(*signals);
 }
 
 Result<void> Recording::next_file() {

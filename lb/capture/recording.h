@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -54,10 +55,9 @@ class Recording {
     Recording(const RecordingBounds &bounds, Recorder &recorder)
         : bounds_(bounds), recorder_(recorder) {}
 
-    // Opens the first file; the time of the bounds runs from here.
-    Result<void> begin();
-    // Until a bound is reached or a signal comes. Returns how many frames were written.
-    Result<std::uint64_t> run(const SignalFd &signals);
+    // Opens the first file, calls `begun`, and goes on until a bound is reached or SIGINT or
+    // SIGTERM comes. Returns how many frames were written.
+    Result<std::uint64_t> record(const std::function<void()> &begun);
 
     // The recorder has written a frame. False: it was the last one.
     Result<bool> wrote();
@@ -65,6 +65,7 @@ class Recording {
   private:
     using Clock = std::chrono::steady_clock;
 
+    Result<std::uint64_t> run(const SignalFd &signals);
     std::chrono::milliseconds patience() const;
     Result<void> look_at_clock();
     Result<void> next_file();

@@ -48,10 +48,11 @@ tl::unexpected<Error> not_there(const TapOptions &options) {
 // them. Empty: there are none.
 std::filesystem::path tables_in_use(const std::string &instance) {
     auto all = tables_of(instance);
-    for (auto one = all.rbegin(); one != all.rend(); ++one) {
-        const Fd settings(bpf_obj_get((*one / "settings").c_str()));
+    std::reverse(all.begin(), all.end());
+    for (const auto &one : all) {
+        const Fd settings(bpf_obj_get((one / "settings").c_str()));
         if (settings && tc_is_loaded({map_id_of(settings.get())}))
-            return *one;
+            return one;
     }
     return {};
 }

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <map>
 #include <optional>
 
@@ -44,7 +43,7 @@ class VerdictRecorder : public Recorder {
 
     Result<void> take(Recording &recording) override {
         Result<bool> more = true;
-        const auto taken = taps_.take([&](const TappedFrame &tapped) {
+        auto taken = taps_.take([&](const TappedFrame &tapped) {
             if (more && *more && wanted(tapped))
                 if (write(tapped))
                     more = recording.wrote();
@@ -135,14 +134,7 @@ Result<VerdictResult> capture_verdicts(const VerdictOptions &options,
         return tl::make_unexpected(taps.error());
     VerdictRecorder recorder(options, std::move(*taps), std::move(filter));
     Recording recording(options.bounds, recorder);
-    if (auto ready = recording.begin(); !ready)
-        return tl::make_unexpected(ready.error());
-    // now: a pipe without a reader is waited for when it is opened, and ^C ends that
-    const auto signals = SignalFd::open({SIGINT, SIGTERM});
-    if (!signals)
-        return tl::make_unexpected(signals.error());
-    begun();
-    return recording.run(*signals).map([&](std::uint64_t frames) {
+    return recording.record(begun).map([&](std::uint64_t frames) {
         return VerdictResult{frames, recorder.taps().lost(), recorder.taps().missed()};
     });
 }

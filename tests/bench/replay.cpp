@@ -94,6 +94,7 @@ double run_replay(const std::vector<std::string> &arguments) {
     std::vector<std::string> all{WEIR_BINARY, "replay"};
     all.insert(all.end(), arguments.begin(), arguments.end());
     std::vector<char *> argv;
+    argv.reserve(all.size() + 1);
     for (std::string &one : all)
         argv.push_back(one.data());
     argv.push_back(nullptr);
