@@ -60,14 +60,14 @@ std::filesystem::path tables_in_use(const std::string &instance) {
 // The folder of the tables, locked against another listener.
 Result<Fd> lock(const std::filesystem::path &tables, const std::string &instance) {
     Fd folder(::open(tables.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder || (flock(folder.get(), LOCK_EX | LOCK_NB) != 0 && errno != EWOULDBLOCK))
-        return fail(Exit::refused,
-                    fmt::format("cannot lock {}: {}", tables.string(), std::strerror(errno)));
-    if (flock(folder.get(), LOCK_EX | LOCK_NB) != 0)
+    if (folder && flock(folder.get(), LOCK_EX | LOCK_NB) == 0)
+        return folder;
+    if (folder && errno == EWOULDBLOCK)
         return fail(
             Exit::refused,
             fmt::format("another weir capture --verdicts listens to the instance '{}'", instance));
-    return folder;
+    return fail(Exit::refused,
+                fmt::format("cannot lock {}: {}", tables.string(), std::strerror(errno)));
 }
 
 Result<Fd> open_map(const std::filesystem::path &tables, const char *name) {
