@@ -28,10 +28,6 @@ HttpResponse failure(const Error &error) {
     return failure(error.message, error.exit == Exit::usage ? 400 : 500);
 }
 
-HttpResponse text(unsigned status, std::string body) {
-    return {status, "text/plain; charset=utf-8", std::move(body)};
-}
-
 Result<BackendKey> parse_key(const Router::Names &names) {
     const auto endpoint = Endpoint::parse(names[1]);
     if (!endpoint)
@@ -184,20 +180,6 @@ void AdminApi::add_flows() {
                         return flush_document(flush, filter, deadline, stop_);
                     });
                 });
-}
-
-HttpResponse answer_metrics(const HttpRequest &request, const Exporter &exporter) {
-    if (request.path != "/metrics")
-        return text(404, "no such resource: there is /metrics\n");
-    if (request.method != "GET") {
-        auto response = text(405, "only GET is served here\n");
-        response.allow = "GET";
-        return response;
-    }
-    auto body = exporter.text();
-    if (body.empty())
-        return text(500, "the data plane's tables cannot be read\n");
-    return {200, "text/plain; version=0.0.4; charset=utf-8", std::move(body)};
 }
 
 }  // namespace weir

@@ -8,7 +8,6 @@
 #include "lb/api/flow_query.h"
 #include "lb/api/http.h"
 #include "lb/api/router.h"
-#include "lb/stats/metrics.h"
 #include "lb/stats/snapshot.h"
 
 namespace weir {
@@ -70,8 +69,5 @@ class AdminApi {
     std::atomic<bool> stop_ = false;
     boost::asio::thread_pool walker_{1};
 };
-
-// GET /metrics
-HttpResponse answer_metrics(const HttpRequest &request, const Exporter &exporter);
 
 }  // namespace weir

@@ -15,10 +15,6 @@ namespace weir {
 // Keeps the order in which a document was written.
 using Json = nlohmann::ordered_json;
 
-// What is known of a backend beside its counters; nothing for one that the configuration does not
-// name (any more).
-using BackendViews = std::function<std::optional<BackendView>(const BackendKey &)>;
-
 // `overrides`: how many there are.
 Json status_document(const DaemonInfo &info, const Snapshot &snapshot, std::size_t overrides,
                      std::chrono::system_clock::time_point now);

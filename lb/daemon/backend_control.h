@@ -39,6 +39,7 @@ class BackendControl {
 
     const Roster &roster() const { return roster_; }
     std::optional<BackendView> view(const BackendKey &key) const;
+    const AllCheckTimes &check_times() const { return checks_.times(); }
 
   private:
     void report(const BackendKey &key, bool up, const std::string &reason);

@@ -36,13 +36,14 @@ Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, BackendCont
                   [this]() -> const Inventory & { return path_.inventory(); }),
       exporter_([this] { return collect(); }),
       admin_(loop, admin_source()),
+      observer_(exporter_, admin_, [this]() -> const DaemonInfo & { return info_; }),
       api_(loop, std::move(listeners.api.acceptor),
            [this](const auto &request, const auto &respond) { admin_.handle(request, respond); },
            {.body_bytes = kMostApiBody}) {
     if (listeners.metrics)
         metrics_ = std::make_unique<HttpServer>(loop, std::move(*listeners.metrics),
                                                 [this](const auto &request, const auto &respond) {
-                                                    respond(answer_metrics(request, exporter_));
+                                                    observer_.handle(request, respond);
                                                 });
     const auto now = std::chrono::system_clock::now();
     info_ = {WEIR_VERSION,       ::getpid(),     now,
@@ -88,13 +89,19 @@ AdminSource Daemon::admin_source() {
 }
 
 Result<Snapshot> Daemon::snapshot() {
-    return read_snapshot(path_.tables(), path_.inventory(), collection_.census());
+    return read_snapshot(path_.tables(), path_.inventory(), collection_.census())
+        .map([this](Snapshot snapshot) {
+            snapshot.programs = path_.runs();
+            return snapshot;
+        });
 }
 
 std::vector<prometheus::MetricFamily> Daemon::collect() {
     const auto seen = snapshot();
     if (seen)
-        return to_metrics(*seen, info_);
+        return to_metrics(
+            *seen, info_, [this](const auto &key) { return backends_.view(key); },
+            backends_.check_times());
     spdlog::error("metrics: {}", seen.error().message);
     return {};
 }
@@ -196,6 +203,7 @@ Warning Daemon::keep_overrides() const {
 
 void Daemon::note_reload(const Result<void> &done) {
     info_.reload.successful = done.has_value();
+    ++(done ? info_.reload.done : info_.reload.refused);
     info_.reload.error = done ? "" : done.error().message;
     if (done)
         info_.reload.last_success = std::chrono::system_clock::now();

@@ -9,6 +9,7 @@
 
 #include "lb/api/admin.h"
 #include "lb/api/http_server.h"
+#include "lb/api/observer.h"
 #include "lb/config/config.h"
 #include "lb/daemon/backend_control.h"
 #include "lb/daemon/collection.h"
@@ -53,6 +54,7 @@ class Daemon {
     DaemonInfo info_;
     Exporter exporter_;
     AdminApi admin_;
+    Observer observer_;
     HttpServer api_;
     std::unique_ptr<HttpServer> metrics_;
     std::unique_ptr<LinkWatch> links_;

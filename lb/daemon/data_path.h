@@ -42,6 +42,7 @@ class DataPath {
     Tables &tables() { return objects_.tables(); }
     const Inventory &inventory() const { return inventory_; }
     const std::vector<AttachedInterface> &interfaces() const { return interfaces_.list(); }
+    std::vector<std::pair<PacketHook, ProgramRuns>> runs() const { return objects_.runs(); }
     // Went on with the tables of an earlier run.
     bool adopted() const { return pins_.adopted(); }
 

@@ -3,6 +3,7 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -13,6 +14,8 @@
 namespace weir {
 
 namespace {
+
+constexpr std::uint32_t kBatch = 4096;  // entries that are read with one system call
 
 constexpr std::array<std::string_view, WEIR_DROP_REASONS> kDropReasons{
     "no_backend",      "tuple_in_use",  "flow_table_full", "unreachable",      "rewrite_failed",
@@ -48,19 +51,47 @@ Result<std::array<std::uint64_t, N>> read_sums(int fd, std::string_view name) {
     return sums;
 }
 
+void add(Counters &sum, const weir_stats &one) {
+    sum.forward_packets += one.forward_packets;
+    sum.forward_bytes += one.forward_bytes;
+    sum.reply_packets += one.reply_packets;
+    sum.reply_bytes += one.reply_bytes;
+    sum.new_flows += one.new_flows;
+}
+
 Result<Counters> read_counters(int fd, std::string_view name, std::uint32_t id) {
     const auto values = read_per_cpu<weir_stats>(fd, name, id);
     if (!values)
         return tl::make_unexpected(values.error());
     Counters sum;
-    for (const weir_stats &one : *values) {
-        sum.forward_packets += one.forward_packets;
-        sum.forward_bytes += one.forward_bytes;
-        sum.reply_packets += one.reply_packets;
-        sum.reply_bytes += one.reply_bytes;
-        sum.new_flows += one.new_flows;
-    }
+    for (const weir_stats &one : *values)
+        add(sum, one);
     return sum;
+}
+
+// The entries of an array come in the order of their indices.
+Result<std::vector<Counters>> read_all_counters(int fd, std::string_view name,
+                                                std::uint32_t count) {
+    const auto cpus = static_cast<std::size_t>(libbpf_num_possible_cpus());
+    const std::uint32_t batch = std::min(count, kBatch);
+    std::vector<std::uint32_t> keys(batch);
+    std::vector<weir_stats> values(batch * cpus);
+    std::vector<Counters> sums;
+    std::uint32_t position = 0;
+    while (sums.size() < count) {
+        std::uint32_t read = std::min(batch, count - static_cast<std::uint32_t>(sums.size()));
+        const int done = bpf_map_lookup_batch(fd, sums.empty() ? nullptr : &position, &position,
+                                              keys.data(), values.data(), &read, nullptr);
+        // ENOENT: there are no more behind these
+        if ((done != 0 && errno != ENOENT) || read == 0)
+            return map_error(name, "read its entries", done != 0 ? errno : EIO);
+        for (std::uint32_t i = 0; i < read; ++i) {
+            Counters &sum = sums.emplace_back();
+            for (std::size_t cpu = 0; cpu < cpus; ++cpu)
+                add(sum, values[i * cpus + cpu]);
+        }
+    }
+    return sums;
 }
 
 Result<void> clear_entry(int fd, std::string_view name, std::uint32_t id) {
@@ -87,6 +118,14 @@ Result<Counters> Tables::service_counters(std::uint32_t id) const {
 
 Result<Counters> Tables::backend_counters(std::uint32_t id) const {
     return read_counters(fds_.backend_stats, "backend_stats", id);
+}
+
+Result<std::vector<Counters>> Tables::all_service_counters(std::uint32_t count) const {
+    return read_all_counters(fds_.service_stats, "service_stats", count);
+}
+
+Result<std::vector<Counters>> Tables::all_backend_counters(std::uint32_t count) const {
+    return read_all_counters(fds_.backend_stats, "backend_stats", count);
 }
 
 Result<DropCounters> Tables::drop_counters() const {

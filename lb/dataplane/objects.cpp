@@ -153,6 +153,18 @@ OwnPrograms Objects::own_programs(MapIds others) const {
     });
 }
 
+std::vector<std::pair<PacketHook, ProgramRuns>> Objects::runs() const {
+    ProgramRuns xdp = runs_of(bpf_program__fd(skeletons_->xdp->progs.weir_xdp_ingress));
+    if (skeletons_->xdp_for_attach) {
+        const auto more = runs_of(xdp_program__fd(skeletons_->xdp_for_attach.get()));
+        xdp.runs += more.runs;
+        xdp.time += more.time;
+    }
+    return {{PacketHook::xdp_ingress, xdp},
+            {PacketHook::tc_ingress, runs_of(tc_ingress())},
+            {PacketHook::tc_egress, runs_of(tc_egress())}};
+}
+
 std::vector<Table> Objects::pinned() const {
     std::vector<Table> all;
     const bpf_map *map = nullptr;

@@ -7,11 +7,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lb/config/config.h"
 #include "lb/dataplane/program_ids.h"
 #include "lb/dataplane/tables.h"
+#include "lb/dataplane/verdict.h"
 #include "lb/result.h"
 
 struct btf;
@@ -67,6 +69,8 @@ class Objects {
     // The programs' descriptors stay this object's.
     int tc_ingress() const;
     int tc_egress() const;
+    // Of each program, by the name of its hook, since this object loaded it.
+    std::vector<std::pair<PacketHook, ProgramRuns>> runs() const;
     // Loads the XDP program as it is, for BPF_PROG_TEST_RUN and for an interface that it has alone.
     Result<int> xdp_ingress();
     // The XDP program for libxdp to attach; libxdp loads it, as the kernel wants it (alone, or as

@@ -36,6 +36,15 @@ std::uint32_t program_id_of(int program) {
     return bpf_obj_get_info_by_fd(program, &info, &length) == 0 ? info.id : 0;
 }
 
+ProgramRuns runs_of(int program) {
+    bpf_prog_info info{};
+    std::uint32_t length = sizeof info;
+    if (bpf_obj_get_info_by_fd(program, &info, &length) != 0)
+        return {};
+    return {info.run_cnt,
+            std::chrono::nanoseconds(static_cast<std::chrono::nanoseconds::rep>(info.run_time_ns))};
+}
+
 Fd OwnPrograms::open(std::uint32_t program) const {
     if (program == 0)
         return {};

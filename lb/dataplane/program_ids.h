@@ -1,6 +1,7 @@
 // How an instance knows its programs: by a map that they use and no others do.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -17,6 +18,14 @@ bool program_uses_map(int program, const MapIds &maps);
 
 // The id of a program, 0 if the descriptor is none.
 std::uint32_t program_id_of(int program);
+
+// How often a program ran, and for how long. Zeros unless the kernel counts it
+// (kernel.bpf_stats_enabled), which costs some nanoseconds a run.
+struct ProgramRuns {
+    std::uint64_t runs = 0;
+    std::chrono::nanoseconds time{0};
+};
+ProgramRuns runs_of(int program);
 
 // The id of a map, 0 if the descriptor is none.
 std::uint32_t map_id_of(int map);

@@ -131,6 +131,9 @@ class Tables {
 
     Result<Counters> service_counters(std::uint32_t id) const;
     Result<Counters> backend_counters(std::uint32_t id) const;
+    // Of the ids below `count`, some thousand with each system call.
+    Result<std::vector<Counters>> all_service_counters(std::uint32_t count) const;
+    Result<std::vector<Counters>> all_backend_counters(std::uint32_t count) const;
     Result<DropCounters> drop_counters() const;
     Result<IcmpCounters> icmp_counters() const;
 

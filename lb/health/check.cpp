@@ -106,6 +106,7 @@ void Check::ended(const Outcome &outcome) {
     if (outcome.kind == Outcome::Kind::not_made)
         context_->note_not_made(key_, outcome.reason);
     const auto duration = std::chrono::duration_cast<std::chrono::microseconds>(now - started_);
+    context_->times[key_.service].count(outcome.kind, duration);
     if (verdict_.count(outcome, duration, std::chrono::system_clock::now()))
         context_->report(key_, *verdict_.status().up, outcome.reason);
 }

@@ -9,6 +9,7 @@
 #include <random>
 #include <string>
 
+#include "lb/health/check_times.h"
 #include "lb/health/probes.h"
 #include "lb/health/slots.h"
 #include "lb/health/verdict.h"
@@ -19,6 +20,7 @@ namespace weir {
 struct CheckContext {
     std::function<void(const BackendKey &, bool up, const std::string &reason)> report;
     std::function<void(const BackendKey &, const std::string &reason)> note_not_made;
+    AllCheckTimes times;
     Tools tools;
     // Room is apart for what is dear: a service of slow programs delays no TCP check.
     std::shared_ptr<Slots> sockets;

@@ -92,6 +92,11 @@ void HealthChecks::configure(const Config &config, const std::set<BackendKey> &s
     }
     for (const auto &[key, check] : before)
         check->stop();
+    std::erase_if(context_->times, [&](const auto &one) {
+        return std::none_of(
+            config.services.begin(), config.services.end(),
+            [&](const auto &service) { return service.name == one.first && service.health_check; });
+    });
     start(std::move(started));
 }
 
@@ -126,6 +131,10 @@ std::optional<CheckStatus> HealthChecks::status(const BackendKey &key) const {
     if (found == checks_.end())
         return std::nullopt;
     return found->second->verdict().status();
+}
+
+const AllCheckTimes &HealthChecks::times() const {
+    return context_->times;
 }
 
 HealthCheckCounts HealthChecks::counts() const {

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "lb/config/config.h"
+#include "lb/health/check_times.h"
 #include "lb/health/verdict.h"
 #include "lb/model/overrides.h"
 
@@ -62,6 +63,8 @@ class HealthChecks {
     // Nothing for a backend that is not checked.
     std::optional<CheckStatus> status(const BackendKey &key) const;
     HealthCheckCounts counts() const;
+    // Of the services that are checked, or were since they were configured.
+    const AllCheckTimes &times() const;
 
   private:
     using Checks = std::map<BackendKey, std::shared_ptr<Check>>;

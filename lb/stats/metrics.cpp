@@ -3,6 +3,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <initializer_list>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -100,6 +101,70 @@ void append_backends(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
         all.push_back(std::move(*made));
 }
 
+// One series for each backend, whose label is the state that it is in.
+void append_states(std::vector<MetricFamily> &all, const Snapshot &snapshot,
+                   const BackendViews &views) {
+    auto state = family("weir_backend_state",
+                        "Always 1; the label tells the state: active, draining, down, maintenance.",
+                        MetricType::Gauge);
+    auto up = family("weir_backend_up",
+                     "Health of the backend by its checks, 1 or 0; absent where none has ended.",
+                     MetricType::Gauge);
+    for (const auto &service : snapshot.services) {
+        for (const auto &backend : service.backends) {
+            const auto view = views({service.name, backend.endpoint});
+            if (!view)
+                continue;
+            const auto name = backend.endpoint.to_string();
+            add(state,
+                {{"service", service.name},
+                 {"backend", name},
+                 {"state", std::string(to_string(view->condition.state))}},
+                1.0);
+            if (view->health == Health::up || view->health == Health::down)
+                add(up, {{"service", service.name}, {"backend", name}},
+                    view->health == Health::up ? 1.0 : 0.0);
+        }
+    }
+    for (auto *made : {&state, &up})
+        if (!made->metric.empty())
+            all.push_back(std::move(*made));
+}
+
+void add_histogram(MetricFamily &to, const std::string &service, const CheckTimes &times) {
+    ClientMetric metric;
+    metric.label.push_back({"service", service});
+    for (std::size_t i = 0; i < times.buckets.size(); i++) {
+        metric.histogram.sample_count += times.buckets[i];
+        if (i < CheckTimes::kBounds.size())
+            metric.histogram.bucket.push_back(
+                {metric.histogram.sample_count, CheckTimes::kBounds[i]});
+    }
+    metric.histogram.bucket.push_back(
+        {metric.histogram.sample_count, std::numeric_limits<double>::infinity()});
+    metric.histogram.sample_sum = times.sum;
+    to.metric.push_back(std::move(metric));
+}
+
+void append_checks(std::vector<MetricFamily> &all, const AllCheckTimes &checks) {
+    auto duration = family("weir_health_check_duration_seconds",
+                           "How long health checks took that passed or failed, by service.",
+                           MetricType::Histogram);
+    auto total = family("weir_health_checks_total",
+                        "Health checks that ended, by service; not_made: the checker itself could "
+                        "not ask.",
+                        MetricType::Counter);
+    for (const auto &[service, times] : checks) {
+        add_histogram(duration, service, times);
+        add(total, {{"service", service}, {"result", "passed"}}, times.passed);
+        add(total, {{"service", service}, {"result", "failed"}}, times.failed);
+        add(total, {{"service", service}, {"result", "not_made"}}, times.not_made);
+    }
+    for (auto *made : {&duration, &total})
+        if (!made->metric.empty())
+            all.push_back(std::move(*made));
+}
+
 void append_drops(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
     auto drops = family("weir_drops_total", "Packets dropped, each under exactly one reason.",
                         MetricType::Counter);
@@ -112,6 +177,58 @@ void append_drops(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
     for (std::uint8_t event = 0; event < WEIR_ICMP_EVENTS; event++)
         add(icmp, {{"event", std::string(icmp_event_name(event))}}, snapshot.icmp[event]);
     all.push_back(std::move(icmp));
+}
+
+// Nothing unless the kernel counts them.
+void append_programs(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
+    auto runs =
+        family("weir_program_runs_total",
+               "Runs of a BPF program; only with kernel.bpf_stats_enabled.", MetricType::Counter);
+    auto time =
+        family("weir_program_run_seconds_total",
+               "Time in a BPF program; only with kernel.bpf_stats_enabled.", MetricType::Counter);
+    for (const auto &[hook, seen] : snapshot.programs) {
+        if (seen.runs == 0)
+            continue;
+        add(runs, {{"program", std::string(to_string(hook))}}, seen.runs);
+        add(time, {{"program", std::string(to_string(hook))}},
+            std::chrono::duration<double>(seen.time).count());
+    }
+    for (auto *made : {&runs, &time})
+        if (!made->metric.empty())
+            all.push_back(std::move(*made));
+}
+
+void append_reloads(std::vector<MetricFamily> &all, const DaemonInfo &info) {
+    auto reloads = family("weir_config_reloads_total", "Reloads since the daemon started.",
+                          MetricType::Counter);
+    add(reloads, {{"result", "done"}}, info.reload.done);
+    add(reloads, {{"result", "refused"}}, info.reload.refused);
+    all.push_back(std::move(reloads));
+    all.push_back(gauge("weir_config_last_reload_successful",
+                        "1 if the last configuration that was loaded is in force, 0 if refused.",
+                        info.reload.successful ? 1 : 0));
+    all.push_back(gauge("weir_config_last_reload_success_timestamp_seconds",
+                        "When a configuration was last put in force, unix time.",
+                        unix_seconds(info.reload.last_success)));
+    all.push_back(gauge("weir_tables_adopted",
+                        "1 if the daemon went on with the tables of an earlier run.",
+                        info.adopted ? 1 : 0));
+}
+
+void append_interfaces(std::vector<MetricFamily> &all, const DaemonInfo &info) {
+    auto state = family("weir_interface_state",
+                        "Always 1; the labels tell the hook and whether it is attached, absent or "
+                        "refused.",
+                        MetricType::Gauge);
+    for (const AttachedInterface &one : info.interfaces)
+        add(state,
+            {{"interface", one.name},
+             {"hook", std::string(to_string(one.hook))},
+             {"state", std::string(to_string(one.state))}},
+            1.0);
+    if (!state.metric.empty())
+        all.push_back(std::move(state));
 }
 
 // Nothing before the tables were first counted.
@@ -138,7 +255,8 @@ void append_tables(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
 
 }  // namespace
 
-std::vector<MetricFamily> to_metrics(const Snapshot &snapshot, const DaemonInfo &info) {
+std::vector<MetricFamily> to_metrics(const Snapshot &snapshot, const DaemonInfo &info,
+                                     const BackendViews &views, const AllCheckTimes &checks) {
     std::vector<MetricFamily> all;
     all.push_back(gauge("weir_build_info", "Always 1; the label tells the version.", 1,
                         {{"version", info.version}}));
@@ -147,14 +265,13 @@ std::vector<MetricFamily> to_metrics(const Snapshot &snapshot, const DaemonInfo 
                         unix_seconds(info.started)));
     append_services(all, snapshot);
     append_backends(all, snapshot);
+    append_states(all, snapshot, views);
+    append_checks(all, checks);
     append_drops(all, snapshot);
     append_tables(all, snapshot);
-    all.push_back(gauge("weir_config_last_reload_successful",
-                        "1 if the last configuration that was loaded is in force, 0 if refused.",
-                        info.reload.successful ? 1 : 0));
-    all.push_back(gauge("weir_config_last_reload_success_timestamp_seconds",
-                        "When a configuration was last put in force, unix time.",
-                        unix_seconds(info.reload.last_success)));
+    append_programs(all, snapshot);
+    append_interfaces(all, info);
+    append_reloads(all, info);
     return all;
 }
 

@@ -8,11 +8,14 @@
 #include <functional>
 #include <vector>
 
+#include "lb/health/check_times.h"
 #include "lb/stats/snapshot.h"
 
 namespace weir {
 
-std::vector<prometheus::MetricFamily> to_metrics(const Snapshot &snapshot, const DaemonInfo &info);
+std::vector<prometheus::MetricFamily> to_metrics(const Snapshot &snapshot, const DaemonInfo &info,
+                                                 const BackendViews &views,
+                                                 const AllCheckTimes &checks);
 
 // Collects what `source` tells at that moment; nothing at all when it fails.
 class Exporter : public prometheus::Collectable {

@@ -17,26 +17,40 @@ std::vector<double> shares_of(const std::vector<BackendRow> &backends) {
     return shares;
 }
 
-Result<ServiceSnapshot> read_service(const Tables &tables, const InventoryService &service,
-                                     const Census &census) {
+// Of all services and backends, by their ids.
+struct AllCounters {
+    std::vector<Counters> services, backends;
+};
+
+Result<AllCounters> read_counters(const Tables &tables, const Inventory &inventory) {
+    std::uint32_t services = 0;
+    std::uint32_t backends = 0;
+    for (const auto &service : inventory.services) {
+        services = std::max(services, service.row.id + 1);
+        for (const auto &backend : service.row.backends)
+            backends = std::max(backends, backend.id + 1);
+    }
+    auto of_services = tables.all_service_counters(services);
+    if (!of_services)
+        return tl::make_unexpected(of_services.error());
+    return tables.all_backend_counters(backends).map([&](std::vector<Counters> of_backends) {
+        return AllCounters{std::move(*of_services), std::move(of_backends)};
+    });
+}
+
+ServiceSnapshot make_service(const InventoryService &service, const AllCounters &counters,
+                             const Census &census) {
     ServiceSnapshot seen{service.name,
                          service.row.vip,
                          service.row.protocol,
                          service.mode,
                          service.scheduler,
-                         {},
+                         counters.services.at(service.row.id),
                          {}};
-    const auto total = tables.service_counters(service.row.id);
-    if (!total)
-        return tl::make_unexpected(total.error());
-    seen.counters = *total;
     for (std::size_t i = 0; i < service.row.backends.size(); i++) {
         const auto &row = service.row.backends[i];
-        const auto counters = tables.backend_counters(row.id);
-        if (!counters)
-            return tl::make_unexpected(counters.error());
-        seen.backends.push_back(
-            {row.endpoint, row.weight, service.shares[i], *counters, census.flows_of(row.id)});
+        seen.backends.push_back({row.endpoint, row.weight, service.shares[i],
+                                 counters.backends.at(row.id), census.flows_of(row.id)});
     }
     return seen;
 }
@@ -79,12 +93,11 @@ Inventory make_inventory(const Config &config, const TableState &tables) {
 Result<Snapshot> read_snapshot(const Tables &tables, const Inventory &inventory,
                                const Census &census) {
     Snapshot snapshot;
-    for (const auto &service : inventory.services) {
-        auto seen = read_service(tables, service, census);
-        if (!seen)
-            return tl::make_unexpected(seen.error());
-        snapshot.services.push_back(std::move(*seen));
-    }
+    const auto counters = read_counters(tables, inventory);
+    if (!counters)
+        return tl::make_unexpected(counters.error());
+    for (const auto &service : inventory.services)
+        snapshot.services.push_back(make_service(service, *counters, census));
     const auto drops = tables.drop_counters();
     if (!drops)
         return tl::make_unexpected(drops.error());

@@ -4,13 +4,17 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lb/config/config.h"
 #include "lb/dataplane/attach.h"
 #include "lb/dataplane/collector.h"
 #include "lb/dataplane/tables.h"
+#include "lb/model/roster.h"
 #include "lb/model/state.h"
 #include "lb/result.h"
 
@@ -59,16 +63,23 @@ struct Snapshot {
     DropCounters drops{};
     IcmpCounters icmp{};
     std::vector<TableUse> tables;
+    std::vector<std::pair<PacketHook, ProgramRuns>> programs{};
 };
 
 Result<Snapshot> read_snapshot(const Tables &tables, const Inventory &inventory,
                                const Census &census);
 
+// What is known of a backend beside its counters; nothing for one that the configuration does not
+// name (any more).
+using BackendViews = std::function<std::optional<BackendView>(const BackendKey &)>;
+
 // The last time a configuration was loaded, at the start or on SIGHUP.
 struct ReloadStatus {
     bool successful = true;
     std::chrono::system_clock::time_point last_success;
-    std::string error;  // why the last one failed; empty when it did not
+    std::string error;       // why the last one failed; empty when it did not
+    std::uint64_t done = 0;  // since the daemon started, the start itself left out
+    std::uint64_t refused = 0;
 };
 
 struct DaemonInfo {

@@ -88,6 +88,12 @@ TEST_F(DaemonLife, AnswersWhatItCannotServeWithTheRightStatus) {
     const std::string metrics = "http://127.0.0.1:9470";
     EXPECT_EQ(http_status({metrics + "/metrics"}), "200");
     EXPECT_EQ(http_status({metrics + "/v1/status"}), "404");
+    EXPECT_EQ(http_status({metrics + "/healthz"}), "200");
+    EXPECT_EQ(http_status({metrics + "/readyz"}), "200");
+    EXPECT_EQ(http_status({metrics + "/api/v1/status"}), "200");
+    EXPECT_EQ(http_status({metrics + "/api/v1/flows?limit=1"}), "200");
+    EXPECT_EQ(http_status({"-X", "DELETE", metrics + "/api/v1/flows?all=true"}), "405");
+    EXPECT_EQ(http_status({"-X", "POST", metrics + "/api/v1/reload"}), "404");
     EXPECT_EQ(http_status({"-X", "POST", metrics + "/metrics"}), "405");
     EXPECT_EQ(http_status({"-d", "body", metrics + "/metrics"}), "413");
     EXPECT_EQ(http_status({"-H", "X: " + std::string(20000, 'x'), metrics + "/metrics"}), "400");

@@ -27,6 +27,8 @@ Snapshot sample_snapshot() {
         snapshot.drops[reason] = 100 + reason;
     snapshot.icmp = {3, 4, 5};
     snapshot.tables = {{"flows_v4", true, 32, 128}, {"affinity", false, 1, 2}};
+    snapshot.programs = {{PacketHook::xdp_ingress, {}},
+                         {PacketHook::tc_ingress, {4, std::chrono::microseconds(2)}}};
     return snapshot;
 }
 
@@ -42,7 +44,30 @@ DaemonInfo sample_info() {
     info.interfaces = {{"eth0", 2, Hook::xdp, XdpMode::native, ""},
                        {"eth1", 3, Hook::tc, XdpMode::native, "driver veth"}};
     info.reload.last_success = system_clock::time_point(seconds(1700000100));
+    info.reload.done = 3;
+    info.reload.refused = 2;
     return info;
+}
+
+std::optional<BackendView> sample_view(const BackendKey &key) {
+    BackendView view;
+    if (key.service == "web") {
+        view.health = key.endpoint.to_string() == "198.51.100.11:8443" ? Health::up : Health::down;
+        view.condition.state =
+            view.health == Health::up ? BackendState::active : BackendState::down;
+    }
+    return view;
+}
+
+AllCheckTimes sample_checks() {
+    using std::chrono::microseconds;
+    AllCheckTimes all;
+    CheckTimes &web = all["web"];
+    web.count(Outcome::Kind::passed, microseconds(7500));
+    web.count(Outcome::Kind::passed, microseconds(25000));
+    web.count(Outcome::Kind::failed, microseconds(3000000));
+    web.count(Outcome::Kind::not_made, microseconds(9));
+    return all;
 }
 
 Inventory sample_inventory() {

@@ -1,6 +1,7 @@
 // A daemon's state that no kernel is needed for.
 #pragma once
 
+#include "lb/health/check_times.h"
 #include "lb/stats/snapshot.h"
 
 namespace weir::test {
@@ -8,6 +9,10 @@ namespace weir::test {
 // Two services, three backends, every number different.
 Snapshot sample_snapshot();
 DaemonInfo sample_info();
+// Of its backends: the first is up, the second down, the third not checked.
+std::optional<BackendView> sample_view(const BackendKey &key);
+// Of its first service: two checks passed, one failed, one could not be made.
+AllCheckTimes sample_checks();
 // The services of sample_snapshot(), with ids 7 and 9.
 Inventory sample_inventory();
 

@@ -14,7 +14,9 @@ using testing::HasSubstr;
 using testing::Not;
 
 std::string text_of(const Snapshot &snapshot, const DaemonInfo &info) {
-    return Exporter([&] { return to_metrics(snapshot, info); }).text();
+    return Exporter(
+               [&] { return to_metrics(snapshot, info, test::sample_view, test::sample_checks()); })
+        .text();
 }
 
 constexpr std::array kLines{
@@ -31,6 +33,19 @@ constexpr std::array kLines{
     R"(weir_backend_new_flows_total{service="web",backend="198.51.100.12:8443"} 2)",
     R"(weir_backend_weight{service="web",backend="198.51.100.12:8443"} 0)",
     R"(weir_backend_weight{service="dns",backend="198.51.100.13:53"} 7)",
+    R"(weir_backend_state{service="web",backend="198.51.100.11:8443",state="active"} 1)",
+    R"(weir_backend_state{service="web",backend="198.51.100.12:8443",state="down"} 1)",
+    R"(weir_backend_up{service="web",backend="198.51.100.11:8443"} 1)",
+    R"(weir_backend_up{service="web",backend="198.51.100.12:8443"} 0)",
+    R"(weir_health_check_duration_seconds_bucket{service="web",le="0.0005"} 0)",
+    R"(weir_health_check_duration_seconds_bucket{service="web",le="0.025"} 2)",
+    R"(weir_health_check_duration_seconds_bucket{service="web",le="2.5"} 2)",
+    R"(weir_health_check_duration_seconds_bucket{service="web",le="+Inf"} 3)",
+    R"(weir_health_check_duration_seconds_count{service="web"} 3)",
+    R"(weir_health_check_duration_seconds_sum{service="web"} 3.0325)",
+    R"(weir_health_checks_total{service="web",result="passed"} 2)",
+    R"(weir_health_checks_total{service="web",result="failed"} 1)",
+    R"(weir_health_checks_total{service="web",result="not_made"} 1)",
     R"(weir_drops_total{reason="no_backend"} 100)",
     R"(weir_drops_total{reason="rewrite_failed"} 104)",
     R"(weir_drops_total{reason="not_translatable"} 113)",
@@ -42,6 +57,13 @@ constexpr std::array kLines{
     R"(weir_flow_table_capacity{table="flows_v4"} 128)",
     R"(weir_map_pressure{map="flows_v4"} 0.25)",
     R"(weir_map_pressure{map="affinity"} 0.5)",
+    R"(weir_program_runs_total{program="tc_ingress"} 4)",
+    R"(weir_program_run_seconds_total{program="tc_ingress"} 2e-06)",
+    R"(weir_interface_state{interface="eth0",hook="xdp",state="attached"} 1)",
+    R"(weir_interface_state{interface="eth1",hook="tc",state="attached"} 1)",
+    R"(weir_config_reloads_total{result="done"} 3)",
+    R"(weir_config_reloads_total{result="refused"} 2)",
+    R"(weir_tables_adopted 0)",
     R"(weir_config_last_reload_successful 1)",
     R"(weir_config_last_reload_success_timestamp_seconds 1700000100)"};
 
@@ -57,13 +79,20 @@ TEST(Metrics, LargeCountersAreExact) {
 }
 
 TEST(Metrics, EveryFamilyHasHelpAndTheTypeOfItsName) {
-    for (const auto &family : to_metrics(test::sample_snapshot(), test::sample_info())) {
+    for (const auto &family : to_metrics(test::sample_snapshot(), test::sample_info(),
+                                         test::sample_view, test::sample_checks())) {
         const std::string_view name = family.name;
         const bool total = name.size() > 6 && name.substr(name.size() - 6) == "_total";
         EXPECT_FALSE(family.help.empty()) << name;
         EXPECT_EQ(family.type == prometheus::MetricType::Counter, total) << name;
         EXPECT_FALSE(family.metric.empty()) << name;
     }
+}
+
+TEST(Metrics, ABackendWithoutChecksIsNeitherUpNorDown) {
+    const auto text = text_of(test::sample_snapshot(), test::sample_info());
+    EXPECT_THAT(text, HasSubstr(R"(weir_backend_state{service="dns",backend="198.51.100.13:53",)"));
+    EXPECT_THAT(text, Not(HasSubstr(R"(weir_backend_up{service="dns")")));
 }
 
 TEST(Metrics, ARefusedReloadShows) {
