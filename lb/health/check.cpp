@@ -38,7 +38,7 @@ Check::Check(std::shared_ptr<CheckContext> context, BackendKey key, CheckTarget 
       key_(std::move(key)),
       target_(std::move(target)),
       config_(std::move(config)),
-      verdict_(config_->rise, config_->fall),
+      judgement_(config_->rise, config_->fall),
       timer_(context_->tools->loop) {}
 
 void Check::start(std::chrono::milliseconds delay) {
@@ -53,9 +53,9 @@ void Check::stop() {
         probe->cancel();
 }
 
-void Check::inherit(const Verdict &verdict) {
-    verdict_ = verdict;
-    verdict_.change(config_->rise, config_->fall);
+void Check::inherit(const Judgement &judgement) {
+    judgement_ = judgement;
+    judgement_.change(config_->rise, config_->fall);
 }
 
 void Check::plan(Clock::time_point time, void (Check::*next)()) {
@@ -107,8 +107,8 @@ void Check::ended(const Outcome &outcome) {
         context_->note_not_made(key_, outcome.reason);
     const auto duration = std::chrono::duration_cast<std::chrono::microseconds>(now - started_);
     context_->times[key_.service].count(outcome.kind, duration);
-    if (verdict_.count(outcome, duration, std::chrono::system_clock::now()))
-        context_->report(key_, *verdict_.status().up, outcome.reason);
+    if (judgement_.count(outcome, duration, std::chrono::system_clock::now()))
+        context_->report(key_, *judgement_.status().up, outcome.reason);
 }
 
 }  // namespace weir

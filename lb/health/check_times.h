@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-#include "lb/health/verdict.h"
+#include "lb/health/judgement.h"
 
 namespace weir {
 

@@ -10,7 +10,7 @@
 
 #include "lb/config/health_check.h"
 #include "lb/health/slots.h"
-#include "lb/health/verdict.h"
+#include "lb/health/judgement.h"
 #include "lb/model/overrides.h"
 
 namespace weir {

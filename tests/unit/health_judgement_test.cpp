@@ -1,4 +1,4 @@
-#include "lb/health/verdict.h"
+#include "lb/health/judgement.h"
 
 #include <gtest/gtest.h>
 
@@ -12,20 +12,20 @@ using std::chrono::system_clock;
 
 // One character a check: '+' passed, '-' failed, '?' not made. Gives one character a check as well:
 // 'U' turned up, 'D' turned down, '.' nothing.
-std::string turns(Verdict &verdict, const std::string &results) {
+std::string turns(Judgement &judgement, const std::string &results) {
     std::string said;
     for (const char result : results) {
         const Outcome outcome = result == '+'   ? Outcome::passed()
                                 : result == '-' ? Outcome::failed("why")
                                                 : Outcome::not_made("full");
-        const bool turned = verdict.count(outcome, microseconds(7), system_clock::time_point());
-        said += !turned ? '.' : *verdict.status().up ? 'U' : 'D';
+        const bool turned = judgement.count(outcome, microseconds(7), system_clock::time_point());
+        said += !turned ? '.' : *judgement.status().up ? 'U' : 'D';
     }
     return said;
 }
 
 std::string turns(std::uint32_t rise, std::uint32_t fall, const std::string &results) {
-    Verdict verdict(rise, fall);
+    Judgement verdict(rise, fall);
     return turns(verdict, results);
 }
 
@@ -44,34 +44,34 @@ TEST(HealthVerdict, AfterwardsItTakesRiseOrFallInARow) {
 
 TEST(HealthVerdict, WhatWasNotMadeCountsForNothing) {
     EXPECT_EQ(turns(2, 2, "?+-?-+?+"), ".U..D..U");
-    Verdict verdict(2, 2);
+    Judgement verdict(2, 2);
     turns(verdict, "?");
-    EXPECT_FALSE(verdict.status().up);
-    EXPECT_EQ(verdict.status().trouble, "full");
+    EXPECT_FALSE(judgement.status().up);
+    EXPECT_EQ(judgement.status().trouble, "full");
     turns(verdict, "+");
-    EXPECT_EQ(verdict.status().trouble, "");
+    EXPECT_EQ(judgement.status().trouble, "");
 }
 
 TEST(HealthVerdict, ShowsTheLastCheckAndTheCounts) {
-    Verdict verdict(2, 3);
+    Judgement verdict(2, 3);
     turns(verdict, "+--");
-    EXPECT_EQ(verdict.status().up, true);
-    EXPECT_EQ(verdict.status().last_passed, false);
-    EXPECT_EQ(verdict.status().reason, "why");
-    EXPECT_EQ(verdict.status().failures, 2U);
-    EXPECT_EQ(verdict.status().successes, 0U);
-    EXPECT_EQ(verdict.status().duration, microseconds(7));
+    EXPECT_EQ(judgement.status().up, true);
+    EXPECT_EQ(judgement.status().last_passed, false);
+    EXPECT_EQ(judgement.status().reason, "why");
+    EXPECT_EQ(judgement.status().failures, 2U);
+    EXPECT_EQ(judgement.status().successes, 0U);
+    EXPECT_EQ(judgement.status().duration, microseconds(7));
     turns(verdict, "+");
-    EXPECT_EQ(verdict.status().reason, "");
-    EXPECT_EQ(verdict.status().failures, 0U);
-    EXPECT_EQ(verdict.status().successes, 1U);
+    EXPECT_EQ(judgement.status().reason, "");
+    EXPECT_EQ(judgement.status().failures, 0U);
+    EXPECT_EQ(judgement.status().successes, 1U);
 }
 
 TEST(HealthVerdict, AChangeKeepsTheStateAndCountsAnew) {
-    Verdict verdict(2, 3);
+    Judgement verdict(2, 3);
     turns(verdict, "+--");
     verdict.change(1, 2);
-    EXPECT_EQ(verdict.status().up, true);
+    EXPECT_EQ(judgement.status().up, true);
     EXPECT_EQ(turns(verdict, "--"), ".D");
     EXPECT_EQ(turns(verdict, "+"), "U");
 }

@@ -1,4 +1,4 @@
-#include "lb/health/verdict.h"
+#include "lb/health/judgement.h"
 
 #include <limits>
 
@@ -14,7 +14,7 @@ void count_one(std::uint32_t &count) {
 
 }  // namespace
 
-bool Verdict::count(const Outcome &outcome, std::chrono::microseconds duration,
+bool Judgement::count(const Outcome &outcome, std::chrono::microseconds duration,
                     std::chrono::system_clock::time_point now) {
     if (outcome.kind == Outcome::Kind::not_made) {
         status_.trouble = outcome.reason;
@@ -36,7 +36,7 @@ bool Verdict::count(const Outcome &outcome, std::chrono::microseconds duration,
     return true;
 }
 
-void Verdict::change(std::uint32_t rise, std::uint32_t fall) {
+void Judgement::change(std::uint32_t rise, std::uint32_t fall) {
     rise_ = rise;
     fall_ = fall;
     status_.successes = 0;

@@ -34,9 +34,9 @@ struct CheckStatus {
     std::uint32_t failures = 0;                    // in a row
 };
 
-class Verdict {
+class Judgement {
   public:
-    Verdict(std::uint32_t rise, std::uint32_t fall) : rise_(rise), fall_(fall) {}
+    Judgement(std::uint32_t rise, std::uint32_t fall) : rise_(rise), fall_(fall) {}
 
     const CheckStatus &status() const { return status_; }
 
