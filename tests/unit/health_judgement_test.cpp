@@ -25,8 +25,8 @@ std::string turns(Judgement &judgement, const std::string &results) {
 }
 
 std::string turns(std::uint32_t rise, std::uint32_t fall, const std::string &results) {
-    Judgement verdict(rise, fall);
-    return turns(verdict, results);
+    Judgement judgement(rise, fall);
+    return turns(judgement, results);
 }
 
 TEST(HealthVerdict, TheFirstResultDecidesAtOnce) {
@@ -44,36 +44,36 @@ TEST(HealthVerdict, AfterwardsItTakesRiseOrFallInARow) {
 
 TEST(HealthVerdict, WhatWasNotMadeCountsForNothing) {
     EXPECT_EQ(turns(2, 2, "?+-?-+?+"), ".U..D..U");
-    Judgement verdict(2, 2);
-    turns(verdict, "?");
+    Judgement judgement(2, 2);
+    turns(judgement, "?");
     EXPECT_FALSE(judgement.status().up);
     EXPECT_EQ(judgement.status().trouble, "full");
-    turns(verdict, "+");
+    turns(judgement, "+");
     EXPECT_EQ(judgement.status().trouble, "");
 }
 
 TEST(HealthVerdict, ShowsTheLastCheckAndTheCounts) {
-    Judgement verdict(2, 3);
-    turns(verdict, "+--");
+    Judgement judgement(2, 3);
+    turns(judgement, "+--");
     EXPECT_EQ(judgement.status().up, true);
     EXPECT_EQ(judgement.status().last_passed, false);
     EXPECT_EQ(judgement.status().reason, "why");
     EXPECT_EQ(judgement.status().failures, 2U);
     EXPECT_EQ(judgement.status().successes, 0U);
     EXPECT_EQ(judgement.status().duration, microseconds(7));
-    turns(verdict, "+");
+    turns(judgement, "+");
     EXPECT_EQ(judgement.status().reason, "");
     EXPECT_EQ(judgement.status().failures, 0U);
     EXPECT_EQ(judgement.status().successes, 1U);
 }
 
 TEST(HealthVerdict, AChangeKeepsTheStateAndCountsAnew) {
-    Judgement verdict(2, 3);
-    turns(verdict, "+--");
-    verdict.change(1, 2);
+    Judgement judgement(2, 3);
+    turns(judgement, "+--");
+    judgement.change(1, 2);
     EXPECT_EQ(judgement.status().up, true);
-    EXPECT_EQ(turns(verdict, "--"), ".D");
-    EXPECT_EQ(turns(verdict, "+"), "U");
+    EXPECT_EQ(turns(judgement, "--"), ".D");
+    EXPECT_EQ(turns(judgement, "+"), "U");
 }
 
 }  // namespace
