@@ -10,9 +10,9 @@
 #include <string>
 
 #include "lb/health/check_times.h"
+#include "lb/health/judgement.h"
 #include "lb/health/probes.h"
 #include "lb/health/slots.h"
-#include "lb/health/judgement.h"
 
 namespace weir {
 
@@ -58,7 +58,7 @@ class Check : public std::enable_shared_from_this<Check> {
     void wait_for_slot();
     void run(Slot slot);
     void overdue();
-    void ended(const Outcome &outcome);
+    void ended(const CheckOutcome &outcome);
 
     std::shared_ptr<CheckContext> context_;
     BackendKey key_;

@@ -15,9 +15,9 @@ using std::chrono::system_clock;
 std::string turns(Judgement &judgement, const std::string &results) {
     std::string said;
     for (const char result : results) {
-        const Outcome outcome = result == '+'   ? Outcome::passed()
-                                : result == '-' ? Outcome::failed("why")
-                                                : Outcome::not_made("full");
+        const CheckOutcome outcome = result == '+'   ? CheckOutcome::passed()
+                                     : result == '-' ? CheckOutcome::failed("why")
+                                                     : CheckOutcome::not_made("full");
         const bool turned = judgement.count(outcome, microseconds(7), system_clock::time_point());
         said += !turned ? '.' : *judgement.status().up ? 'U' : 'D';
     }
