@@ -123,6 +123,8 @@ struct Limits {
     std::uint32_t new_flows = 65536;  // flows whose handshake is not complete
     std::uint32_t services = 4096;
     std::uint32_t backends = 16384;
+    bool accounts = false;  // packets and bytes of each flow are counted: 128 bytes more of each
+                            // direction. Not a key: `flow_log` asks for it.
 
     bool operator==(const Limits &) const = default;
 };

@@ -2,6 +2,7 @@
 
 #include <prometheus/text_serializer.h>
 
+#include <array>
 #include <initializer_list>
 #include <limits>
 #include <string>
@@ -131,19 +132,47 @@ void append_states(std::vector<MetricFamily> &all, const Snapshot &snapshot,
             all.push_back(std::move(*made));
 }
 
-void add_histogram(MetricFamily &to, const std::string &service, const CheckTimes &times) {
+// `buckets` has one more than `bounds` (seconds): those that took longer.
+template <typename Buckets, typename Bounds>
+void add_histogram(MetricFamily &to, const std::string &service, const Buckets &buckets,
+                   const Bounds &bounds, double sum) {
     ClientMetric metric;
     metric.label.push_back({"service", service});
-    for (std::size_t i = 0; i < times.buckets.size(); i++) {
-        metric.histogram.sample_count += times.buckets[i];
-        if (i < CheckTimes::kBounds.size())
-            metric.histogram.bucket.push_back(
-                {metric.histogram.sample_count, CheckTimes::kBounds[i]});
+    auto bucket = std::begin(buckets);
+    for (const double bound : bounds) {
+        metric.histogram.sample_count += *bucket++;
+        metric.histogram.bucket.push_back({metric.histogram.sample_count, bound});
     }
+    metric.histogram.sample_count += *bucket;
     metric.histogram.bucket.push_back(
         {metric.histogram.sample_count, std::numeric_limits<double>::infinity()});
-    metric.histogram.sample_sum = times.sum;
+    metric.histogram.sample_sum = sum;
     to.metric.push_back(std::move(metric));
+}
+
+void add_latency(MetricFamily &to, const std::string &service, const weir_latency &seen) {
+    constexpr double kSecond = 1e9;  // ns
+    std::array<double, WEIR_LATENCY_BUCKETS - 1> bounds WEIR_LATENCY_BOUNDS;
+    for (double &bound : bounds)
+        bound /= kSecond;
+    add_histogram(to, service, seen.buckets, bounds, static_cast<double>(seen.sum) / kSecond);
+}
+
+void append_latencies(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
+    auto answer = family("weir_flow_first_answer_seconds",
+                         "From the packet that opens a flow to the backend's first answer.",
+                         MetricType::Histogram);
+    auto handshake = family("weir_tcp_handshake_seconds",
+                            "From a client's SYN to the ACK that completes the handshake.",
+                            MetricType::Histogram);
+    for (const auto &service : snapshot.services) {
+        add_latency(answer, service.name, service.latencies.answer);
+        if (service.protocol == Protocol::tcp)
+            add_latency(handshake, service.name, service.latencies.handshake);
+    }
+    for (auto *made : {&answer, &handshake})
+        if (!made->metric.empty())
+            all.push_back(std::move(*made));
 }
 
 void append_checks(std::vector<MetricFamily> &all, const AllCheckTimes &checks) {
@@ -155,7 +184,7 @@ void append_checks(std::vector<MetricFamily> &all, const AllCheckTimes &checks) 
                         "not ask.",
                         MetricType::Counter);
     for (const auto &[service, times] : checks) {
-        add_histogram(duration, service, times);
+        add_histogram(duration, service, times.buckets, CheckTimes::kBounds, times.sum);
         add(total, {{"service", service}, {"result", "passed"}}, times.passed);
         add(total, {{"service", service}, {"result", "failed"}}, times.failed);
         add(total, {{"service", service}, {"result", "not_made"}}, times.not_made);
@@ -177,6 +206,14 @@ void append_drops(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
     for (std::uint8_t event = 0; event < WEIR_ICMP_EVENTS; event++)
         add(icmp, {{"event", std::string(icmp_event_name(event))}}, snapshot.icmp[event]);
     all.push_back(std::move(icmp));
+    auto lost =
+        family("weir_events_lost_total",
+               "Events of the data path (weir monitor) that nobody got: sampled, beyond the "
+               "rate; full, not fetched in time.",
+               MetricType::Counter);
+    add(lost, {{"reason", "sampled"}}, snapshot.events.sampled);
+    add(lost, {{"reason", "full"}}, snapshot.events.full);
+    all.push_back(std::move(lost));
 }
 
 // Nothing unless the kernel counts them.
@@ -265,6 +302,7 @@ std::vector<MetricFamily> to_metrics(const Snapshot &snapshot, const DaemonInfo 
                         unix_seconds(info.started)));
     append_services(all, snapshot);
     append_backends(all, snapshot);
+    append_latencies(all, snapshot);
     append_states(all, snapshot, views);
     append_checks(all, checks);
     append_drops(all, snapshot);

@@ -55,6 +55,7 @@ struct ServiceSnapshot {
     Mode mode = Mode::dnat;
     Scheduler scheduler = Scheduler::maglev;
     Counters counters;
+    FlowLatencies latencies;
     std::vector<BackendSnapshot> backends;
 };
 
@@ -62,6 +63,7 @@ struct Snapshot {
     std::vector<ServiceSnapshot> services;
     DropCounters drops{};
     IcmpCounters icmp{};
+    EventStats events{};
     std::vector<TableUse> tables;
     std::vector<std::pair<PacketHook, ProgramRuns>> programs{};
 };
