@@ -28,9 +28,9 @@
 #endif
 
 #ifdef WEIR_ABI_TEST
-enum { WEIR_ABI = 1004 };
+enum { WEIR_ABI = 1005 };
 #else
-enum { WEIR_ABI = 4 };
+enum { WEIR_ABI = 5 };
 #endif
 
 /* How long an entry may go without being refreshed, and so the grain of every idle timeout. */

@@ -38,7 +38,7 @@ Check::Check(std::shared_ptr<CheckContext> context, BackendKey key, CheckTarget 
       key_(std::move(key)),
       target_(std::move(target)),
       config_(std::move(config)),
-      verdict_(config_->rise, config_->fall),
+      judgement_(config_->rise, config_->fall),
       timer_(context_->tools->loop) {}
 
 void Check::start(std::chrono::milliseconds delay) {
@@ -53,9 +53,9 @@ void Check::stop() {
         probe->cancel();
 }
 
-void Check::inherit(const Verdict &verdict) {
-    verdict_ = verdict;
-    verdict_.change(config_->rise, config_->fall);
+void Check::inherit(const Judgement &judgement) {
+    judgement_ = judgement;
+    judgement_.change(config_->rise, config_->fall);
 }
 
 void Check::plan(Clock::time_point time, void (Check::*next)()) {
@@ -81,7 +81,7 @@ void Check::run(Slot slot) {
     plan(started_ + config_->timeout, &Check::overdue);
     const auto probe = make_probe(context_->tools, target_, config_);
     probe_ = probe;
-    probe->start(std::move(slot), [weak = weak_from_this()](const Outcome &outcome) {
+    probe->start(std::move(slot), [weak = weak_from_this()](const CheckOutcome &outcome) {
         if (const auto self = weak.lock())
             self->ended(outcome);
     });
@@ -92,23 +92,23 @@ void Check::overdue() {
     probe->cancel();
     // the answer may have come while this process was busy
     if (Clock::now() - started_ > config_->timeout + config_->timeout / 2)
-        return ended(Outcome::not_made(probe->step() + ": the checker itself was late"));
-    ended(Outcome::failed(
+        return ended(CheckOutcome::not_made(probe->step() + ": the checker itself was late"));
+    ended(CheckOutcome::failed(
         fmt::format("{}: no answer within {}", probe->step(), print_duration(config_->timeout))));
 }
 
-void Check::ended(const Outcome &outcome) {
+void Check::ended(const CheckOutcome &outcome) {
     const auto now = Clock::now();
     probe_.reset();
     const auto interval = jittered(config_->interval, context_->jitter);
     plan(std::max(now, started_ + std::chrono::duration_cast<Clock::duration>(interval)),
          &Check::wait_for_slot);
-    if (outcome.kind == Outcome::Kind::not_made)
+    if (outcome.kind == CheckOutcome::Kind::not_made)
         context_->note_not_made(key_, outcome.reason);
     const auto duration = std::chrono::duration_cast<std::chrono::microseconds>(now - started_);
     context_->times[key_.service].count(outcome.kind, duration);
-    if (verdict_.count(outcome, duration, std::chrono::system_clock::now()))
-        context_->report(key_, *verdict_.status().up, outcome.reason);
+    if (judgement_.count(outcome, duration, std::chrono::system_clock::now()))
+        context_->report(key_, *judgement_.status().up, outcome.reason);
 }
 
 }  // namespace weir

@@ -10,9 +10,9 @@
 #include <string>
 
 #include "lb/health/check_times.h"
+#include "lb/health/judgement.h"
 #include "lb/health/probes.h"
 #include "lb/health/slots.h"
-#include "lb/health/verdict.h"
 
 namespace weir {
 
@@ -46,8 +46,8 @@ class Check : public std::enable_shared_from_this<Check> {
         return target_ == target && *config_ == config;
     }
     // The state that another check left behind is this one's to begin with.
-    void inherit(const Verdict &verdict);
-    const Verdict &verdict() const { return verdict_; }
+    void inherit(const Judgement &judgement);
+    const Judgement &judgement() const { return judgement_; }
     std::chrono::milliseconds interval() const { return config_->interval; }
 
   private:
@@ -58,13 +58,13 @@ class Check : public std::enable_shared_from_this<Check> {
     void wait_for_slot();
     void run(Slot slot);
     void overdue();
-    void ended(const Outcome &outcome);
+    void ended(const CheckOutcome &outcome);
 
     std::shared_ptr<CheckContext> context_;
     BackendKey key_;
     CheckTarget target_;
     CheckConfig config_;
-    Verdict verdict_;
+    Judgement judgement_;
     boost::asio::steady_timer timer_;  // of the next start; of the deadline while a probe runs
     std::uint64_t planned_ = 0;        // counts what the timer was set for
     Clock::time_point started_{};

@@ -4,15 +4,15 @@
 
 namespace weir {
 
-void CheckTimes::count(Outcome::Kind kind, std::chrono::microseconds duration) {
+void CheckTimes::count(CheckOutcome::Kind kind, std::chrono::microseconds duration) {
     switch (kind) {
-        case Outcome::Kind::not_made:
+        case CheckOutcome::Kind::not_made:
             ++not_made;
             return;
-        case Outcome::Kind::passed:
+        case CheckOutcome::Kind::passed:
             ++passed;
             break;
-        case Outcome::Kind::failed:
+        case CheckOutcome::Kind::failed:
             ++failed;
             break;
     }

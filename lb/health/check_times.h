@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-#include "lb/health/verdict.h"
+#include "lb/health/judgement.h"
 
 namespace weir {
 
@@ -22,7 +22,7 @@ struct CheckTimes {
     std::uint64_t failed = 0;
     std::uint64_t not_made = 0;  // which are in no bucket
 
-    void count(Outcome::Kind kind, std::chrono::microseconds duration);
+    void count(CheckOutcome::Kind kind, std::chrono::microseconds duration);
 };
 
 using AllCheckTimes = std::map<std::string, CheckTimes>;  // by service

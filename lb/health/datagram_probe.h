@@ -15,7 +15,7 @@ class DatagramProbe : public Probe {
     DatagramProbe(boost::asio::io_context &loop, const Endpoint &endpoint, std::string payload);
 
     // Nothing: no answer to what was asked; goes on waiting.
-    virtual std::optional<Outcome> judge(std::string_view answer) = 0;
+    virtual std::optional<CheckOutcome> judge(std::string_view answer) = 0;
     void ask() override;
     void stop() override;
 

@@ -20,12 +20,13 @@ class DnsProbe final : public DatagramProbe {
     }
 
   private:
-    std::optional<Outcome> judge(std::string_view message) override {
+    std::optional<CheckOutcome> judge(std::string_view message) override {
         const auto answer = read_dns_answer(question_, message);
         if (!answer)
             return std::nullopt;
         const std::string problem = problem_of(*answer);
-        return problem.empty() ? Outcome::passed() : Outcome::failed(step() + ": " + problem);
+        return problem.empty() ? CheckOutcome::passed()
+                               : CheckOutcome::failed(step() + ": " + problem);
     }
 
     std::string problem_of(const DnsAnswer &answer) const {

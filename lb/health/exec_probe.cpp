@@ -49,15 +49,15 @@ class ExecProbe final : public Probe {
                                 fmt::format("WEIR_BACKEND_PORT={}", endpoint.port)},
                                tools_->child_files};
         if (const int error = child_.start(start); error != 0)
-            return finish(
-                Outcome::not_made(fmt::format("{}: cannot be run: {}", step(),
-                                              to_text({error, boost::system::system_category()}))));
+            return finish(CheckOutcome::not_made(
+                fmt::format("{}: cannot be run: {}", step(),
+                            to_text({error, boost::system::system_category()}))));
         error_code error;
         ended_.assign(child_.ended_fd(), error);
         if (!error)
             output_.assign(child_.output_fd(), error);
         if (error)
-            return finish(Outcome::not_made(fmt::format("{}: {}", step(), to_text(error))));
+            return finish(CheckOutcome::not_made(fmt::format("{}: {}", step(), to_text(error))));
         wait_for_output();
         ended_.async_wait(posix::descriptor_base::wait_read,
                           [self = keep(this)](error_code failed) { self->ended(failed); });
@@ -110,7 +110,7 @@ class ExecProbe final : public Probe {
         if (over())
             return;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-            return finish(Outcome::passed());
+            return finish(CheckOutcome::passed());
         const std::string how = WIFSIGNALED(status)
                                     ? fmt::format("killed by signal {}", WTERMSIG(status))
                                     : fmt::format("exit status {}", WEXITSTATUS(status));

@@ -110,7 +110,7 @@ void HealthChecks::configure_one(Checks &before, const BackendKey &key, const Ch
     const auto check = std::make_shared<Check>(context_, key, target, config);
     if (found) {
         found.mapped()->stop();
-        check->inherit(found.mapped()->verdict());
+        check->inherit(found.mapped()->judgement());
     }
     started.emplace(key, check);
 }
@@ -130,7 +130,7 @@ std::optional<CheckStatus> HealthChecks::status(const BackendKey &key) const {
     const auto found = checks_.find(key);
     if (found == checks_.end())
         return std::nullopt;
-    return found->second->verdict().status();
+    return found->second->judgement().status();
 }
 
 const AllCheckTimes &HealthChecks::times() const {

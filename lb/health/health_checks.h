@@ -14,7 +14,7 @@
 
 #include "lb/config/config.h"
 #include "lb/health/check_times.h"
-#include "lb/health/verdict.h"
+#include "lb/health/judgement.h"
 #include "lb/model/overrides.h"
 
 namespace weir {

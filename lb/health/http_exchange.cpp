@@ -35,14 +35,14 @@ http::request<http::empty_body> http_request(const HealthCheckConfig &config,
     return request;
 }
 
-std::optional<Outcome> judge_status(unsigned status, const HealthCheckConfig &config) {
+std::optional<CheckOutcome> judge_status(unsigned status, const HealthCheckConfig &config) {
     const auto [first, last] = config.status;
     if (status < first || status > last)
-        return Outcome::failed(
+        return CheckOutcome::failed(
             fmt::format("status {}, wanted {}{}", status, first,
                         first == last ? std::string() : fmt::format("-{}", last)));
     if (config.body.empty())
-        return Outcome::passed();
+        return CheckOutcome::passed();
     return std::nullopt;
 }
 

@@ -36,7 +36,7 @@ std::string http_authority(const Endpoint &endpoint, std::uint16_t usual_port);
 boost::beast::http::request<boost::beast::http::empty_body> http_request(
     const HealthCheckConfig &config, const std::string &authority);
 // What the status leads to: nothing where the body decides.
-std::optional<Outcome> judge_status(unsigned status, const HealthCheckConfig &config);
+std::optional<CheckOutcome> judge_status(unsigned status, const HealthCheckConfig &config);
 std::string http_problem(const boost::system::error_code &error);
 // Many a server ends its TLS connection without saying so.
 bool ends_body(const boost::system::error_code &error);
@@ -47,7 +47,7 @@ template <typename Stream>
 class HttpExchange {
   public:
     using Error = boost::system::error_code;
-    using Done = std::function<void(const Outcome &)>;
+    using Done = std::function<void(const CheckOutcome &)>;
     using Failed = std::function<void(const Error &)>;
 
     HttpExchange(Stream &stream, CheckConfig config, const std::string &authority)
@@ -105,16 +105,16 @@ class HttpExchange {
                     return failed_(error);
                 const std::size_t got = piece_.size() - parser_->get().body().size;
                 if (search_.add({piece_.data(), got}))
-                    return done_(Outcome::passed());
+                    return done_(CheckOutcome::passed());
                 judge_body(parser_->is_done() || ends_body(error));
             });
     }
 
     void judge_body(bool whole) {
         if (whole)
-            done_(Outcome::failed("the body does not hold the text wanted"));
+            done_(CheckOutcome::failed("the body does not hold the text wanted"));
         else if (search_.seen() >= kMostHttpBody)
-            done_(Outcome::failed("the first 64 KiB of the body do not hold the text wanted"));
+            done_(CheckOutcome::failed("the first 64 KiB of the body do not hold the text wanted"));
         else
             read_body();
     }

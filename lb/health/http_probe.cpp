@@ -15,7 +15,7 @@ class HttpProbe final : public ConnectionProbe {
     void connected() override {
         set_step(get_);
         exchange_.run(
-            shared_from_this(), [this](const Outcome &outcome) { finish_at_step(outcome); },
+            shared_from_this(), [this](const CheckOutcome &outcome) { finish_at_step(outcome); },
             [this](const auto &error) { finish_failed(http_problem(error)); });
     }
 

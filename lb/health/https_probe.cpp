@@ -27,7 +27,7 @@ class HttpsProbe final : public ConnectionProbe {
     void ask() override {
         auto context = tools_->tls.get(*config_);
         if (!context)
-            return finish(Outcome::not_made(context.error().message));
+            return finish(CheckOutcome::not_made(context.error().message));
         context_ = std::move(*context);
         ConnectionProbe::ask();
     }
@@ -36,7 +36,7 @@ class HttpsProbe final : public ConnectionProbe {
         set_step("TLS handshake");
         stream_.emplace(socket_, *context_);
         if (!set_names())
-            return finish(Outcome::not_made("TLS handshake: out of memory"));
+            return finish(CheckOutcome::not_made("TLS handshake: out of memory"));
         stream_->async_handshake(ssl::stream_base::client,
                                  [this, self = keep(this)](error_code error) {
                                      if (error)
@@ -63,12 +63,12 @@ class HttpsProbe final : public ConnectionProbe {
     void finish_handshake(const error_code &error) {
         const long verdict = SSL_get_verify_result(stream_->native_handle());
         if (config_->verify && verdict == X509_V_ERR_HOSTNAME_MISMATCH)
-            return finish(Outcome::failed(fmt::format("certificate: not for {}", name_)));
+            return finish(CheckOutcome::failed(fmt::format("certificate: not for {}", name_)));
         if (config_->verify && verdict == X509_V_ERR_IP_ADDRESS_MISMATCH)
-            return finish(Outcome::failed(
+            return finish(CheckOutcome::failed(
                 fmt::format("certificate: not for {} (set sni or host to its name)", name_)));
         if (config_->verify && verdict != X509_V_OK)
-            return finish(Outcome::failed(
+            return finish(CheckOutcome::failed(
                 fmt::format("certificate: {}", X509_verify_cert_error_string(verdict))));
         if (error == boost::asio::error::eof || ends_body(error))
             return finish_failed("connection closed by the backend");
@@ -85,7 +85,7 @@ class HttpsProbe final : public ConnectionProbe {
         set_step("GET " + config_->path);
         exchange_.emplace(*stream_, config_, http_authority(endpoint_, 443));
         exchange_->run(
-            shared_from_this(), [this](const Outcome &outcome) { finish_at_step(outcome); },
+            shared_from_this(), [this](const CheckOutcome &outcome) { finish_at_step(outcome); },
             [this](const auto &error) { finish_failed(http_problem(error)); });
     }
 

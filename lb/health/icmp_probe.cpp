@@ -16,12 +16,12 @@ class IcmpProbe final : public Probe {
   private:
     void ask() override {
         if (const auto error = socket_->open())
-            return finish(Outcome::not_made(
+            return finish(CheckOutcome::not_made(
                 fmt::format("{}: no socket for it: {} (CAP_NET_RAW, or a group within "
                             "net.ipv4.ping_group_range, is needed)",
                             step(), to_text(error))));
         std::uint16_t key = 0;
-        const auto answered = [self = keep(this)] { self->finish(Outcome::passed()); };
+        const auto answered = [self = keep(this)] { self->finish(CheckOutcome::passed()); };
         if (const auto error = socket_->ping(address_, answered, key))
             return finish_error(error);
         key_ = key;

@@ -20,7 +20,7 @@ void Probe::cancel() {
     stop();
 }
 
-void Probe::finish(const Outcome &outcome) {
+void Probe::finish(const CheckOutcome &outcome) {
     if (over())
         return;
     const Done done = std::exchange(done_, nullptr);
@@ -30,7 +30,7 @@ void Probe::finish(const Outcome &outcome) {
 
 void Probe::finish_error(const error_code &error) {
     const std::string reason = fmt::format("{}: {}", step_, to_text(error));
-    finish(is_own_trouble(error) ? Outcome::not_made(reason) : Outcome::failed(reason));
+    finish(is_own_trouble(error) ? CheckOutcome::not_made(reason) : CheckOutcome::failed(reason));
 }
 
 bool is_own_trouble(const error_code &error) {

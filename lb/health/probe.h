@@ -9,8 +9,8 @@
 #include <string>
 
 #include "lb/config/health_check.h"
+#include "lb/health/judgement.h"
 #include "lb/health/slots.h"
-#include "lb/health/verdict.h"
 #include "lb/model/overrides.h"
 
 namespace weir {
@@ -25,7 +25,7 @@ struct CheckTarget {
 
 class Probe : public std::enable_shared_from_this<Probe> {
   public:
-    using Done = std::function<void(const Outcome &)>;
+    using Done = std::function<void(const CheckOutcome &)>;
 
     Probe() = default;
     virtual ~Probe() = default;
@@ -48,12 +48,13 @@ class Probe : public std::enable_shared_from_this<Probe> {
 
     void set_step(std::string step) { step_ = std::move(step); }
     bool over() const { return !done_; }
-    void finish(const Outcome &outcome);
+    void finish(const CheckOutcome &outcome);
     // Failed at this step. An error that is the checker's own makes it a check that was not made.
-    void finish_failed(const std::string &why) { finish(Outcome::failed(step_ + ": " + why)); }
+    void finish_failed(const std::string &why) { finish(CheckOutcome::failed(step_ + ": " + why)); }
     // The same, unless it passed.
-    void finish_at_step(const Outcome &outcome) {
-        outcome.kind == Outcome::Kind::passed ? finish(outcome) : finish_failed(outcome.reason);
+    void finish_at_step(const CheckOutcome &outcome) {
+        outcome.kind == CheckOutcome::Kind::passed ? finish(outcome)
+                                                   : finish_failed(outcome.reason);
     }
     void finish_error(const boost::system::error_code &error);
 

@@ -14,7 +14,7 @@ class TcpProbe final : public ConnectionProbe {
         // Closed with a RST: no local port is left behind in TIME_WAIT, check after check.
         boost::system::error_code ignored;
         socket_.set_option(boost::asio::socket_base::linger(true, 0), ignored);
-        finish(Outcome::passed());
+        finish(CheckOutcome::passed());
     }
 };
 

@@ -10,10 +10,10 @@ class UdpProbe final : public DatagramProbe {
         : DatagramProbe(loop, endpoint, config->send), config_(std::move(config)) {}
 
   private:
-    std::optional<Outcome> judge(std::string_view answer) override {
+    std::optional<CheckOutcome> judge(std::string_view answer) override {
         if (answer.find(config_->expect) != std::string_view::npos)
-            return Outcome::passed();
-        return Outcome::failed(step() + ": the answer does not hold what is expected");
+            return CheckOutcome::passed();
+        return CheckOutcome::failed(step() + ": the answer does not hold what is expected");
     }
 
     CheckConfig config_;

@@ -9,7 +9,7 @@
 namespace weir {
 
 // The end of one check.
-struct Outcome {
+struct CheckOutcome {
     // not_made: the checker itself could not ask (out of descriptors or local ports, no privilege,
     // a ca_file or program that is not there). It says nothing about the backend.
     enum class Kind { passed, failed, not_made };
@@ -17,9 +17,9 @@ struct Outcome {
     Kind kind = Kind::passed;
     std::string reason;  // one line; empty when it passed
 
-    static Outcome passed() { return {}; }
-    static Outcome failed(std::string reason) { return {Kind::failed, std::move(reason)}; }
-    static Outcome not_made(std::string reason) { return {Kind::not_made, std::move(reason)}; }
+    static CheckOutcome passed() { return {}; }
+    static CheckOutcome failed(std::string reason) { return {Kind::failed, std::move(reason)}; }
+    static CheckOutcome not_made(std::string reason) { return {Kind::not_made, std::move(reason)}; }
 };
 
 // What is known of a backend from its checks.
@@ -34,15 +34,15 @@ struct CheckStatus {
     std::uint32_t failures = 0;                    // in a row
 };
 
-class Verdict {
+class Judgement {
   public:
-    Verdict(std::uint32_t rise, std::uint32_t fall) : rise_(rise), fall_(fall) {}
+    Judgement(std::uint32_t rise, std::uint32_t fall) : rise_(rise), fall_(fall) {}
 
     const CheckStatus &status() const { return status_; }
 
     // Counts one check. True when the backend turned: the first result decides at once, after it
     // `rise` successes or `fall` failures in a row do.
-    bool count(const Outcome &outcome, std::chrono::microseconds duration,
+    bool count(const CheckOutcome &outcome, std::chrono::microseconds duration,
                std::chrono::system_clock::time_point now);
 
     // The checks ask something else from now on: the state stays until they say otherwise.

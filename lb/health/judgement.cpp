@@ -1,4 +1,4 @@
-#include "lb/health/verdict.h"
+#include "lb/health/judgement.h"
 
 #include <limits>
 
@@ -14,13 +14,13 @@ void count_one(std::uint32_t &count) {
 
 }  // namespace
 
-bool Verdict::count(const Outcome &outcome, std::chrono::microseconds duration,
-                    std::chrono::system_clock::time_point now) {
-    if (outcome.kind == Outcome::Kind::not_made) {
+bool Judgement::count(const CheckOutcome &outcome, std::chrono::microseconds duration,
+                      std::chrono::system_clock::time_point now) {
+    if (outcome.kind == CheckOutcome::Kind::not_made) {
         status_.trouble = outcome.reason;
         return false;
     }
-    const bool passed = outcome.kind == Outcome::Kind::passed;
+    const bool passed = outcome.kind == CheckOutcome::Kind::passed;
     count_one(passed ? status_.successes : status_.failures);
     (passed ? status_.failures : status_.successes) = 0;
     status_.last_passed = passed;
@@ -36,7 +36,7 @@ bool Verdict::count(const Outcome &outcome, std::chrono::microseconds duration,
     return true;
 }
 
-void Verdict::change(std::uint32_t rise, std::uint32_t fall) {
+void Judgement::change(std::uint32_t rise, std::uint32_t fall) {
     rise_ = rise;
     fall_ = fall;
     status_.successes = 0;
