@@ -17,6 +17,8 @@ struct HttpRequest {
     std::vector<std::string> segments;
     std::map<std::string, std::string> query;
     std::string body;
+    std::string target{};  // path and query as they came
+    std::string who{};     // who asks, where TLS tells: "CN=ops from 203.0.113.9"
 };
 
 struct HttpResponse {
