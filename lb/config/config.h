@@ -137,6 +137,14 @@ struct Timeouts {
     std::chrono::seconds udp{300};               // RFC 4787, REQ-5
 };
 
+// A line for each flow that has ended.
+struct FlowLogConfig {
+    std::string file;
+    std::uint32_t rate = 1000;  // lines per second; more are counted and left out
+
+    bool operator==(const FlowLogConfig &) const = default;
+};
+
 struct ReplayConfig {
     MacAddress mac{{0x02, 0, 0, 0, 0, 0x01}};  // the load balancer's own, in a capture
 };
@@ -149,6 +157,8 @@ struct KeyMarks {
     Mark api_socket;
     Mark api_group;
     Mark state_file;
+    Mark flow_log;
+    Mark flow_log_file;
     Mark instance;
 };
 
@@ -164,6 +174,7 @@ struct Config {
     std::string api_socket = "/run/weir/weir.sock";
     std::string api_group;   // owns the socket beside root; empty: root's group
     std::string state_file;  // what operators changed at run time; set to its default by the reader
+    std::optional<FlowLogConfig> flow_log;  // none: flows have no accounts
     LogLevel log_level = LogLevel::info;
     bool watch = false;  // reload when the file changes
     ReplayConfig replay;

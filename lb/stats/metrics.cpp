@@ -216,6 +216,18 @@ void append_drops(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
     all.push_back(std::move(lost));
 }
 
+void append_flow_log(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
+    if (!snapshot.flow_log)
+        return;
+    auto lines = family("weir_flow_log_lines_total",
+                        "Lines of the flow log: written, suppressed (beyond its rate), failed.",
+                        MetricType::Counter);
+    add(lines, {{"result", "written"}}, snapshot.flow_log->written);
+    add(lines, {{"result", "suppressed"}}, snapshot.flow_log->suppressed);
+    add(lines, {{"result", "failed"}}, snapshot.flow_log->failed);
+    all.push_back(std::move(lines));
+}
+
 // Nothing unless the kernel counts them.
 void append_programs(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
     auto runs =
@@ -306,6 +318,7 @@ std::vector<MetricFamily> to_metrics(const Snapshot &snapshot, const DaemonInfo 
     append_states(all, snapshot, views);
     append_checks(all, checks);
     append_drops(all, snapshot);
+    append_flow_log(all, snapshot);
     append_tables(all, snapshot);
     append_programs(all, snapshot);
     append_interfaces(all, info);
