@@ -157,8 +157,8 @@ struct KeyMarks {
     Mark api_socket;
     Mark api_group;
     Mark state_file;
-    Mark flow_log;
-    Mark flow_log_file;
+    Mark flow_log{};
+    Mark flow_log_file{};
     Mark instance;
 };
 
