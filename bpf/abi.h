@@ -447,7 +447,7 @@ struct weir_account {
     __be16 dport;
     __u8 direction; /* enum weir_direction */
     __u8 tcp_flags; /* of all its packets together */
-    __u8 state;     /* enum weir_flow_state, before the last packet */
+    __u8 state;     /* enum weir_flow_state, as the last packet met it */
     __u8 family;    /* after translation, as in weir_flow */
 };
 WEIR_ASSERT(sizeof(struct weir_account) == 80);
