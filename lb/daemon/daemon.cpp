@@ -51,9 +51,9 @@ Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, BackendCont
             loop, path_.tables(), [this]() -> const Inventory & { return path_.inventory(); },
             std::move(*listeners.flow_log), *config_.flow_log);
     const auto now = std::chrono::system_clock::now();
-    info_ = {WEIR_VERSION,       ::getpid(),     now,
-             config_.instance,   config_.file,   path_.adopted(),
-             path_.interfaces(), {true, now, ""}};
+    info_ = {WEIR_VERSION,       ::getpid(),      now,
+             config_.instance,   config_.file,    path_.adopted(),
+             path_.interfaces(), {true, now, ""}, path_.start_with()};
 }
 
 void Daemon::serve(asio::signal_set &signals) {

@@ -50,6 +50,7 @@ DaemonInfo sample_info() {
     info.reload.last_success = system_clock::time_point(seconds(1700000100));
     info.reload.done = 3;
     info.reload.refused = 2;
+    info.tables = "new";
     return info;
 }
 
