@@ -135,6 +135,21 @@ struct Timeouts {
     std::chrono::seconds udp{300};               // RFC 4787, REQ-5
 };
 
+struct FileConfig {
+    std::string path;
+    Mark mark{};
+};
+
+// The admin API over TCP, with mutual TLS. The files are PEM, and read when the daemon starts and
+// reloads.
+struct ApiTcpConfig {
+    Endpoint listen;
+    FileConfig certificate;  // the daemon's
+    FileConfig key;
+    FileConfig client_ca;  // who signs those of clients
+    Mark listen_mark{};
+};
+
 struct ReplayConfig {
     MacAddress mac{{0x02, 0, 0, 0, 0, 0x01}};  // the load balancer's own, in a capture
 };
@@ -160,7 +175,8 @@ struct Config {
     Timeouts timeouts;
     std::optional<Endpoint> metrics;  // metrics.listen; none: no exporter
     std::string api_socket = "/run/weir/weir.sock";
-    std::string api_group;   // owns the socket beside root; empty: root's group
+    std::string api_group;  // owns the socket beside root; empty: root's group
+    std::optional<ApiTcpConfig> api_tcp{};
     std::string state_file;  // what operators changed at run time; set to its default by the reader
     LogLevel log_level = LogLevel::info;
     bool watch = false;  // reload when the file changes

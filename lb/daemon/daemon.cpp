@@ -8,6 +8,7 @@
 #include <csignal>
 #include <utility>
 
+#include "lb/api/change_log.h"
 #include "lb/daemon/log.h"
 #include "lb/daemon/notify.h"
 #include "lb/daemon/preflight.h"
@@ -45,6 +46,13 @@ Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, BackendCont
                                                 [this](const auto &request, const auto &respond) {
                                                     observer_.handle(request, respond);
                                                 });
+    if (listeners.api_tcp)
+        api_tcp_ = std::make_unique<HttpServer>(
+            loop, std::move(*listeners.api_tcp),
+            log_changes([this](const auto &request, const auto &respond) {
+                admin_.handle(request, respond);
+            }),
+            HttpLimits{.body_bytes = kMostApiBody}, std::move(listeners.tls));
     const auto now = std::chrono::system_clock::now();
     info_ = {WEIR_VERSION,       ::getpid(),     now,
              config_.instance,   config_.file,   path_.adopted(),
@@ -115,9 +123,10 @@ void Daemon::log_ready() const {
                 interface.hook == Hook::xdp ? fmt::format(" {}", to_string(interface.xdp_mode))
                                             : "");
     spdlog::info(
-        "ready: instance {}{}, services: {}, backends: {}, on {}; API at {}, metrics at {}",
+        "ready: instance {}{}, services: {}, backends: {}, on {}; API at {}{}, metrics at {}",
         info_.instance, info_.adopted ? " (goes on with the tables it found)" : "",
         path_.inventory().services.size(), path_.inventory().backends(), on, config_.api_socket,
+        config_.api_tcp ? fmt::format(" and https://{}", config_.api_tcp->listen.to_string()) : "",
         config_.metrics ? config_.metrics->to_string() + "/metrics" : "no address");
 }
 
@@ -167,8 +176,11 @@ Result<void> Daemon::reload() {
     if (!wanted)
         return tl::make_unexpected(wanted.error());
     auto backends = backends_.with(*wanted);
+    TlsContext tls;
     return check_reloadable(config_, *wanted)
         .and_then([&] { return check_interfaces(*wanted); })
+        .and_then([&] { return load_tls(*wanted); })
+        .map([&](TlsContext read) { tls = std::move(read); })
         .and_then([&] { return path_.reload(config_, *wanted, backends.conditions); })
         .map([&] {
             const bool kept_elsewhere = wanted->state_file != config_.state_file;
@@ -177,6 +189,8 @@ Result<void> Daemon::reload() {
             if (kept_elsewhere)
                 static_cast<void>(keep_overrides());  // logs what goes wrong
             info_.interfaces = path_.interfaces();
+            if (api_tcp_)
+                api_tcp_->renew(std::move(tls));
             follow_file();
             configure_log(config_);
         });
