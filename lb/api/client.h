@@ -5,7 +5,7 @@
 #include <string>
 
 #include "lb/api/documents.h"
-#include "lb/api/tls.h"
+#include "lb/api/tls_client.h"
 #include "lb/result.h"
 
 namespace weir {
@@ -21,14 +21,7 @@ struct ApiRequest {
 // that is none of 200.
 Result<Json> api_call(const std::string &socket, const ApiRequest &request);
 
-// A daemon that is asked over TCP.
-struct TlsServer {
-    std::string at;  // HOST:PORT; the host, a name or an address, is to be in its certificate
-    TlsFiles files;  // certificate and key: this client's
-};
-
-// The same; Exit::usage also when `at` is no HOST:PORT, Exit::refused also when one end does not
-// take the other's certificate, or a file cannot be used.
+// The same over TCP; errors also as of TlsConnection::open().
 Result<Json> api_call(const TlsServer &server, const ApiRequest &request);
 
 inline Result<Json> api_get(const std::string &socket, const std::string &target) {

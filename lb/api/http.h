@@ -3,10 +3,13 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "lb/api/http_body.h"
 
 namespace weir {
 
@@ -26,6 +29,7 @@ struct HttpResponse {
     std::string content_type = "application/json";
     std::string body;
     std::string allow{};  // of a 405: the methods that the resource has, "GET, DELETE"
+    std::shared_ptr<HttpBody> stream{};  // in place of `body`: chunked, until it ends
 };
 
 // Called once, on the thread of the event loop, now or later.

@@ -190,6 +190,8 @@ class HttpSession final : public OpenConnection,
         response_.set(http::field::server, "weir");
         if (!response.allow.empty())
             response_.set(http::field::allow, response.allow);
+        if (response.stream)
+            return begin_body(std::move(response.stream));
         response_.keep_alive(keep_);
         response_.body() = std::move(response.body);
         response_.prepare_payload();
@@ -198,6 +200,45 @@ class HttpSession final : public OpenConnection,
                           [self = this->shared_from_this()](error_code error, std::size_t) {
                               self->on_written(error);
                           });
+    }
+
+    // The connection is the body's from now on, and ends with it.
+    void begin_body(std::shared_ptr<HttpBody> body) {
+        body_ = std::move(body);
+        keep_ = false;
+        response_.keep_alive(false);
+        response_.chunked(true);
+        serializer_.emplace(response_);
+        socket().expires_after(shared_->limits.timeout);
+        http::async_write_header(stream_, *serializer_,
+                                 [self = this->shared_from_this()](error_code error, std::size_t) {
+                                     self->on_chunk_written(error);
+                                 });
+    }
+
+    // The connection lives as long as the body is written to.
+    void write_chunk() {
+        if (body_->empty() && !body_->ended()) {
+            socket().expires_never();
+            return body_->connect([self = this->shared_from_this()] { self->write_chunk(); });
+        }
+        const bool last = body_->empty();
+        chunk_ = body_->take();
+        socket().expires_after(shared_->limits.timeout);
+        const auto written = [self = this->shared_from_this(), last](error_code error,
+                                                                     std::size_t) {
+            last ? self->on_written(error) : self->on_chunk_written(error);
+        };
+        if (last)
+            return boost::asio::async_write(stream_, http::make_chunk_last(), written);
+        boost::asio::async_write(stream_, http::make_chunk(boost::asio::buffer(chunk_)), written);
+    }
+
+    void on_chunk_written(error_code error) {
+        if (!error && !retired_)
+            return write_chunk();
+        body_->leave();
+        on_written(boost::asio::error::operation_aborted);
     }
 
     void on_written(error_code error) {
@@ -233,6 +274,9 @@ class HttpSession final : public OpenConnection,
     boost::beast::flat_buffer buffer_;
     std::optional<http::request_parser<http::string_body>> parser_;
     http::response<http::string_body> response_;
+    std::optional<http::response_serializer<http::string_body>> serializer_;
+    std::shared_ptr<HttpBody> body_;
+    std::string chunk_;  // which is being written
     std::shared_ptr<HttpShared> shared_;
     std::string who_;
     unsigned version_ = 11;

@@ -1,5 +1,7 @@
 #include "lb/cli/connection.h"
 
+#include <variant>
+
 #include "lb/config/config.h"
 
 namespace weir {
@@ -13,6 +15,25 @@ Result<std::string> socket_of(const Connection &connection) {
     return load_config(connection.config).map([](const Config &config) {
         return config.api_socket;
     });
+}
+
+using Place = std::variant<std::string, TlsServer>;
+
+Result<Place> place_of(const Connection &connection) {
+    const auto &[socket, config, connect, certificate, key, authorities] = connection;
+    if (connect.empty()) {
+        // whoever names a certificate means another daemon than the one of this host
+        if (!certificate.empty() || !key.empty() || !authorities.empty())
+            return fail(Exit::usage,
+                        "--cert, --key and --ca (WEIR_CERT, WEIR_KEY, WEIR_CA) need --connect");
+        return socket_of(connection).map([](const std::string &path) { return Place(path); });
+    }
+    if (!socket.empty() || !config.empty())
+        return fail(Exit::usage, "--connect (WEIR_CONNECT) excludes --socket and --config");
+    if (certificate.empty() || key.empty())
+        return fail(Exit::usage,
+                    "--connect needs --cert and --key: the daemon wants to know who asks");
+    return TlsServer{connect, {{certificate, "--cert"}, {key, "--key"}, {authorities, "--ca"}}};
 }
 
 }  // namespace
@@ -38,27 +59,17 @@ void add_connection_options(CLI::App &command, Connection &connection) {
 }
 
 Result<Json> call(const Connection &connection, const ApiRequest &request) {
-    const bool shows = !connection.certificate.empty() && !connection.key.empty();
-    if (connection.connect.empty()) {
-        // whoever names a certificate means another daemon than the one of this host
-        if (!connection.certificate.empty() || !connection.key.empty() ||
-            !connection.authorities.empty())
-            return fail(Exit::usage,
-                        "--cert, --key and --ca (WEIR_CERT, WEIR_KEY, WEIR_CA) need --connect");
-        return socket_of(connection).and_then([&](const std::string &socket) {
-            return api_call(socket, request);
-        });
-    }
-    if (!connection.socket.empty() || !connection.config.empty())
-        return fail(Exit::usage, "--connect (WEIR_CONNECT) excludes --socket and --config");
-    if (!shows)
-        return fail(Exit::usage,
-                    "--connect needs --cert and --key: the daemon wants to know who asks");
-    const TlsServer server{connection.connect,
-                           {{connection.certificate, "--cert"},
-                            {connection.key, "--key"},
-                            {connection.authorities, "--ca"}}};
-    return api_call(server, request);
+    return place_of(connection).and_then([&](const Place &place) {
+        return std::visit([&](const auto &one) { return api_call(one, request); }, place);
+    });
+}
+
+Result<void> stream(const Connection &connection, const std::string &target,
+                    const std::function<void()> &begun, const OnLines &on_lines) {
+    return place_of(connection).and_then([&](const Place &place) {
+        return std::visit([&](const auto &one) { return api_stream(one, target, begun, on_lines); },
+                          place);
+    });
 }
 
 }  // namespace weir

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "lb/api/client.h"
+#include "lb/api/stream_client.h"
 #include "lb/result.h"
 
 namespace weir {
@@ -23,5 +24,8 @@ std::string refuse_empty(const std::string &text);
 void add_connection_options(CLI::App &command, Connection &connection);
 // Asks the daemon. Exit::usage for options that do not go together; else as api_call().
 Result<Json> call(const Connection &connection, const ApiRequest &request);
+// The same as api_stream().
+Result<void> stream(const Connection &connection, const std::string &target,
+                    const std::function<void()> &begun, const OnLines &on_lines);
 
 }  // namespace weir

@@ -273,7 +273,7 @@ void read_config(Problems &problems, const Value &root, Config &config) {
                     {"",
                      {"services"},
                      {"interfaces", "snat", "limits", "timeouts", "metrics", "api", "replay",
-                      "instance", "state_file", "watch", "log"},
+                      "instance", "state_file", "watch", "log", "flow_log"},
                      {}});
     for (const Value &item : mapping.list("interfaces"))
         read_interface(problems, item, config.interfaces.emplace_back());
@@ -291,7 +291,10 @@ void read_config(Problems &problems, const Value &root, Config &config) {
         read_api(problems, *value, config);
     if (const Value *value = mapping.find("replay"))
         read_replay(problems, *value, config.replay);
+    if (const Value *value = mapping.find("flow_log"))
+        read_flow_log(problems, *value, config);
     read_housekeeping(problems, mapping, config);
+    config.marks.flow_log = mapping.value_mark("flow_log");
     config.marks.interfaces = mapping.value_mark("interfaces");
     config.marks.limits = mapping.value_mark("limits");
 }

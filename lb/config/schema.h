@@ -13,6 +13,7 @@ void read_health_check(Problems &problems, const Value &value, const std::string
                        HealthCheckConfig &check);
 // `api`: the socket, and TCP with mutual TLS.
 void read_api(Problems &problems, const Value &value, Config &config);
+void read_flow_log(Problems &problems, const Value &value, Config &config);
 // What the values mean together: names and endpoints that clash, families, counts over limits.
 void validate_config(Problems &problems, const Config &config);
 

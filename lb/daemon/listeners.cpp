@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "lb/daemon/flow_log.h"
+
 namespace weir {
 
 Result<TlsContext> load_tls(const Config &config) {
@@ -24,7 +26,8 @@ Result<Listeners> Listeners::open(boost::asio::io_context &loop, const Config &c
         {config.api_group, place(config.file, config.marks.api_group) + ": api.group"});
     if (!api)
         return tl::make_unexpected(api.error());
-    Listeners listeners{std::move(*api), std::nullopt, std::nullopt, std::move(*tls)};
+    Listeners listeners{.api = std::move(*api), .metrics = {}};
+    listeners.tls = std::move(*tls);
     if (config.metrics) {
         auto metrics =
             listen_tcp(loop, *config.metrics,
@@ -39,6 +42,12 @@ Result<Listeners> Listeners::open(boost::asio::io_context &loop, const Config &c
         if (!tcp)
             return tl::make_unexpected(tcp.error());
         listeners.api_tcp = std::move(*tcp);
+    }
+    if (config.flow_log) {
+        auto file = open_flow_log(config);
+        if (!file)
+            return tl::make_unexpected(file.error());
+        listeners.flow_log = std::move(*file);
     }
     return listeners;
 }

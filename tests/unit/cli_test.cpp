@@ -180,7 +180,7 @@ TEST(Preflight, SizesSocketsAndTheInstanceMayNotChangeInAReload) {
     EXPECT_EQ(refusal([](Config &to) { to.api_group = "x"; }),
               refused("f:7:9: `api.group`", restart));
     EXPECT_EQ(refusal([](Config &to) {
-                  to.api_tcp = ApiTcpConfig{.listen_mark = {7, 10}};
+                  to.api_tcp.emplace().listen_mark = {7, 10};
               }),
               refused("f:7:10: `api.listen`", restart));
     running.api_tcp.emplace();

@@ -1,4 +1,4 @@
-// The keys of `api`.
+// The keys of `api` and `flow_log`: what the daemon serves and writes.
 #include <fmt/format.h>
 #include <sys/un.h>
 
@@ -9,6 +9,7 @@ namespace weir {
 namespace {
 
 constexpr std::size_t kLongestGroup = 32;
+constexpr std::uint32_t kHighestLogRate = 1000000;
 constexpr std::size_t kLongestSocket = sizeof(sockaddr_un::sun_path) - 1;
 
 // Neither `listen` nor `tls` is there without the other: nobody changes anything over TCP who has
@@ -49,6 +50,15 @@ void read_api(Problems &problems, const Value &value, Config &config) {
     config.marks.api_socket = mapping.value_mark("socket");
     config.marks.api_group = mapping.value_mark("group");
     read_tcp(problems, mapping, config.api_tcp);
+}
+
+void read_flow_log(Problems &problems, const Value &value, Config &config) {
+    Mapping mapping(problems, value, {"flow_log", {"file"}, {"rate"}, {}});
+    auto &log = config.flow_log.emplace();
+    mapping.parsed("file", "an absolute path of printable ASCII", text_if(is_path), log.file);
+    mapping.number("rate", 1, kHighestLogRate, log.rate);
+    config.marks.flow_log_file = mapping.value_mark("file");
+    config.limits.accounts = true;
 }
 
 }  // namespace weir
