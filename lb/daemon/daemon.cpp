@@ -8,6 +8,7 @@
 #include <csignal>
 #include <utility>
 
+#include "lb/api/change_log.h"
 #include "lb/daemon/log.h"
 #include "lb/daemon/notify.h"
 #include "lb/daemon/preflight.h"
@@ -46,6 +47,13 @@ Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, BackendCont
                                                 [this](const auto &request, const auto &respond) {
                                                     observer_.handle(request, respond);
                                                 });
+    if (listeners.api_tcp)
+        api_tcp_ = std::make_unique<HttpServer>(
+            loop, std::move(*listeners.api_tcp),
+            log_changes([this](const auto &request, const auto &respond) {
+                admin_.handle(request, respond);
+            }),
+            HttpLimits{.body_bytes = kMostApiBody}, std::move(listeners.tls));
     if (listeners.flow_log)
         flow_log_ = std::make_unique<FlowLog>(
             loop, path_.tables(), [this]() -> const Inventory & { return path_.inventory(); },
@@ -123,9 +131,10 @@ void Daemon::log_ready() const {
                 interface.hook == Hook::xdp ? fmt::format(" {}", to_string(interface.xdp_mode))
                                             : "");
     spdlog::info(
-        "ready: instance {}{}, services: {}, backends: {}, on {}; API at {}, metrics at {}",
+        "ready: instance {}{}, services: {}, backends: {}, on {}; API at {}{}, metrics at {}",
         info_.instance, info_.adopted ? " (goes on with the tables it found)" : "",
         path_.inventory().services.size(), path_.inventory().backends(), on, config_.api_socket,
+        config_.api_tcp ? fmt::format(" and https://{}", config_.api_tcp->listen.to_string()) : "",
         config_.metrics ? config_.metrics->to_string() + "/metrics" : "no address");
 }
 
@@ -183,9 +192,12 @@ Result<void> Daemon::reload() {
         return tl::make_unexpected(wanted.error());
     auto backends = backends_.with(*wanted);
     Fd flow_log;
+    TlsContext tls;
     return check_reloadable(config_, *wanted)
         .and_then([&] { return check_interfaces(*wanted); })
         .and_then([&] { return reopen_flow_log(*wanted, flow_log); })
+        .and_then([&] { return load_tls(*wanted); })
+        .map([&](TlsContext read) { tls = std::move(read); })
         .and_then([&] { return path_.reload(config_, *wanted, backends.conditions); })
         .map([&] {
             const bool kept_elsewhere = wanted->state_file != config_.state_file;
@@ -196,6 +208,8 @@ Result<void> Daemon::reload() {
             if (kept_elsewhere)
                 static_cast<void>(keep_overrides());  // logs what goes wrong
             info_.interfaces = path_.interfaces();
+            if (api_tcp_)
+                api_tcp_->renew(std::move(tls));
             follow_file();
             configure_log(config_);
         });

@@ -61,6 +61,7 @@ class Daemon {
     AdminApi admin_;
     Observer observer_;
     HttpServer api_;
+    std::unique_ptr<HttpServer> api_tcp_;
     std::unique_ptr<HttpServer> metrics_;
     std::unique_ptr<LinkWatch> links_;
     std::shared_ptr<FileWatch> file_;
