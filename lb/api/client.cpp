@@ -7,6 +7,8 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 
+#include "lb/api/answer.h"
+
 namespace weir {
 namespace {
 
@@ -16,7 +18,6 @@ namespace http = beast::http;
 using boost::system::error_code;
 using Unix = asio::local::stream_protocol;
 
-constexpr std::chrono::seconds kTimeout{30};  // more than the daemon takes for the longest answer
 constexpr std::uint64_t kAnswerLimit = 256 << 20;
 
 struct Exchange {
@@ -32,7 +33,7 @@ struct Exchange {
         if (error)
             return;
         parser.body_limit(kAnswerLimit);
-        stream.expires_after(kTimeout);
+        stream.expires_after(kAnswerTimeout);
         http::async_write(stream, request, [this](error_code failed, std::size_t) {
             error = failed;
             if (!error)
@@ -42,42 +43,6 @@ struct Exchange {
         loop.run();
     }
 };
-
-Result<Json> judge(const http::response<http::string_body> &response, const std::string &socket) {
-    auto document = Json::parse(response.body(), nullptr, false);
-    if (document.is_discarded())
-        return fail(Exit::failed, fmt::format("what answers at {} is no weir daemon", socket));
-    if (response.result() == http::status::ok)
-        return document;
-    const auto why = document.contains("error") && document["error"].is_string()
-                         ? document["error"].get<std::string>()
-                         : fmt::format("HTTP status {}", response.result_int());
-    switch (response.result()) {
-        case http::status::bad_request:
-        case http::status::not_found:
-        case http::status::method_not_allowed:
-        case http::status::payload_too_large:
-            return fail(Exit::usage, why);
-        default:
-            return fail(Exit::failed, why);
-    }
-}
-
-tl::unexpected<Error> no_answer(const std::string &socket, const error_code &error) {
-    if (error == asio::error::access_denied)
-        return fail(Exit::refused,
-                    fmt::format("{}: permission denied: run it as root or as a member of the "
-                                "socket's group (ls -l {} shows it, api.group sets it)",
-                                socket, socket));
-    if (error == beast::error::timeout)
-        return fail(Exit::refused,
-                    fmt::format("the weir daemon at {} does not answer within {} s: it may still "
-                                "be at work (its log says more)",
-                                socket, kTimeout.count()));
-    return fail(Exit::refused, fmt::format("no weir daemon answers at {}: {} (is `weir run` "
-                                           "running?)",
-                                           socket, error.message()));
-}
 
 }  // namespace
 
@@ -99,7 +64,8 @@ Result<Json> api_call(const std::string &socket, const ApiRequest &request) {
     exchange.run(socket);
     if (exchange.error)
         return no_answer(socket, exchange.error);
-    return judge(exchange.parser.get(), socket);
+    const auto &answer = exchange.parser.get();
+    return judge_answer(answer.result_int(), answer.body(), socket);
 }
 
 }  // namespace weir
