@@ -17,15 +17,16 @@
 #include "lb/daemon/file_watch.h"
 #include "lb/daemon/link_watch.h"
 #include "lb/daemon/listeners.h"
+#include "lb/daemon/recorder.h"
 #include "lb/result.h"
 
 namespace weir {
 
 class Daemon {
   public:
-    // `loop` outlives it.
+    // `loop` and `notices` outlive it.
     Daemon(boost::asio::io_context &loop, Config config, DataPath path,
-           BackendControl::Moment begun, Listeners listeners);
+           BackendControl::Moment begun, Listeners listeners, Notices &notices);
 
     // Until one of `signals` comes that is not SIGHUP, which reloads.
     void serve(boost::asio::signal_set &signals);
@@ -34,7 +35,7 @@ class Daemon {
     AdminSource admin_source();
     Result<Snapshot> snapshot();
     std::vector<prometheus::MetricFamily> collect();
-    void log_ready() const;
+    void note_ready();
     void wait_for_signal(boost::asio::signal_set &signals);
     void follow_links();
     void follow_file();
@@ -46,11 +47,13 @@ class Daemon {
     Warning keep_overrides() const;
 
     boost::asio::io_context &loop_;
+    Notices &notices_;
     Config config_;
     DataPath path_;
     BackendControl backends_;
     SocketFile socket_;
     Collection collection_;
+    Recorder recorder_;
     DaemonInfo info_;
     Exporter exporter_;
     AdminApi admin_;
