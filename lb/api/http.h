@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir {
@@ -17,6 +18,7 @@ struct HttpRequest {
     std::vector<std::string> segments;
     std::map<std::string, std::string> query;
     std::string body;
+    std::string if_none_match{};  // the header of that name; empty: none
 };
 
 struct HttpResponse {
@@ -24,6 +26,8 @@ struct HttpResponse {
     std::string content_type = "application/json";
     std::string body;
     std::string allow{};  // of a 405: the methods that the resource has, "GET, DELETE"
+    std::vector<std::pair<std::string_view, std::string_view>>
+        headers{};  // more of them, constants
 };
 
 // Called once, on the thread of the event loop, now or later.

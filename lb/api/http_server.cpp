@@ -78,6 +78,7 @@ class Session : public std::enable_shared_from_this<Session> {
         if (!parsed)
             return answer(refusal(400, "bad request target"));
         parsed->body = std::move(request.body());
+        parsed->if_none_match = std::string(request[http::field::if_none_match]);
         try {
             (*handler_)(*parsed, [self = shared_from_this()](HttpResponse response) {
                 self->answer(std::move(response));
@@ -94,9 +95,14 @@ class Session : public std::enable_shared_from_this<Session> {
         response_.set(http::field::server, "weir");
         if (!response.allow.empty())
             response_.set(http::field::allow, response.allow);
+        for (const auto &[name, value] : response.headers)
+            response_.set({name.data(), name.size()},
+                          beast::string_view(value.data(), value.size()));
         response_.keep_alive(keep_);
         response_.body() = std::move(response.body);
         response_.prepare_payload();
+        if (response_.result() == http::status::not_modified)
+            response_.erase(http::field::content_length);  // it would be that of the 200
         stream_.expires_after(limits_.timeout);
         http::async_write(stream_, response_,
                           [self = shared_from_this()](error_code error, std::size_t) {
