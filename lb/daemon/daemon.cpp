@@ -24,18 +24,22 @@ constexpr std::size_t kMostApiBody = 65536;  // bytes
 }  // namespace
 
 Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, BackendControl::Moment begun,
-               Listeners listeners)
+               Listeners listeners, Notices &notices)
     : loop_(loop),
+      notices_(notices),
       config_(std::move(config)),
       path_(std::move(path)),
-      backends_(loop, std::move(begun), config_,
-                [this](const Conditions &conditions) {
-                    return path_.set_conditions(config_, conditions);
-                }),
+      backends_(
+          loop, std::move(begun), config_,
+          [this](const Conditions &conditions) {
+              return path_.set_conditions(config_, conditions);
+          },
+          notices),
       socket_(std::move(listeners.api.file)),
       collection_(loop, path_.tables(),
                   [this]() -> const Inventory & { return path_.inventory(); }),
       events_(loop, path_.tables(), [this]() -> const Inventory & { return path_.inventory(); }),
+      recorder_(loop, path_.tables(), [this]() -> const Inventory & { return path_.inventory(); }),
       exporter_([this] { return collect(); }),
       admin_(loop, admin_source()),
       observer_(exporter_, admin_, [this]() -> const DaemonInfo & { return info_; }),
@@ -67,7 +71,7 @@ Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, BackendCont
 void Daemon::serve(asio::signal_set &signals) {
     follow_links();
     follow_file();
-    log_ready();
+    note_ready();
     wait_for_signal(signals);
     notify_ready(status_line());
     const Watchdog watchdog(loop_);
@@ -91,6 +95,8 @@ AdminSource Daemon::admin_source() {
     };
     source.watch = [this](EventFilter filter) { return events_.watch(std::move(filter)); };
     source.reload = [this] { return reload_and_note(); };
+    source.history = [this]() -> const History & { return recorder_.history(); };
+    source.notices = [this]() -> const Notices & { return notices_; };
     source.overrides = [this]() -> const Overrides & { return backends_.roster().overrides(); };
     source.backend_view = [this](const auto &key) { return backends_.view(key); };
     source.set_override = [this](const auto &key, const auto &change) {
@@ -122,7 +128,7 @@ std::vector<prometheus::MetricFamily> Daemon::collect() {
     return {};
 }
 
-void Daemon::log_ready() const {
+void Daemon::note_ready() {
     std::string on;
     for (const auto &interface : info_.interfaces)
         if (interface.state == InterfaceState::attached)
@@ -130,12 +136,14 @@ void Daemon::log_ready() const {
                 "{}{} ({}{})", on.empty() ? "" : ", ", interface.name, to_string(interface.hook),
                 interface.hook == Hook::xdp ? fmt::format(" {}", to_string(interface.xdp_mode))
                                             : "");
-    spdlog::info(
-        "ready: instance {}{}, services: {}, backends: {}, on {}; API at {}{}, metrics at {}",
-        info_.instance, info_.adopted ? " (goes on with the tables it found)" : "",
-        path_.inventory().services.size(), path_.inventory().backends(), on, config_.api_socket,
-        config_.api_tcp ? fmt::format(" and https://{}", config_.api_tcp->listen.to_string()) : "",
-        config_.metrics ? config_.metrics->to_string() + "/metrics" : "no address");
+    note(notices_,
+         {NoticeKind::start, LogLevel::info,
+          fmt::format(
+              "ready: instance {}{}, services: {}, backends: {}, on {}; API at {}{}, metrics at {}",
+              info_.instance, info_.adopted ? " (goes on with the tables it found)" : "",
+              path_.inventory().services.size(), path_.inventory().backends(), on,
+              config_.api_socket,
+              config_.metrics ? config_.metrics->to_string() + "/metrics" : "no address")});
 }
 
 void Daemon::wait_for_signal(asio::signal_set &signals) {
@@ -241,10 +249,13 @@ void Daemon::note_reload(const Result<void> &done) {
     if (done)
         info_.reload.last_success = std::chrono::system_clock::now();
     if (done)
-        spdlog::info("reloaded {}, services: {}, backends: {}", config_.file,
-                     path_.inventory().services.size(), path_.inventory().backends());
+        note(notices_,
+             {NoticeKind::reload, LogLevel::info,
+              fmt::format("reloaded {}, services: {}, backends: {}", config_.file,
+                          path_.inventory().services.size(), path_.inventory().backends())});
     else
-        spdlog::error("reload refused: {}", done.error().message);
+        note(notices_,
+             {NoticeKind::reload, LogLevel::error, "reload refused: " + done.error().message});
 }
 
 }  // namespace weir
