@@ -143,6 +143,8 @@ void Daemon::note_ready() {
               info_.instance, info_.adopted ? " (goes on with the tables it found)" : "",
               path_.inventory().services.size(), path_.inventory().backends(), on,
               config_.api_socket,
+              config_.api_tcp ? fmt::format(" and https://{}", config_.api_tcp->listen.to_string())
+                              : "",
               config_.metrics ? config_.metrics->to_string() + "/metrics" : "no address")});
 }
 
