@@ -63,10 +63,10 @@ AllCheckTimes sample_checks() {
     using std::chrono::microseconds;
     AllCheckTimes all;
     CheckTimes &web = all["web"];
-    web.count(Outcome::Kind::passed, microseconds(7500));
-    web.count(Outcome::Kind::passed, microseconds(25000));
-    web.count(Outcome::Kind::failed, microseconds(3000000));
-    web.count(Outcome::Kind::not_made, microseconds(9));
+    web.count(CheckOutcome::Kind::passed, microseconds(7500));
+    web.count(CheckOutcome::Kind::passed, microseconds(25000));
+    web.count(CheckOutcome::Kind::failed, microseconds(3000000));
+    web.count(CheckOutcome::Kind::not_made, microseconds(9));
     return all;
 }
 
