@@ -91,6 +91,20 @@ void AdminApi::add_listings() {
     add("GET", "/v1/overrides", [this](const auto &, const auto &) {
         return json(overrides_document(source_.overrides(), source_.backend_view));
     });
+    add("GET", "/v1/monitor",
+        [this](const auto &request, const auto &) { return monitor(request); });
+}
+
+HttpResponse AdminApi::monitor(const HttpRequest &request) const {
+    auto filter = parse_event_filter(request.query, source_.inventory());
+    if (!filter)
+        return failure(filter.error());
+    auto body = source_.watch(std::move(*filter));
+    if (!body)
+        return failure(body.error().message, 503);
+    HttpResponse response{200, "application/x-ndjson", ""};
+    response.stream = std::move(*body);
+    return response;
 }
 
 void AdminApi::add_backends() {

@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include "lb/api/event_query.h"
 #include "lb/api/flow_query.h"
 #include "lb/api/http.h"
 #include "lb/api/router.h"
@@ -33,6 +34,8 @@ struct AdminSource {
     // changed.
     std::function<Result<Warning>(const BackendKey &, const Override &)> set_override;
     std::function<Result<Warning>()> clear_overrides;
+    // What happens from now on, as lines; until its reader goes.
+    std::function<Result<std::shared_ptr<HttpBody>>(EventFilter)> watch;
     // As SIGHUP; info() tells of it afterwards.
     std::function<Result<void>()> reload;
 };
@@ -61,6 +64,7 @@ class AdminApi {
     void add_past();
     void add_changes();
     void add_flows();
+    HttpResponse monitor(const HttpRequest &request) const;
     HttpResponse of_snapshot(const std::function<Json(const Snapshot &)> &document) const;
     HttpResponse change(const BackendKey &key, const std::string &body) const;
     HttpResponse remove(const BackendKey &key) const;

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <utility>
 
+#include "lb/api/change_log.h"
 #include "lb/daemon/log.h"
 #include "lb/daemon/notify.h"
 #include "lb/daemon/preflight.h"
@@ -37,6 +38,7 @@ Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, BackendCont
       socket_(std::move(listeners.api.file)),
       collection_(loop, path_.tables(),
                   [this]() -> const Inventory & { return path_.inventory(); }),
+      events_(loop, path_.tables(), [this]() -> const Inventory & { return path_.inventory(); }),
       recorder_(loop, path_.tables(), [this]() -> const Inventory & { return path_.inventory(); }),
       exporter_([this] { return collect(); }),
       admin_(loop, admin_source()),
@@ -49,10 +51,21 @@ Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, BackendCont
                                                 [this](const auto &request, const auto &respond) {
                                                     observer_.handle(request, respond);
                                                 });
+    if (listeners.api_tcp)
+        api_tcp_ = std::make_unique<HttpServer>(
+            loop, std::move(*listeners.api_tcp),
+            log_changes([this](const auto &request, const auto &respond) {
+                admin_.handle(request, respond);
+            }),
+            HttpLimits{.body_bytes = kMostApiBody}, std::move(listeners.tls));
+    if (listeners.flow_log)
+        flow_log_ = std::make_unique<FlowLog>(
+            loop, path_.tables(), [this]() -> const Inventory & { return path_.inventory(); },
+            std::move(*listeners.flow_log), *config_.flow_log);
     const auto now = std::chrono::system_clock::now();
-    info_ = {WEIR_VERSION,       ::getpid(),     now,
-             config_.instance,   config_.file,   path_.adopted(),
-             path_.interfaces(), {true, now, ""}};
+    info_ = {WEIR_VERSION,       ::getpid(),      now,
+             config_.instance,   config_.file,    path_.adopted(),
+             path_.interfaces(), {true, now, ""}, path_.start_with()};
 }
 
 void Daemon::serve(asio::signal_set &signals) {
@@ -80,6 +93,7 @@ AdminSource Daemon::admin_source() {
             return tables.delete_flows(wanted, go_on);
         };
     };
+    source.watch = [this](EventFilter filter) { return events_.watch(std::move(filter)); };
     source.reload = [this] { return reload_and_note(); };
     source.history = [this]() -> const History & { return recorder_.history(); };
     source.notices = [this]() -> const Notices & { return notices_; };
@@ -98,6 +112,8 @@ Result<Snapshot> Daemon::snapshot() {
     return read_snapshot(path_.tables(), path_.inventory(), collection_.census())
         .map([this](Snapshot snapshot) {
             snapshot.programs = path_.runs();
+            if (flow_log_)
+                snapshot.flow_log = flow_log_->stats();
             return snapshot;
         });
 }
@@ -123,7 +139,7 @@ void Daemon::note_ready() {
     note(notices_,
          {NoticeKind::start, LogLevel::info,
           fmt::format(
-              "ready: instance {}{}, services: {}, backends: {}, on {}; API at {}, metrics at {}",
+              "ready: instance {}{}, services: {}, backends: {}, on {}; API at {}{}, metrics at {}",
               info_.instance, info_.adopted ? " (goes on with the tables it found)" : "",
               path_.inventory().services.size(), path_.inventory().backends(), on,
               config_.api_socket,
@@ -171,21 +187,37 @@ void Daemon::follow_file() {
         spdlog::warn("{}", watch.error().message);
 }
 
+// Also where its path stays: what moves old lines away wants a new file.
+Result<void> Daemon::reopen_flow_log(const Config &wanted, Fd &file) const {
+    if (!flow_log_)
+        return {};
+    return open_flow_log(wanted).map([&](Fd opened) { file = std::move(opened); });
+}
+
 Result<void> Daemon::reload() {
     auto wanted = load_config(config_.file);
     if (!wanted)
         return tl::make_unexpected(wanted.error());
     auto backends = backends_.with(*wanted);
+    Fd flow_log;
+    TlsContext tls;
     return check_reloadable(config_, *wanted)
         .and_then([&] { return check_interfaces(*wanted); })
+        .and_then([&] { return reopen_flow_log(*wanted, flow_log); })
+        .and_then([&] { return load_tls(*wanted); })
+        .map([&](TlsContext read) { tls = std::move(read); })
         .and_then([&] { return path_.reload(config_, *wanted, backends.conditions); })
         .map([&] {
             const bool kept_elsewhere = wanted->state_file != config_.state_file;
             config_ = std::move(*wanted);
+            if (flow_log_)
+                flow_log_->change(std::move(flow_log), *config_.flow_log);
             backends_.configure(config_, std::move(backends));
             if (kept_elsewhere)
                 static_cast<void>(keep_overrides());  // logs what goes wrong
             info_.interfaces = path_.interfaces();
+            if (api_tcp_)
+                api_tcp_->renew(std::move(tls));
             follow_file();
             configure_log(config_);
         });

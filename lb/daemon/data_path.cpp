@@ -62,6 +62,8 @@ void DataPath::give_up() {
 }
 
 Result<void> DataPath::start(const Config &config, const ConditionsOf &conditions) {
+    if (adopted())
+        start_with_ = takeover_.is_fresh() ? "taken_over" : "adopted";
     return host_.reserve(config)
         .and_then([&] { return takeover_.copy(objects_, config); })
         .and_then([&] { return state(); })

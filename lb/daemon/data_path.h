@@ -46,6 +46,8 @@ class DataPath {
     std::vector<std::pair<PacketHook, ProgramRuns>> runs() const { return objects_.runs(); }
     // Went on with the tables of an earlier run.
     bool adopted() const { return pins_.adopted(); }
+    // What the start did about tables: "new", "adopted", or "taken_over" from others.
+    const std::string &start_with() const { return start_with_; }
 
   private:
     DataPath(Pins pins, HostSetup host, Takeover takeover, Objects objects, Notices &notices)
@@ -81,6 +83,7 @@ class DataPath {
     // A write was begun and not finished, by this process or by one that was killed: a ring may not
     // fit the backends beside it.
     bool rings_in_doubt_ = false;
+    std::string start_with_ = "new";
 };
 
 }  // namespace weir
