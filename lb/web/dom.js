@@ -14,6 +14,13 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+// ADDRESS:PORT, which is broken before the port if it has to be.
+export function say_endpoint(element, text) {
+  const colon = text.lastIndexOf(':');
+  if (element.textContent !== text)
+    element.replaceChildren(text.slice(0, colon), make('wbr'), text.slice(colon));
+}
+
 export function dress(element, name) {
   if (element.className !== name) element.className = name;
 }

@@ -32,7 +32,7 @@ class History {
   async follow() {
     let answer = await get(`history?after=${this.last}`);
     if (answer.started !== this.started) {  // numbers begin anew with the daemon
-      answer = await get('history');
+      if (this.last > 0) answer = await get('history');
       Object.assign(this, { started: answer.started, length: 0, services: new Map(), drops: {} });
     }
     this.last = answer.last;
@@ -62,7 +62,7 @@ class Events {
   async follow() {
     let answer = await get(`events?after=${this.last}`);
     if (answer.started !== this.started) {
-      answer = await get('events');
+      if (this.last > 0) answer = await get('events');
       Object.assign(this, { started: answer.started, list: [] });
     }
     this.last = answer.last;

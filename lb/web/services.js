@@ -1,5 +1,5 @@
 // The services, those with problems first; the backends of each when it is opened.
-import { badge, dress_badge, keep, make, say, show } from './dom.js';
+import { badge, dress_badge, keep, make, say, say_endpoint, show } from './dom.js';
 import { bits, count, part_of, percent, rate } from './format.js';
 import { reason_of, state_of, state_of_service } from './judge.js';
 import { now, sum } from './poll.js';
@@ -95,10 +95,10 @@ export class Services {
     if (!row.table) {
       row.table = make('tbody');
       row.caption = make('caption');
-      const head = ['Backend', 'State', 'Share of new flows', 'Load'].map((name) => make('th', { scope: 'col' }, name));
+      const head = ['Backend', 'State', 'Share', 'Load'].map((name) => make('th', { scope: 'col' }, name));
       row.inside.append(make('table', {}, row.caption, make('thead', {}, make('tr', {}, ...head)), row.table));
     }
-    say(row.caption, `Backends of ${row.service.name}`);
+    say(row.caption, `Backends of ${row.service.name}, and their shares of new flows`);
     keep(row.table, backends, (backend) => backend.backend, make_backend,
       (element, backend) => bring_backend(element, backend, speed(row.before, backend, at)));
   }
@@ -125,7 +125,7 @@ function make_backend() {
 
 function bring_backend(element, backend, bytes) {
   const [who, state, share, load] = element.children;
-  say(who.firstChild, backend.backend);
+  say_endpoint(who.firstChild, backend.backend);
   say(who.lastChild, reason_of(backend));
   dress_badge(state.firstChild, ...state_of(backend));
   say(share.firstChild, percent(backend.share));

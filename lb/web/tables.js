@@ -41,14 +41,15 @@ export function update_drops({ status, history }) {
       (now(history.drops[other]) ?? 0) - (now(history.drops[one]) ?? 0) || more - packets);
   show(document.getElementById('no-drops'), seen.length === 0);
   show(document.getElementById('drops-table'), seen.length > 0);
-  keep(body_of('drops'), seen, ([reason]) => reason, () => row_of(['', make_sparkline(), '']),
+  keep(body_of('drops'), seen, ([reason]) => reason, () => row_of([make('span'), '']),
     (element, [reason, packets]) => {
-      const [name, current, line, all] = element.children;
+      const [name, current, all] = element.children;
+      if (!current.querySelector('svg')) current.append(make_sparkline());
       const words = (value) => rate(value, 'packets/s');
       const series = history.drops[reason] ?? [];
       say(name, reason);
-      say(current, words(now(series)));
-      draw(line.firstChild, series, history.most, reason, words);
+      say(current.firstChild, words(now(series)));
+      draw(current.lastChild, series, history.most, reason, words);
       say(all, count(packets, 'packet'));
     });
 }

@@ -23,7 +23,7 @@ TEST_F(StatusPage, ShowsServicesTheirBackendsAndWhatIsWrong) {
     EXPECT_THAT(services(".name"), ElementsAre("web", "dns", "local"));
     EXPECT_THAT(services(".how"), ElementsAre("2 of 2 backends active", "2 of 2 backends active",
                                               "1 of 1 backend active"));
-    EXPECT_EQ(page().run("return document.title"), "well – Weir");
+    EXPECT_EQ(page().title(), "well – Weir");
     EXPECT_THAT(page().text("#interfaces"), HasSubstr("lb1\tattached\txdp native"));
     EXPECT_THAT(page().text("#events"), HasSubstr("ready: instance default"));
     EXPECT_TRUE(says("#tables", "flows_v4")) << "counted every few seconds";
@@ -33,7 +33,7 @@ TEST_F(StatusPage, ShowsServicesTheirBackendsAndWhatIsWrong) {
     EXPECT_THAT(page().text("#problems"), HasSubstr("down web, 192.0.2.11:8080: "));
     EXPECT_THAT(page().text("#announcement"), HasSubstr("2 of 5 backends are down"));
     EXPECT_THAT(services(".how")[0], "1 of 2 backends down");
-    EXPECT_EQ(page().run("return document.title"), "2 of 5 backends are down – Weir");
+    EXPECT_EQ(page().title(), "2 of 5 backends are down – Weir");
     EXPECT_TRUE(says("#events", "service web, backend 192.0.2.11:8080: down, was active: "));
 
     start_server_one();
@@ -61,18 +61,16 @@ TEST_F(StatusPage, ShowsTrafficAndDrops) {
     const Client dropped(world().client_host, Protocol::udp, *Endpoint::parse("203.0.113.30:53"));
     const auto shown = [&] {
         ask_services();
-        EXPECT_TRUE(dropped.send("nobody takes this"));
+        dropped.send("nobody takes this");  // or is told that nobody does
         return summary().find("packets/s no_backend") != std::string::npos &&
-               page().text("#service-list .reply").find("kbit/s") != std::string::npos;
+               page().text("#service-list .reply").find("0 bit/s") != 0;
     };
     EXPECT_TRUE(eventually(shown)) << summary() << page().text("#totals");
     EXPECT_THAT(page().text("#drops-table"), HasSubstr("no_backend\t"));
     EXPECT_THAT(page().label("#totals svg"),
                 MatchesRegex("Traffic to backends: now .*bit/s, lowest .*bit/s, highest .*bit/s"));
-    EXPECT_THAT(page()
-                    .run("return document.querySelector('#service-list path').getAttribute('d')")
-                    .get<std::string>(),
-                HasSubstr("L"));
+    EXPECT_TRUE(eventually([&] { return page().has("#service-list path[d*=L]"); }))
+        << "a line, once there are two samples";
 }
 
 TEST_F(StatusPage, IsUsedWithTheKeyboardAlone) {
@@ -84,11 +82,11 @@ TEST_F(StatusPage, IsUsedWithTheKeyboardAlone) {
     tab_to("filter");
     page().type("dns active");
     EXPECT_THAT(services(".name"), ElementsAre("dns"));
-    EXPECT_EQ(page().text("#shown"), "1 of 3\u00a0services");
+    EXPECT_EQ(page().text("#shown"), "1 of 3 services");
     tab_to("dns");
     page().type(Browser::kEnter);
     EXPECT_TRUE(says("#service-list tbody", "192.0.2.141:8080"));
-    EXPECT_THAT(page().text("#service-list tbody"), HasSubstr("50\u00a0%"));
+    EXPECT_THAT(page().text("#service-list tbody"), HasSubstr("50 %"));
     page().type(Browser::kEnter);
     EXPECT_TRUE(eventually([&] { return !page().has("details[open]"); }));
 }
@@ -109,19 +107,19 @@ TEST_F(StatusPage, WhatIsOpenStaysOpenAndKeepsTheFocus) {
 TEST_F(StatusPage, SaysWhenTheDaemonDoesNotAnswer) {
     show();
     EXPECT_EQ(page().run("return document.body.classList.contains('old')"), false);
-    EXPECT_EQ(page().text("#trouble"), "");
+    EXPECT_TRUE(page().has("#trouble[hidden]"));
     daemon().kill(SIGTERM);
     EXPECT_EQ(daemon().wait().status, 0);
     EXPECT_TRUE(says("#trouble", "The daemon does not answer. What is below is old, from "));
     EXPECT_TRUE(says("#answered", "Last answer "));
     EXPECT_THAT(summary(), HasSubstr("Last known: "));
-    EXPECT_EQ(page().run("return document.title"), "no answer – Weir");
+    EXPECT_EQ(page().title(), "no answer – Weir");
     EXPECT_EQ(page().role("#trouble"), "alert");
     EXPECT_THAT(services(".name"), ElementsAre("web", "dns", "local")) << "what was stays";
 
     const auto again = start((folder().path() / "weir.yaml").string());
-    EXPECT_TRUE(says("#summary", "All is well"));
-    EXPECT_EQ(page().text("#trouble"), "");
+    EXPECT_TRUE(eventually([&] { return page().has("#trouble[hidden]"); }));
+    EXPECT_EQ(summary().find("All is well"), 0U);
     EXPECT_TRUE(says("#events", "goes on with the tables it found"));
 }
 
@@ -144,7 +142,7 @@ TEST_F(StatusPage, ShowsWhatIsNoTextAsText) {
     EXPECT_TRUE(says("#problems", kHostile));
     EXPECT_TRUE(says("#events", kHostile));
     EXPECT_EQ(page().run("return document.querySelectorAll('img, b').length"), 0);
-    EXPECT_THAT(page().run("return document.title").get<std::string>(), EndsWith(" – Weir"));
+    EXPECT_THAT(page().title(), EndsWith(" – Weir"));
 }
 
 TEST_F(StatusPage, ReadersAreToldWhatIsWhat) {

@@ -19,7 +19,7 @@ inline constexpr auto kWithoutWeight = R"(
     backends: [{address: 192.0.2.12, port: 53, weight: 0}]
 )";
 inline constexpr auto kCheck =
-    "health_check: {type: tcp, interval: 200ms, timeout: 1s, rise: 1, fall: 1}";
+    "health_check: {type: tcp, interval: 300ms, timeout: 300ms, rise: 1, fall: 1}";
 
 class StatusPage : public EchoTest {
   protected:
@@ -39,15 +39,17 @@ class StatusPage : public EchoTest {
     Browser &page() { return *browser_; }
     Process &daemon() { return *daemon_; }
     std::string summary() { return page().text("#summary"); }
-    bool says(const std::string &selector, const std::string &text) {
-        return eventually([&] { return page().text(selector).find(text) != std::string::npos; });
+    testing::AssertionResult says(const std::string &selector, const std::string &text) {
+        if (eventually([&] { return page().text(selector).find(text) != std::string::npos; }))
+            return testing::AssertionSuccess();
+        return testing::AssertionFailure() << selector << " says " << page().text(selector);
     }
     // What is asked of every service, in the order in which they are shown.
     std::vector<std::string> services(const std::string &part) {
         return page().run(
             "return Array.from(document.querySelectorAll('#service-list > "
             "li:not([hidden]) " +
-            part + "'), (one) => one.innerText)");
+            part + "'), (one) => one.innerText.replaceAll('\\u00a0', ' '))");
     }
     // The text or id of what has the focus.
     std::string focused() {

@@ -137,7 +137,12 @@ Json Browser::run(const std::string &script) {
 }
 
 std::string Browser::text(const std::string &selector) {
-    return run("return document.querySelector(" + Json(selector).dump() + ")?.innerText ?? ''");
+    return run("return (document.querySelector(" + Json(selector).dump() +
+               ")?.innerText ?? '').replaceAll('\\u00a0', ' ')");
+}
+
+std::string Browser::title() {
+    return run("return document.title.replaceAll('\\u00a0', ' ')");
 }
 
 bool Browser::has(const std::string &selector) {

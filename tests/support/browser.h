@@ -35,9 +35,11 @@ class Browser {  // NOLINT(bugprone-exception-escape)
 
     // The body of a function, which may await: "return document.title".
     Json run(const std::string &script);
-    // What is written there as a person sees it; an empty string where nothing is.
+    // What is written there as a person sees it, who does not see which blanks a line may break at;
+    // an empty string where nothing is.
     std::string text(const std::string &selector);
     bool has(const std::string &selector);
+    std::string title();
 
     // To what has the focus. Keys beside text are those of WebDriver: kTab, kEnter.
     void type(const std::string &keys);

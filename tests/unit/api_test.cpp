@@ -132,8 +132,9 @@ TEST(ApiDocument, BackendsTellWhyTheyAreInTheirState) {
 
 std::vector<std::string> listed(const std::map<std::string, std::string> &query) {
     const auto filter = test::value_of(parse_backend_filter(query, test::sample_inventory()));
+    const auto document = backends_document(test::sample_snapshot(), view_of, filter);
     std::vector<std::string> names;
-    for (const auto &one : backends_document(test::sample_snapshot(), view_of, filter)["backends"])
+    for (const auto &one : document["backends"])
         names.push_back(one["backend"]);
     return names;
 }
