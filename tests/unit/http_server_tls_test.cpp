@@ -201,7 +201,7 @@ TEST_F(ServedOverTls, TheClientSaysWhichEndDidNotTakeTheOther) {
     };
     EXPECT_EQ(with_ca(others.certificate(), at()),
               at() +
-                  ": its certificate is not trusted: unable to get local issuer certificate "
+                  ": its certificate is not trusted: self-signed certificate in certificate chain "
                   "(--ca " +
                   others.certificate() + ")");
     EXPECT_THAT(with_ca("", at()), HasSubstr("--ca names its authority"));
