@@ -122,7 +122,7 @@ class HttpSession final : public OpenConnection,
                 return self->leave();
             }
             self->who_ = who(self->stream_);
-            self->read();
+            self->retired_ ? self->leave() : self->read();
         });
     }
 
@@ -151,7 +151,7 @@ class HttpSession final : public OpenConnection,
     void on_read(error_code error) {
         waiting_ = false;
         if (!error)
-            return handle();
+            return retired_ ? leave() : handle();
         const bool ended =
             error == http::error::end_of_stream || error == http::error::partial_message;
         if (error.category() == make_error_code(http::error::end_of_stream).category() && !ended) {

@@ -7,6 +7,8 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <chrono>
+#include <optional>
 
 #include "lb/api/answer.h"
 
@@ -18,6 +20,9 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using boost::system::error_code;
 using Unix = asio::local::stream_protocol;
+
+// The daemon writes something every second: one that is silent for so long has gone, or hangs.
+constexpr std::chrono::seconds kSilence{10};
 
 // On a stream that is connected. `where`: whom is asked, for messages and the request.
 template <typename Stream>
@@ -62,13 +67,30 @@ class StreamReader {
         auto &body = parser_.get().body();
         body.data = room_.data();
         body.size = room_.size();
-        error_code error;
-        if (!parser_.is_done())
-            http::read_some(stream_, buffer_, parser_, error);
+        const auto error = parser_.is_done() ? error_code() : read_some();
+        if (error == beast::error::timeout)
+            return fail(Exit::refused, fmt::format("the weir daemon at {} has said nothing for {} "
+                                                   "s: it hangs, or cannot be reached any more",
+                                                   where_, kSilence.count()));
         if (error && error != http::error::need_buffer)
             return fail(Exit::refused,
                         fmt::format("the weir daemon at {} has gone: {}", where_, error.message()));
         return std::string(room_.data(), room_.size() - body.size);
+    }
+
+    // Nothing more than a synchronous read but for its time limit, which those do not have.
+    error_code read_some() {
+        auto &loop = static_cast<asio::io_context &>(stream_.get_executor().context());
+        std::optional<error_code> result;
+        http::async_read_some(stream_, buffer_, parser_,
+                              [&](error_code error, std::size_t) { result = error; });
+        loop.restart();
+        loop.run_for(kSilence);
+        if (result)
+            return *result;
+        beast::get_lowest_layer(stream_).close();
+        loop.run();
+        return beast::error::timeout;
     }
 
     Result<void> refusal() {

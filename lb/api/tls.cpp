@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <openssl/x509v3.h>
+#include <spdlog/spdlog.h>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -47,12 +48,23 @@ std::string to_text(const ASN1_TIME *time) {
     return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts)};
 }
 
-// What the other end would say of this one, said here and now.
-Result<void> check_certificate(const PemFile &file, X509 *certificate, int purpose) {
+// Empty: it is valid now.
+std::string out_of_time(const X509 *certificate) {
     if (::X509_cmp_current_time(::X509_get0_notAfter(certificate)) < 0)
-        return refuse(file, "expired on " + to_text(::X509_get0_notAfter(certificate)));
+        return "expired on " + to_text(::X509_get0_notAfter(certificate));
     if (::X509_cmp_current_time(::X509_get0_notBefore(certificate)) > 0)
-        return refuse(file, "is not valid before " + to_text(::X509_get0_notBefore(certificate)));
+        return "is not valid before " + to_text(::X509_get0_notBefore(certificate));
+    return "";
+}
+
+// What the other end would say of this one, said here and now. That a server's is out of its time
+// stops nobody: the services matter more than who may change them.
+Result<void> check_certificate(const PemFile &file, X509 *certificate, int purpose) {
+    const auto when = out_of_time(certificate);
+    if (!when.empty() && purpose == X509_PURPOSE_SSL_CLIENT)
+        return refuse(file, when);
+    if (!when.empty())
+        spdlog::warn("{}: {}: {}: no client will trust it", file.named_by, file.path, when);
     if (::X509_check_purpose(certificate, purpose, 0) != 1)
         return refuse(file,
                       fmt::format("is not for {}: its extended key usage does not say so",
@@ -125,7 +137,8 @@ Result<void> trust(ssl::context &context, const PemFile &file) {
     if (error)
         return refuse(file, reason_of(error));
     if (!any_valid(context))
-        return refuse(file, "holds only certificates that have expired");
+        spdlog::warn("{}: {}: holds only certificates that have expired: nobody is trusted",
+                     file.named_by, file.path);
     return {};
 }
 

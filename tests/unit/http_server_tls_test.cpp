@@ -204,7 +204,7 @@ TEST_F(ServedOverTls, TheClientSaysWhichEndDidNotTakeTheOther) {
                   ": its certificate is not trusted: self-signed certificate in certificate chain "
                   "(--ca " +
                   others.certificate() + ")");
-    EXPECT_THAT(with_ca("", at()), HasSubstr("--ca names its authority"));
+    EXPECT_THAT(with_ca("", at()), HasSubstr("(the system's authorities; name another by --ca)"));
     EXPECT_EQ(with_ca(authority_.certificate(), at("localhost")),
               at("localhost") + ": its certificate is not for localhost");
     stop();

@@ -96,11 +96,17 @@ TEST_F(Tls, AnEncryptedKeyIsRefusedAndNobodyIsAsked) {
                   ": is encrypted, and there is nobody to ask for the passphrase");
 }
 
-TEST_F(Tls, ACertificateOutOfItsTimeOrPurposeIsRefused) {
+TEST_F(Tls, ACertificateOutOfItsTimeStopsAClientAndNoServer) {
     const auto old = authority_.sign("old", {"/CN=weir", "serverAuth", "", -1});
-    EXPECT_EQ(server_with(old).find("f:1:2: crt: " + old.certificate + ": expired on 20"), 0U);
-    EXPECT_EQ(server(good_.certificate, good_.key, old.certificate),
-              "f:5:6: ca: " + old.certificate + ": holds only certificates that have expired");
+    EXPECT_EQ(server_with(old), "") << "the log has a warning";
+    EXPECT_EQ(server(good_.certificate, good_.key, old.certificate), "");
+    const auto ops = authority_.sign("ops", {"/CN=ops", "clientAuth", "", -1});
+    EXPECT_EQ(error_of(client_tls({{ops.certificate, "--cert"}, {ops.key, ""}, {ca(), ""}}))
+                  .find("--cert: " + ops.certificate + ": expired on 20"),
+              0U);
+}
+
+TEST_F(Tls, ACertificateForAnotherPurposeIsRefused) {
     const auto ops = authority_.sign("ops");
     EXPECT_EQ(server_with(ops), "f:1:2: crt: " + ops.certificate +
                                     ": is not for servers (serverAuth): its extended key usage "
