@@ -4,6 +4,7 @@
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <chrono>
 
 #include "lb/api/flow_query.h"
 #include "lb/api/http.h"
@@ -60,8 +61,10 @@ class AdminApi {
     HttpResponse remove(const BackendKey &key) const;
     Result<BackendKey> known_backend(const Router::Names &names) const;
     HttpResponse reload() const;
-    // Has `work` done beside the loop, which goes on.
-    void beside(const HttpRespond &respond, std::function<Result<Json>()> work);
+    // Has `work`, which makes a document, done beside the loop, which goes on; it may take `time`
+    // from now on.
+    void beside(const HttpRespond &respond, std::chrono::steady_clock::duration time,
+                std::function<Result<std::string>(const GoOn &)> work);
 
     boost::asio::io_context &loop_;
     AdminSource source_;

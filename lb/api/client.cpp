@@ -4,8 +4,11 @@
 #include <sys/un.h>
 
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <memory>
+#include <utility>
 
 namespace weir {
 namespace {
@@ -19,29 +22,64 @@ using Unix = asio::local::stream_protocol;
 constexpr std::chrono::seconds kTimeout{30};  // more than the daemon takes for the longest answer
 constexpr std::uint64_t kAnswerLimit = 256 << 20;
 
-struct Exchange {
-    asio::io_context loop;
-    beast::basic_stream<Unix> stream{loop};
-    beast::flat_buffer buffer;
-    http::request<http::string_body> request;
-    http::response_parser<http::string_body> parser;
-    error_code error;
+// A request and its answer. It lives as long as something is under way.
+class Exchange : public std::enable_shared_from_this<Exchange> {
+  public:
+    using Done = std::function<void(const error_code &, const http::response<http::string_body> &)>;
 
-    void run(const std::string &socket) {
-        stream.socket().connect(Unix::endpoint(socket), error);
-        if (error)
-            return;
-        parser.body_limit(kAnswerLimit);
-        stream.expires_after(kTimeout);
-        http::async_write(stream, request, [this](error_code failed, std::size_t) {
-            error = failed;
-            if (!error)
-                http::async_read(stream, buffer, parser,
-                                 [this](error_code cut, std::size_t) { error = cut; });
-        });
-        loop.run();
+    Exchange(asio::io_context &loop, http::request<http::string_body> request, Done done)
+        : stream_(loop), request_(std::move(request)), done_(std::move(done)) {
+        parser_.body_limit(kAnswerLimit);
     }
+
+    void run(const std::string &socket, std::chrono::seconds patience) {
+        stream_.expires_after(patience);
+        stream_.async_connect(Unix::endpoint(socket), [self = shared_from_this()](auto error) {
+            self->go_on(error, &Exchange::write);
+        });
+    }
+
+  private:
+    void go_on(const error_code &error, void (Exchange::*next)()) {
+        if (error)
+            done_(error, {});
+        else
+            (this->*next)();
+    }
+    void write() {
+        http::async_write(stream_, request_, [self = shared_from_this()](auto error, std::size_t) {
+            self->go_on(error, &Exchange::read);
+        });
+    }
+    void read() {
+        http::async_read(stream_, buffer_, parser_,
+                         [self = shared_from_this()](auto error, std::size_t) {
+                             self->go_on(error, &Exchange::end);
+                         });
+    }
+    void end() { done_({}, parser_.get()); }
+
+    beast::basic_stream<Unix> stream_;
+    beast::flat_buffer buffer_;
+    http::request<http::string_body> request_;
+    http::response_parser<http::string_body> parser_;
+    Done done_;
 };
+
+http::request<http::string_body> message_of(const ApiRequest &request) {
+    http::request<http::string_body> message;
+    message.version(11);
+    message.method_string(request.method);
+    message.target(request.target);
+    message.set(http::field::host, "weir");
+    message.keep_alive(false);
+    if (request.body) {
+        message.set(http::field::content_type, "application/json");
+        message.body() = dump(*request.body);
+    }
+    message.prepare_payload();
+    return message;
+}
 
 Result<Json> judge(const http::response<http::string_body> &response, const std::string &socket) {
     auto document = Json::parse(response.body(), nullptr, false);
@@ -63,7 +101,8 @@ Result<Json> judge(const http::response<http::string_body> &response, const std:
     }
 }
 
-tl::unexpected<Error> no_answer(const std::string &socket, const error_code &error) {
+tl::unexpected<Error> no_answer(const std::string &socket, const error_code &error,
+                                std::chrono::seconds patience) {
     if (error == asio::error::access_denied)
         return fail(Exit::refused,
                     fmt::format("{}: permission denied: run it as root or as a member of the "
@@ -73,7 +112,7 @@ tl::unexpected<Error> no_answer(const std::string &socket, const error_code &err
         return fail(Exit::refused,
                     fmt::format("the weir daemon at {} does not answer within {} s: it may still "
                                 "be at work (its log says more)",
-                                socket, kTimeout.count()));
+                                socket, patience.count()));
     return fail(Exit::refused, fmt::format("no weir daemon answers at {}: {} (is `weir run` "
                                            "running?)",
                                            socket, error.message()));
@@ -81,25 +120,26 @@ tl::unexpected<Error> no_answer(const std::string &socket, const error_code &err
 
 }  // namespace
 
-Result<Json> api_call(const std::string &socket, const ApiRequest &request) {
+void api_call(asio::io_context &loop, const std::string &socket, const ApiRequest &request,
+              std::chrono::seconds patience, std::function<void(Result<Json>)> done) {
     if (socket.size() >= sizeof(sockaddr_un::sun_path))
-        return fail(Exit::usage, fmt::format("{}: too long for the path of a socket", socket));
-    Exchange exchange;
-    exchange.request.version(11);
-    exchange.request.method_string(request.method);
-    exchange.request.target(request.target);
-    exchange.request.set(http::field::host, "weir");
-    exchange.request.keep_alive(false);
-    if (request.body) {
-        exchange.request.set(http::field::content_type, "application/json");
-        exchange.request.body() =
-            request.body->dump(-1, ' ', false, Json::error_handler_t::replace);
-    }
-    exchange.request.prepare_payload();
-    exchange.run(socket);
-    if (exchange.error)
-        return no_answer(socket, exchange.error);
-    return judge(exchange.parser.get(), socket);
+        return asio::post(loop, [socket, done = std::move(done)] {
+            done(fail(Exit::usage, fmt::format("{}: too long for the path of a socket", socket)));
+        });
+    const auto exchange = std::make_shared<Exchange>(
+        loop, message_of(request),
+        [socket, patience, done = std::move(done)](const auto &error, const auto &response) {
+            done(error ? no_answer(socket, error, patience) : judge(response, socket));
+        });
+    exchange->run(socket, patience);
+}
+
+Result<Json> api_call(const std::string &socket, const ApiRequest &request) {
+    asio::io_context loop;
+    Result<Json> answer;
+    api_call(loop, socket, request, kTimeout, [&](Result<Json> came) { answer = std::move(came); });
+    loop.run();
+    return answer;
 }
 
 }  // namespace weir

@@ -77,6 +77,9 @@ Json status_document(const DaemonInfo &info, const Snapshot &snapshot, std::size
     auto drops = Json::object();
     for (std::uint8_t reason = 0; reason < WEIR_DROP_REASONS; reason++)
         drops[std::string(drop_reason_name(reason))] = snapshot.drops[reason];
+    auto maps = Json::array();
+    for (const TableUse &use : snapshot.tables)
+        maps.push_back({{"map", use.table}, {"entries", use.entries}, {"capacity", use.capacity}});
 
     return {{"version", info.version},
             {"pid", info.pid},
@@ -90,6 +93,7 @@ Json status_document(const DaemonInfo &info, const Snapshot &snapshot, std::size
             {"backends", backends},
             {"overrides", overrides},
             {"drops", drops},
+            {"maps", maps},
             {"reload", reload_document(info.reload)}};
 }
 
@@ -148,19 +152,12 @@ Json removal_document(std::size_t removed, const std::string &warning) {
     return {{"removed", removed}, {"warning", text_or_null(warning)}};
 }
 
-Json flow_document(const Flow &flow, const std::optional<std::string> &service) {
-    return {{"service", service ? Json(*service) : Json(nullptr)},
-            {"protocol", to_string(flow.protocol)},
-            {"client", flow.client.to_string()},
-            {"vip", flow.vip.to_string()},
-            {"backend", flow.backend.to_string()},
-            {"snat", flow.snat ? Json(flow.snat->to_string()) : Json(nullptr)},
-            {"state", to_string(flow.state)},
-            {"idle", std::chrono::duration<double>(flow.idle).count()}};
-}
-
 Json error_document(const std::string &message) {
     return {{"error", message}};
+}
+
+std::string dump(const Json &document) {
+    return document.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace weir
