@@ -135,7 +135,7 @@ TEST_F(ManyFlows, AreListedAndCountedWhole) {
     EXPECT_EQ(by_client["flows"], all);
     EXPECT_EQ(by_client["others"], all - 3);
     const auto first = Json::parse(flows({"--sort", "client", "--limit", "3", "--json"}));
-    for (int i = 0; i < 3; i++)
+    for (std::size_t i = 0; i < 3; i++)
         EXPECT_THAT(first["flows"][i]["client"], HasSubstr(fmt::format("10.0.0.{}:", i)));
 
     const auto before = daemon_peak();
