@@ -52,3 +52,14 @@ static __noinline void account_packet(int family, const struct weir_packet *pack
     __sync_fetch_and_add(&account->packets, packets);
     __sync_fetch_and_add(&account->bytes, bytes);
 }
+
+/* The packet has moved its flow to the established table. */
+static __noinline void account_establish(int family, const struct weir_packet *packet) {
+    struct weir_account *account;
+    union weir_any_tuple key;
+
+    flow_key(family, &packet->tuple, &key);
+    account = bpf_map_lookup_elem(account_table(family), &key);
+    if (account)
+        account->state = WEIR_FLOW_ESTABLISHED;
+}

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "bpf/account.h"
 #include "bpf/event.h"
 #include "bpf/flow.h"
 #include "bpf/latency.h"
@@ -86,6 +87,8 @@ static __always_inline void flow_complete(int family, const struct weir_packet *
     else if (peer)
         latency_note(entry->service, WEIR_LATENCY_HANDSHAKE, peer->ack, packet->now);
     event_flow(WEIR_EVENT_ESTABLISHED, family, packet, entry);
+    if (options.account)
+        account_establish(family, packet);
     flow_promote(family, packet, entry, peer);
 }
 

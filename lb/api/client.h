@@ -1,10 +1,11 @@
-// The other end of the admin API: one request over the Unix socket.
+// The other end of the admin API: one request, over the Unix socket or over TCP with mutual TLS.
 #pragma once
 
 #include <optional>
 #include <string>
 
 #include "lb/api/documents.h"
+#include "lb/api/tls_client.h"
 #include "lb/result.h"
 
 namespace weir {
@@ -19,6 +20,9 @@ struct ApiRequest {
 // Exit::usage when the request is wrong (400, 404, 405, 413); Exit::failed for every other answer
 // that is none of 200.
 Result<Json> api_call(const std::string &socket, const ApiRequest &request);
+
+// The same over TCP; errors also as of TlsConnection::open().
+Result<Json> api_call(const TlsServer &server, const ApiRequest &request);
 
 inline Result<Json> api_get(const std::string &socket, const std::string &target) {
     return api_call(socket, {"GET", target});

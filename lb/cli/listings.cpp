@@ -39,14 +39,8 @@ std::string target_of(std::string target, const Options &options) {
     return target;
 }
 
-Result<Json> call(const Options &options, const ApiRequest &request) {
-    return socket_of(options.connection).and_then([&](const std::string &socket) {
-        return api_call(socket, request);
-    });
-}
-
 int list(const std::string &path, Show show, const Options &options) {
-    const auto document = call(options, {"GET", target_of(path, options)});
+    const auto document = call(options.connection, {"GET", target_of(path, options)});
     if (!document)
         return report(document.error());
     fmt::print("{}", options.json ? document->dump(2) + "\n" : show(*document));
@@ -97,7 +91,7 @@ void add_filters(CLI::App &command, Options &options) {
 int flush(Options options) {
     if (options.all)
         options.query.emplace_back("all", "true");
-    const auto document = call(options, {"DELETE", target_of("/v1/flows", options)});
+    const auto document = call(options.connection, {"DELETE", target_of("/v1/flows", options)});
     if (!document)
         return report(document.error());
     fmt::print("deleted {} flows\n", document->at("deleted").get<std::uint64_t>());
@@ -111,7 +105,7 @@ int clear(const Options &options) {
                             ? std::string("/v1/overrides")
                             : fmt::format("/v1/overrides/{}/{}", url_encode(options.service),
                                           url_encode(options.backend));
-    const auto document = call(options, {"DELETE", target});
+    const auto document = call(options.connection, {"DELETE", target});
     if (!document)
         return report(document.error());
     fmt::print("removed {} overrides\n", document->at("removed").get<std::uint64_t>());

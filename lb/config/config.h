@@ -137,6 +137,21 @@ struct Timeouts {
     std::chrono::seconds udp{300};               // RFC 4787, REQ-5
 };
 
+struct FileConfig {
+    std::string path;
+    Mark mark{};
+};
+
+// The admin API over TCP, with mutual TLS. The files are PEM, and read when the daemon starts and
+// reloads.
+struct ApiTcpConfig {
+    Endpoint listen;
+    FileConfig certificate;  // the daemon's
+    FileConfig key;
+    FileConfig client_ca;  // who signs those of clients
+    Mark listen_mark{};
+};
+
 // A line for each flow that has ended.
 struct FlowLogConfig {
     std::string file;
@@ -172,7 +187,8 @@ struct Config {
     Timeouts timeouts;
     std::optional<Endpoint> metrics;  // metrics.listen; none: no exporter
     std::string api_socket = "/run/weir/weir.sock";
-    std::string api_group;   // owns the socket beside root; empty: root's group
+    std::string api_group;  // owns the socket beside root; empty: root's group
+    std::optional<ApiTcpConfig> api_tcp{};
     std::string state_file;  // what operators changed at run time; set to its default by the reader
     std::optional<FlowLogConfig> flow_log;  // none: flows have no accounts
     LogLevel log_level = LogLevel::info;

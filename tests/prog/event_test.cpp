@@ -70,7 +70,7 @@ TEST_P(Events, AnEventNamesTheFlow) {
         EXPECT_EQ(event.backend, backend);
         EXPECT_EQ(event.snat, std::nullopt);
         EXPECT_EQ(event.reason, std::nullopt);
-        EXPECT_EQ(event.protocol, IPPROTO_TCP);
+        EXPECT_EQ(event.protocol, static_cast<int>(Protocol::tcp));
         EXPECT_EQ(event.service_id, path->plan().result.services.at(first_service).id);
     }
     EXPECT_EQ(events[0].tcp_flags, kSyn);

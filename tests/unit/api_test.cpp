@@ -2,10 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lb/api/backend_query.h"
 #include "lb/api/documents.h"
 #include "lb/api/flow_query.h"
 #include "lb/cli/show.h"
 #include "tests/support/sample.h"
+#include "tests/support/value.h"
 
 namespace weir {
 namespace {
@@ -78,9 +80,11 @@ TEST(ApiDocument, StatusTellsWhyAReloadWasRefused) {
 }
 
 TEST(ApiDocument, ServicesAndBackendsCarryTheirCounters) {
-    const auto services = services_document(test::sample_snapshot())["services"];
+    const auto services = services_document(test::sample_snapshot(), test::sample_view)["services"];
     EXPECT_EQ(services[0], Json::parse(R"({"name": "web", "vip": "192.0.2.10:443",
-        "protocol": "tcp", "mode": "dnat", "scheduler": "maglev", "backends": 2, "new_flows": 5,
+        "protocol": "tcp", "mode": "dnat", "scheduler": "maglev", "backends": 2,
+        "states": {"active": 1, "draining": 0, "down": 1, "maintenance": 0}, "attention": 1,
+        "flows": 6, "new_flows": 5,
         "forward": {"packets": 30, "bytes": 3000}, "reply": {"packets": 20, "bytes": 2000}})"));
 }
 
@@ -124,6 +128,52 @@ TEST(ApiDocument, BackendsTellWhyTheyAreInTheirState) {
               "min_active; fallback on standby; check: connection refused\n"
               "dns      198.51.100.13:53    active  unchecked       7  100.0 %      0          1"
               "  9007199254740991      74 B            1       90 B\n");
+}
+
+std::vector<std::string> listed(const std::map<std::string, std::string> &query) {
+    const auto filter = test::value_of(parse_backend_filter(query, test::sample_inventory()));
+    const auto document = backends_document(test::sample_snapshot(), view_of, filter);
+    std::vector<std::string> names;
+    for (const auto &one : document["backends"])
+        names.push_back(one["backend"]);
+    return names;
+}
+
+TEST(ApiDocument, BackendsAreFilteredByServiceAndByWhatWantsAttention) {
+    using testing::ElementsAre;
+    EXPECT_EQ(listed({}).size(), 3U);
+    EXPECT_THAT(listed({{"service", "dns"}}), ElementsAre("198.51.100.13:53"));
+    EXPECT_THAT(listed({{"attention", "true"}}), ElementsAre("198.51.100.12:8443"));
+    EXPECT_THAT(listed({{"attention", "true"}, {"service", "dns"}}), ElementsAre());
+    EXPECT_THAT(listed({{"limit", "1"}}), ElementsAre("198.51.100.11:8443"));
+    for (const auto &[key, value] : std::map<std::string, std::string>{
+             {"service", "wbe"}, {"attention", "yes"}, {"limit", "0"}, {"colour", "red"}})
+        EXPECT_FALSE(parse_backend_filter({{key, value}}, test::sample_inventory())) << key;
+    const auto cut = [](std::size_t limit) {
+        const BackendFilter filter{.limit = limit};
+        return backends_document(test::sample_snapshot(), view_of, filter)["truncated"];
+    };
+    EXPECT_EQ(cut(2), true);
+    EXPECT_EQ(cut(3), false);
+}
+
+TEST(ApiDocument, AnOperatorShouldKnowOfABackendThatIsNotPlainlyInUse) {
+    EXPECT_FALSE(wants_attention({}));
+    for (const auto state :
+         {BackendState::down, BackendState::draining, BackendState::maintenance}) {
+        BackendView view;
+        view.condition.state = state;
+        EXPECT_TRUE(wants_attention(view)) << to_string(state);
+    }
+    BackendView kept, heavy, unasked, standby;
+    kept.health = Health::down;
+    heavy.override_.weight = 7;
+    unasked.trouble = "no descriptors left";
+    standby.standby = true;
+    EXPECT_TRUE(wants_attention(kept));
+    EXPECT_TRUE(wants_attention(heavy));
+    EXPECT_TRUE(wants_attention(unasked));
+    EXPECT_FALSE(wants_attention(standby));
 }
 
 TEST(ApiDocument, OverridesAreShownAsATable) {
