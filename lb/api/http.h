@@ -31,9 +31,9 @@ struct HttpResponse {
     std::string content_type = "application/json";
     std::string body;
     std::string allow{};  // of a 405: the methods that the resource has, "GET, DELETE"
-    std::shared_ptr<HttpBody> stream{};  // in place of `body`: chunked, until it ends
     std::vector<std::pair<std::string_view, std::string_view>>
-        headers{};  // more of them, constants
+        headers{};                       // more of them, constants
+    std::shared_ptr<HttpBody> stream{};  // in place of `body`: chunked, until it ends
 };
 
 // Called once, on the thread of the event loop, now or later.

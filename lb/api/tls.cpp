@@ -1,7 +1,6 @@
 #include "lb/api/tls.h"
 
 #include <fmt/format.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include <boost/asio/buffer.hpp>
@@ -24,18 +23,19 @@ tl::unexpected<Error> refuse(const PemFile &file, const std::string &what) {
     return fail(Exit::refused, fmt::format("{}: {}: {}", file.named_by, file.path, what));
 }
 
-Result<std::string> read_pem(const PemFile &file) {
-    return read_text(file.path).map_error([&](const Error &error) {
-        return Error{Exit::refused, fmt::format("{}: {}", file.named_by, error.message)};
-    });
+// `wanted` as PEM's own lines end with it (RFC 7468): "CERTIFICATE", "PRIVATE KEY".
+Result<std::string> read_pem(const PemFile &file, const char *wanted, const char *name) {
+    auto text = read_text(file.path);
+    if (!text)
+        return fail(Exit::refused, fmt::format("{}: {}", file.named_by, text.error().message));
+    if (text->find(fmt::format("{}-----", wanted)) == std::string::npos)
+        return refuse(file, fmt::format("holds no {} in PEM form", name));
+    return text;
 }
 
-// OpenSSL's own word for it; "no start line" is what it says of a file that holds none.
-std::string reason_of(const error_code &error, const char *wanted) {
-    const auto code = static_cast<unsigned long>(error.value());
-    if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE)
-        return fmt::format("holds no {} in PEM form", wanted);
-    const char *reason = ::ERR_reason_error_string(code);
+// OpenSSL's own word for it.
+std::string reason_of(const error_code &error) {
+    const char *reason = ::ERR_reason_error_string(static_cast<unsigned long>(error.value()));
     return fmt::format("cannot be used: {}", reason != nullptr ? reason : error.message());
 }
 
@@ -62,18 +62,18 @@ Result<void> check_certificate(const PemFile &file, X509 *certificate, int purpo
 }
 
 Result<void> use_certificate(ssl::context &context, const PemFile &file, int purpose) {
-    const auto text = read_pem(file);
+    const auto text = read_pem(file, "CERTIFICATE", "certificate");
     if (!text)
         return tl::make_unexpected(text.error());
     error_code error;
     context.use_certificate_chain(asio::buffer(*text), error);
     if (error)
-        return refuse(file, reason_of(error, "certificate"));
+        return refuse(file, reason_of(error));
     return check_certificate(file, ::SSL_CTX_get0_certificate(context.native_handle()), purpose);
 }
 
 Result<void> use_key(ssl::context &context, const PemFile &file, const PemFile &certificate) {
-    const auto text = read_pem(file);
+    const auto text = read_pem(file, "PRIVATE KEY", "private key");
     if (!text)
         return tl::make_unexpected(text.error());
     error_code error;
@@ -96,7 +96,7 @@ Result<void> use_key(ssl::context &context, const PemFile &file, const PemFile &
     if (other)
         return refuse(file, fmt::format("is not the key of the certificate {}", certificate.path));
     if (error)
-        return refuse(file, reason_of(error, "private key"));
+        return refuse(file, reason_of(error));
     return {};
 }
 
@@ -118,12 +118,12 @@ Result<void> trust(ssl::context &context, const PemFile &file) {
         context.set_default_verify_paths(error);
         return error ? refuse(file, "no certificates of the system can be read") : Result<void>();
     }
-    const auto text = read_pem(file);
+    const auto text = read_pem(file, "CERTIFICATE", "certificate");
     if (!text)
         return tl::make_unexpected(text.error());
     context.add_certificate_authority(asio::buffer(*text), error);
     if (error)
-        return refuse(file, reason_of(error, "certificate"));
+        return refuse(file, reason_of(error));
     if (!any_valid(context))
         return refuse(file, "holds only certificates that have expired");
     return {};

@@ -102,8 +102,7 @@ tl::unexpected<Error> TlsConnection::distrust() {
 
 tl::unexpected<Error> TlsConnection::problem(const error_code &error) {
     SSL *const session = stream_.native_handle();
-    if (!agreed_ && SSL_get_verify_result(session) != X509_V_OK &&
-        SSL_get0_peer_certificate(session) != nullptr)
+    if (!agreed_ && SSL_get_verify_result(session) != X509_V_OK)
         return distrust();
     if (error.category() != asio::error::get_ssl_category())
         return no_answer(server_.at, error);

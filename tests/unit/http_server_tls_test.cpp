@@ -10,6 +10,7 @@
 #include <atomic>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <future>
 #include <sstream>
@@ -200,7 +201,7 @@ TEST_F(ServedOverTls, TheClientSaysWhichEndDidNotTakeTheOther) {
     };
     EXPECT_EQ(with_ca(others.certificate(), at()),
               at() +
-                  ": its certificate is not trusted: unable to get local issuer certificate "
+                  ": its certificate is not trusted: self-signed certificate in certificate chain "
                   "(--ca " +
                   others.certificate() + ")");
     EXPECT_THAT(with_ca("", at()), HasSubstr("--ca names its authority"));
@@ -215,7 +216,7 @@ TEST_F(ServedOverTls, TheClientSaysWhichEndDidNotTakeTheOther) {
 TEST_F(ServedOverTls, TheClientRefusesWhatIsNoHostAndPort) {
     for (const auto *wrong : {"", ":", ":9471", "weir", "weir:", "weir:0", "weir:65536", "weir:x",
                               "2001:db8::1:9471"}) {
-        const auto answer = api_call({wrong, {}}, {"GET", "/"});
+        const auto answer = api_call(TlsServer{wrong, {}}, ApiRequest{"GET", "/"});
         EXPECT_EQ(answer.error().exit, Exit::usage) << wrong;
         EXPECT_THAT(answer.error().message, HasSubstr("expected HOST:PORT")) << wrong;
     }
