@@ -18,3 +18,6 @@ pkg_check_modules(libxdp REQUIRED IMPORTED_TARGET libxdp>=1.3)
 pkg_check_modules(libpcap REQUIRED IMPORTED_TARGET libpcap)
 pkg_check_modules(libnl REQUIRED IMPORTED_TARGET libnl-route-3.0)
 pkg_check_modules(libcap REQUIRED IMPORTED_TARGET libcap)
+# no imported target: it would have every file compiled with _XOPEN_SOURCE=600
+pkg_check_modules(ncurses REQUIRED ncursesw)
+pkg_check_modules(vterm REQUIRED IMPORTED_TARGET vterm)

@@ -1,25 +1,32 @@
 #include "lb/api/admin.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
 #include "lb/api/backend_query.h"
 #include "lb/api/change.h"
+#include "lb/api/flow_count.h"
 #include "lb/api/near.h"
 #include "lb/api/past.h"
 
 namespace weir {
 namespace {
 
-// A client waits longer than either.
-constexpr std::chrono::seconds kWalkTime{5};
-constexpr std::chrono::seconds kFlushTime{10};
+// From a request on; a client waits longer. Those that wait for another one's walk have less.
+constexpr std::chrono::seconds kWalkTime{20};
+// From its own beginning on: the next page goes on.
+constexpr std::chrono::seconds kPageTime{2};
+constexpr int kWalkerNice = 10;
+
+HttpResponse json(std::string text, unsigned status = 200) {
+    return {status, "application/json", std::move(text) + "\n"};
+}
 
 HttpResponse json(const Json &document, unsigned status = 200) {
-    // names come from a file that may hold any bytes: what is no UTF-8 is replaced, not thrown at
-    return {status, "application/json",
-            document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
+    return json(dump(document), status);
 }
 
 HttpResponse failure(const std::string &message, unsigned status) {
@@ -56,6 +63,8 @@ AdminApi::AdminApi(boost::asio::io_context &loop, AdminSource source)
     add_past();
     add_changes();
     add_flows();
+    // packets, and the loop, come first; nice(2) is the thread's
+    boost::asio::post(walker_, [] { static_cast<void>(::nice(kWalkerNice)); });
 }
 
 AdminApi::~AdminApi() {
@@ -188,9 +197,13 @@ HttpResponse AdminApi::reload() const {
                 : failure(done.error().message, 409);
 }
 
-void AdminApi::beside(const HttpRespond &respond, std::function<Result<Json>()> work) {
-    boost::asio::post(walker_, [this, respond = respond, work = std::move(work)]() mutable {
-        const auto document = work();
+void AdminApi::beside(const HttpRespond &respond, std::chrono::steady_clock::duration most,
+                      std::function<Result<std::string>(const GoOn &)> work) {
+    using Clock = std::chrono::steady_clock;
+    const auto latest = Clock::now() + kWalkTime;
+    boost::asio::post(walker_, [this, latest, most, respond, work = std::move(work)]() mutable {
+        const auto deadline = std::min(latest, Clock::now() + most);
+        const auto document = work([&] { return !stop_ && Clock::now() < deadline; });
         auto response = document ? json(*document) : failure(document.error());
         // moved, so that the connection behind it is never released on this thread
         boost::asio::post(loop_, [respond = std::move(respond), response = std::move(response)] {
@@ -201,24 +214,32 @@ void AdminApi::beside(const HttpRespond &respond, std::function<Result<Json>()> 
 
 void AdminApi::add_flows() {
     router_.add("GET", "/v1/flows", [this](const auto &request, const auto &, const auto &respond) {
-        const auto filter = parse_flow_filter(request.query, source_.inventory());
-        if (!filter)
-            return respond(failure(filter.error()));
-        beside(respond,
-               [this, filter = *filter, inventory = source_.inventory(), walk = source_.flows()] {
-                   const auto deadline = std::chrono::steady_clock::now() + kWalkTime;
-                   return flows_document(walk, filter, inventory, deadline, stop_);
-               });
+        const auto query = parse_flow_query(request.query, source_.inventory());
+        if (!query)
+            return respond(failure(query.error()));
+        beside(respond, query->page ? kPageTime : kWalkTime,
+               [query = *query, names = ServiceNames(source_.inventory()), walk = source_.flows()](
+                   const GoOn &go_on) { return flows_document(walk, query, names, go_on); });
     });
+    router_.add(
+        "GET", "/v1/flows/count", [this](const auto &request, const auto &, const auto &respond) {
+            const auto query = parse_flow_count(request.query, source_.inventory());
+            if (!query)
+                return respond(failure(query.error()));
+            beside(
+                respond, kWalkTime,
+                [query = *query, names = ServiceNames(source_.inventory()), walk = source_.flows()](
+                    const GoOn &go_on) { return count_document(walk, query, names, go_on); });
+        });
     router_.add("DELETE", "/v1/flows",
                 [this](const auto &request, const auto &, const auto &respond) {
                     const auto filter = parse_flush_filter(request.query, source_.inventory());
                     if (!filter)
                         return respond(failure(filter.error()));
-                    beside(respond, [this, filter = *filter, flush = source_.flush()] {
-                        const auto deadline = std::chrono::steady_clock::now() + kFlushTime;
-                        return flush_document(flush, filter, deadline, stop_);
-                    });
+                    beside(respond, kWalkTime,
+                           [filter = *filter, flush = source_.flush()](const GoOn &go_on) {
+                               return flush_document(flush, filter, go_on);
+                           });
                 });
 }
 

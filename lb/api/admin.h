@@ -4,6 +4,7 @@
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <chrono>
 
 #include "lb/api/event_query.h"
 #include "lb/api/flow_query.h"
@@ -70,8 +71,9 @@ class AdminApi {
     HttpResponse remove(const BackendKey &key) const;
     Result<BackendKey> known_backend(const Router::Names &names) const;
     HttpResponse reload() const;
-    // Has `work` done beside the loop, which goes on.
-    void beside(const HttpRespond &respond, std::function<Result<Json>()> work);
+    // Has `work`, which makes a document, done beside the loop, which goes on; it may take `most`.
+    void beside(const HttpRespond &respond, std::chrono::steady_clock::duration most,
+                std::function<Result<std::string>(const GoOn &)> work);
 
     boost::asio::io_context &loop_;
     AdminSource source_;

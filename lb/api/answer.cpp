@@ -20,7 +20,8 @@ Result<Json> judge_answer(unsigned status, const std::string &body, const std::s
     return fail(ours ? Exit::usage : Exit::failed, why);
 }
 
-tl::unexpected<Error> no_answer(const std::string &where, const boost::system::error_code &error) {
+tl::unexpected<Error> no_answer(const std::string &where, const boost::system::error_code &error,
+                                std::chrono::seconds patience) {
     if (error == boost::asio::error::access_denied)
         return fail(Exit::refused,
                     fmt::format("{}: permission denied: run it as root or as a member of the "
@@ -30,7 +31,7 @@ tl::unexpected<Error> no_answer(const std::string &where, const boost::system::e
         return fail(Exit::refused,
                     fmt::format("the weir daemon at {} does not answer within {} s: it may still "
                                 "be at work (its log says more)",
-                                where, kAnswerTimeout.count()));
+                                where, patience.count()));
     return fail(Exit::refused, fmt::format("no weir daemon answers at {}: {} (is `weir run` "
                                            "running?)",
                                            where, error.message()));

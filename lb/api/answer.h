@@ -16,7 +16,8 @@ inline constexpr std::chrono::seconds kAnswerTimeout{30};
 // The document of an answer with status 200. Exit::usage when the request was wrong (400, 404, 405,
 // 413); Exit::failed for every other answer. `where`: whom was asked, for the message.
 Result<Json> judge_answer(unsigned status, const std::string &body, const std::string &where);
-// Exit::refused.
-tl::unexpected<Error> no_answer(const std::string &where, const boost::system::error_code &error);
+// Exit::refused. `patience` is how long an answer was waited for.
+tl::unexpected<Error> no_answer(const std::string &where, const boost::system::error_code &error,
+                                std::chrono::seconds patience = kAnswerTimeout);
 
 }  // namespace weir

@@ -1,6 +1,9 @@
 // The other end of the admin API: one request, over the Unix socket or over TCP with mutual TLS.
 #pragma once
 
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -23,6 +26,10 @@ Result<Json> api_call(const std::string &socket, const ApiRequest &request);
 
 // The same over TCP; errors also as of TlsConnection::open().
 Result<Json> api_call(const TlsServer &server, const ApiRequest &request);
+// The same while `loop` goes on with other things: `done` is called from there, unless the loop
+// ends before; after `patience` at the latest, with Exit::refused.
+void api_call(boost::asio::io_context &loop, const std::string &socket, const ApiRequest &request,
+              std::chrono::seconds patience, std::function<void(Result<Json>)> done);
 
 inline Result<Json> api_get(const std::string &socket, const std::string &target) {
     return api_call(socket, {"GET", target});

@@ -185,19 +185,12 @@ Json removal_document(std::size_t removed, const std::string &warning) {
     return {{"removed", removed}, {"warning", text_or_null(warning)}};
 }
 
-Json flow_document(const Flow &flow, const std::optional<std::string> &service) {
-    return {{"service", service ? Json(*service) : Json(nullptr)},
-            {"protocol", to_string(flow.protocol)},
-            {"client", flow.client.to_string()},
-            {"vip", flow.vip.to_string()},
-            {"backend", flow.backend.to_string()},
-            {"snat", flow.snat ? Json(flow.snat->to_string()) : Json(nullptr)},
-            {"state", to_string(flow.state)},
-            {"idle", std::chrono::duration<double>(flow.idle).count()}};
-}
-
 Json error_document(const std::string &message) {
     return {{"error", message}};
+}
+
+std::string dump(const Json &document) {
+    return document.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace weir

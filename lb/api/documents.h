@@ -34,8 +34,9 @@ Json overrides_document(const Overrides &overrides, const BackendViews &views);
 Json change_document(const BackendKey &key, const BackendView &view, const std::string &warning);
 Json removal_document(std::size_t removed, const std::string &warning);
 Json reload_document(const ReloadStatus &reload);
-// One entry of /v1/flows. `service` is null when the flow's service is gone from the configuration.
-Json flow_document(const Flow &flow, const std::optional<std::string> &service);
 Json error_document(const std::string &message);
+
+// As text. Names come from a file that may hold any bytes: what is no UTF-8 is replaced.
+std::string dump(const Json &document);
 
 }  // namespace weir

@@ -119,7 +119,7 @@ Result<EventFilter> parse_event_filter(const std::map<std::string, std::string> 
             return tl::make_unexpected(parsed.error());
         of_flows.erase(key);
     }
-    return parse_flow_filter(of_flows, inventory).map([&](const FlowFilter &flows) {
+    return parse_flow_filter(of_flows, inventory, "").map([&](const FlowFilter &flows) {
         filter.service = flows.service;
         filter.client = flows.client;
         filter.backend = flows.backend;

@@ -1,73 +1,69 @@
-// /v1/flows: which flows are asked for, and the document that answers. A walk of a full table takes
-// seconds, so it runs beside the event loop, and is bounded in results and in time.
+// GET and DELETE /v1/flows: the documents that answer. A walk of a full table takes seconds, so it
+// runs beside the event loop, and is bounded in results and in time.
 #pragma once
 
-#include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <unordered_map>
 
 #include "lb/api/documents.h"
-#include "lb/stats/snapshot.h"
+#include "lb/api/flow_filter.h"
 
 namespace weir {
 
 inline constexpr std::size_t kFlowsDefaultLimit = 1000;
 inline constexpr std::size_t kFlowsMaximumLimit = 100000;
+// A page ends after so many flows, and with what was read together with the last of them.
+inline constexpr std::size_t kFlowsPage = 10000;
 
-// Why a name is refused, and what may have been meant.
-std::string unknown_service(const std::string &name, const Inventory &inventory);
-
-// An address, and one of its ports or all of them.
-struct FlowPeer {
-    Address address;
-    std::optional<std::uint16_t> port;
-
-    // "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]" or "[2001:db8::1]:80"
-    static std::optional<FlowPeer> parse(std::string_view text);
-    bool matches(const Endpoint &endpoint) const;
-};
-
-struct FlowFilter {
-    std::optional<std::uint32_t> service;  // id
-    std::optional<FlowPeer> client;
-    std::optional<FlowPeer> backend;
-    std::size_t limit = kFlowsDefaultLimit;
-
-    bool matches(const Flow &flow) const;
-};
-
-// Query keys: service (a name), client and backend (ADDR or ADDR:PORT), limit. Exit::usage for
-// another key or a value that is none.
-Result<FlowFilter> parse_flow_filter(const std::map<std::string, std::string> &query,
-                                     const Inventory &inventory);
-
-// Those to delete. Query keys: service, client, backend as above; or, to mean every flow, all=true
-// and none of them. Exit::usage.
-Result<FlowFilter> parse_flush_filter(const std::map<std::string, std::string> &query,
-                                      const Inventory &inventory);
-
-// Calls its argument for every flow until that returns false.
-using FlowWalk = std::function<Result<void>(const std::function<bool(const Flow &)> &)>;
-
-// {"flows": [...], "truncated": BOOL}; truncated says that the limit, `deadline` or `stop` ended
-// the walk.
-Result<Json> flows_document(const FlowWalk &walk, const FlowFilter &filter,
-                            const Inventory &inventory,
-                            std::chrono::steady_clock::time_point deadline,
-                            const std::atomic<bool> &stop);
-
+// Asked every now and then: whether there is time to go on.
+using GoOn = std::function<bool()>;
+// Calls the last one for every flow from a position on, as Tables::for_each_flow() does.
+using FlowWalk = std::function<Result<std::optional<FlowPosition>>(
+    const FlowPosition &, const GoOn &, const std::function<void(const Flow &)> &)>;
 // Deletes the flows for which the first one is true, for as long as the second is.
-using FlowFlush = std::function<Result<FlowDeletion>(const std::function<bool(const Flow &)> &,
-                                                     const std::function<bool()> &)>;
+using FlowFlush =
+    std::function<Result<FlowDeletion>(const std::function<bool(const Flow &)> &, const GoOn &)>;
 
-// {"deleted": N, "truncated": BOOL}; truncated says that `deadline` or `stop` ended it.
-Result<Json> flush_document(const FlowFlush &flush, const FlowFilter &filter,
-                            std::chrono::steady_clock::time_point deadline,
-                            const std::atomic<bool> &stop);
+struct FlowSort {
+    FlowField field = FlowField::client;
+    bool descending = false;
+};
+
+struct FlowQuery {
+    FlowFilter filter{};
+    std::size_t limit = kFlowsDefaultLimit;
+    std::optional<FlowSort> sort{};
+    std::optional<FlowPosition> page{};  // one page, from there on
+};
+
+// Query keys: those of the filters, limit, sort (a field, descending with "-" before it), and page
+// ("start" or the `next` of the page before), which goes with neither. Exit::usage.
+Result<FlowQuery> parse_flow_query(const Query &query, const Inventory &inventory);
+
+// The names of the services by their ids.
+class ServiceNames {
+  public:
+    explicit ServiceNames(const Inventory &inventory);
+
+    // Nothing for one that is gone from the configuration.
+    const std::string *find(std::uint32_t id) const;
+
+  private:
+    std::unordered_map<std::uint32_t, std::string> names_;
+};
+
+// {"flows": [...], "truncated": BOOL, "out_of_time": BOOL, "next": TEXT}, as text: a tenth of the
+// memory that it takes as values. `truncated` says that there are more; `next`, of a page only,
+// where the following one begins. Sorted, they are the first ones of all, found in room for no more
+// than the limit; those of `out_of_time` are the first of what was seen by then.
+Result<std::string> flows_document(const FlowWalk &walk, const FlowQuery &query,
+                                   const ServiceNames &names, const GoOn &go_on);
+
+// {"deleted": N, "truncated": BOOL}; truncated says that the time ended it.
+Result<std::string> flush_document(const FlowFlush &flush, const FlowFilter &filter,
+                                   const GoOn &go_on);
 
 }  // namespace weir

@@ -67,6 +67,18 @@ std::optional<HttpRequest> parse_target(std::string_view method, std::string_vie
     return request;
 }
 
+std::string make_target(std::string path,
+                        const std::vector<std::pair<std::string, std::string>> &query) {
+    char separator = '?';
+    for (const auto &[key, value] : query) {
+        if (value.empty())
+            continue;
+        path += separator + key + "=" + url_encode(value);
+        separator = '&';
+    }
+    return path;
+}
+
 std::string url_encode(std::string_view text) {
     constexpr std::string_view kHex = "0123456789ABCDEF";
     std::string encoded;

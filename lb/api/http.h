@@ -44,6 +44,10 @@ using HttpHandler = std::function<void(const HttpRequest &, const HttpRespond &)
 // percent-encoding is broken. Of a key that comes twice the last one counts.
 std::optional<HttpRequest> parse_target(std::string_view method, std::string_view target);
 
+// The other way round; what has no value is left out.
+std::string make_target(std::string path,
+                        const std::vector<std::pair<std::string, std::string>> &query);
+
 // Percent-encodes everything but the unreserved characters of RFC 3986, section 2.3.
 std::string url_encode(std::string_view text);
 

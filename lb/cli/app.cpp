@@ -38,6 +38,7 @@ int parse_and_run(int argc, const char *const *argv) {
     add_services_command(app, status);
     add_backends_command(app, status);
     add_flows_command(app, status);
+    add_top_command(app, status);
     add_doctor_command(app, status);
     add_overrides_command(app, status);
     add_backend_command(app, status);

@@ -12,6 +12,7 @@ void add_status_command(CLI::App &app, int &status);
 void add_services_command(CLI::App &app, int &status);
 void add_backends_command(CLI::App &app, int &status);
 void add_flows_command(CLI::App &app, int &status);
+void add_top_command(CLI::App &app, int &status);
 void add_doctor_command(CLI::App &app, int &status);
 void add_overrides_command(CLI::App &app, int &status);
 void add_backend_command(CLI::App &app, int &status);

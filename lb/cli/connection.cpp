@@ -7,7 +7,7 @@
 namespace weir {
 namespace {
 
-Result<std::string> socket_of(const Connection &connection) {
+Result<std::string> local_socket(const Connection &connection) {
     if (!connection.socket.empty())
         return connection.socket;
     if (connection.config.empty())
@@ -26,7 +26,7 @@ Result<Place> place_of(const Connection &connection) {
         if (!certificate.empty() || !key.empty() || !authorities.empty())
             return fail(Exit::usage,
                         "--cert, --key and --ca (WEIR_CERT, WEIR_KEY, WEIR_CA) need --connect");
-        return socket_of(connection).map([](const std::string &path) { return Place(path); });
+        return local_socket(connection).map([](const std::string &path) { return Place(path); });
     }
     if (!socket.empty() || !config.empty())
         return fail(Exit::usage, "--connect (WEIR_CONNECT) excludes --socket and --config");
@@ -56,6 +56,12 @@ void add_connection_options(CLI::App &command, Connection &connection) {
     over_tcp("--key", connection.key, "WEIR_KEY", "Its key, PEM");
     over_tcp("--ca", connection.authorities, "WEIR_CA",
              "Who signed the daemon's certificate, PEM [the system's authorities]");
+}
+
+Result<std::string> socket_of(const Connection &connection) {
+    if (!connection.connect.empty())
+        return fail(Exit::usage, "this command asks a daemon of this host: it has no --connect");
+    return local_socket(connection);
 }
 
 Result<Json> call(const Connection &connection, const ApiRequest &request) {

@@ -22,6 +22,8 @@ std::string refuse_empty(const std::string &text);
 
 // --socket, -c, --connect and what goes with it; `connection` has to outlive the application.
 void add_connection_options(CLI::App &command, Connection &connection);
+// For what only a daemon of this host is asked: Exit::usage with --connect.
+Result<std::string> socket_of(const Connection &connection);
 // Asks the daemon. Exit::usage for options that do not go together; else as api_call().
 Result<Json> call(const Connection &connection, const ApiRequest &request);
 // The same as api_stream().

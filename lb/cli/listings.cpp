@@ -1,12 +1,10 @@
-// weir status, services, backends, flows, overrides, and what goes below the last two: clients of
-// the admin API.
+// weir status, services, backends, overrides and what goes below that: clients of the admin API.
 #include <fmt/format.h>
 
 #include <cstdio>
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "lb/api/client.h"
 #include "lb/api/http.h"
@@ -23,24 +21,11 @@ using Show = std::string (*)(const Json &);
 struct Options {
     bool json = false;
     Connection connection;
-    std::vector<std::pair<std::string, std::string>> query{};  // name, value; empty: not given
-    bool all = false;                                          // flows flush
-    std::string service{}, backend{};                          // overrides clear
+    std::string service{}, backend{};  // overrides clear
 };
 
-std::string target_of(std::string target, const Options &options) {
-    char separator = '?';
-    for (const auto &[name, value] : options.query) {
-        if (value.empty())
-            continue;
-        target += fmt::format("{}{}={}", separator, name, url_encode(value));
-        separator = '&';
-    }
-    return target;
-}
-
 int list(const std::string &path, Show show, const Options &options) {
-    const auto document = call(options.connection, {"GET", target_of(path, options)});
+    const auto document = call(options.connection, {"GET", path});
     if (!document)
         return report(document.error());
     fmt::print("{}", options.json ? document->dump(2) + "\n" : show(*document));
@@ -75,31 +60,6 @@ CLI::App *add_below(const Listing &listing, const char *name, const char *help,
     return command;
 }
 
-void add_filters(CLI::App &command, Options &options) {
-    command.add_option("--service", options.query[0].second, "Only those of this service")
-        ->check(refuse_empty);
-    command
-        .add_option("--client", options.query[1].second,
-                    "Only those from this ADDRESS or ADDRESS:PORT")
-        ->check(refuse_empty);
-    command
-        .add_option("--backend", options.query[2].second,
-                    "Only those to this ADDRESS or ADDRESS:PORT")
-        ->check(refuse_empty);
-}
-
-int flush(Options options) {
-    if (options.all)
-        options.query.emplace_back("all", "true");
-    const auto document = call(options.connection, {"DELETE", target_of("/v1/flows", options)});
-    if (!document)
-        return report(document.error());
-    fmt::print("deleted {} flows\n", document->at("deleted").get<std::uint64_t>());
-    if (!document->at("truncated").get<bool>())
-        return static_cast<int>(Exit::ok);
-    return report({Exit::failed, "time was up before the end of the tables: repeat the command"});
-}
-
 int clear(const Options &options) {
     const auto target = options.service.empty()
                             ? std::string("/v1/overrides")
@@ -127,19 +87,6 @@ void add_services_command(CLI::App &app, int &status) {
 void add_backends_command(CLI::App &app, int &status) {
     add_listing(app, "backends", "List the backends with state, weight, share and counters",
                 show_backends, status);
-}
-
-void add_flows_command(CLI::App &app, int &status) {
-    const auto listing = add_listing(app, "flows", "List the flows", show_flows, status);
-    auto &options = *listing.options;
-    options.query = {{"service", ""}, {"client", ""}, {"backend", ""}, {"limit", ""}};
-    add_filters(*listing.command, options);
-    listing.command->add_option("--limit", options.query[3].second, "At most so many [1000]");
-    auto *below =
-        add_below(listing, "flush", "Delete flows; a client that goes on sending opens a new one",
-                  flush, status);
-    add_filters(*below, options);
-    below->add_flag("--all", options.all, "Delete every flow");
 }
 
 void add_overrides_command(CLI::App &app, int &status) {

@@ -136,8 +136,8 @@ void add_monitor_command(CLI::App &app, int &status) {
         "Only these: opened, established, closed, dropped, with commas");
     add("--reason", arguments->reason, "Only drops for these reasons, with commas");
     add("--service", arguments->service, "Only those of this service");
-    add("--client", arguments->client, "Only those from this ADDRESS or ADDRESS:PORT");
-    add("--backend", arguments->backend, "Only those to this ADDRESS or ADDRESS:PORT");
+    add("--client", arguments->client, "Only those from this ADDRESS, ADDRESS:PORT or PREFIX");
+    add("--backend", arguments->backend, "Only those to this ADDRESS, ADDRESS:PORT or PREFIX");
     command->add_option("-n,--count", arguments->count, "End after so many events")
         ->check(CLI::PositiveNumber);
     command->add_flag("--json", arguments->json, "One JSON object a line");

@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "lb/cli/table.h"
 
 namespace weir {
@@ -149,18 +152,23 @@ std::string show_backends(const Json &document) {
                         rows);
 }
 
-std::string show_flows(const Json &document) {
+std::string show_flow_count(const Json &document) {
+    if (document.at("by").is_null())
+        return fmt::format("{} flows\n", text(document.at("flows")));
     Rows rows;
-    for (const auto &flow : document.at("flows"))
-        rows.push_back({text(flow.at("service")), text(flow.at("protocol")),
-                        text(flow.at("client")), text(flow.at("vip")), text(flow.at("backend")),
-                        text(flow.at("state")), format_duration(flow.at("idle").get<double>())});
-    auto shown = format_table(
-        {{"SERVICE"}, {"PROTOCOL"}, {"CLIENT"}, {"VIP"}, {"BACKEND"}, {"STATE"}, {"IDLE", true}},
-        rows);
-    if (document.at("truncated").get<bool>())
-        shown += "there are more: raise --limit, or filter\n";
-    return shown;
+    for (const auto &group : document.at("groups"))
+        rows.push_back({text(group.at("value")), text(group.at("flows")),
+                        fmt::format("{:.1f} %", 100 * group.at("share").get<double>())});
+    const auto all = document.at("flows").get<double>();
+    const auto others = document.at("others").get<double>();
+    if (others > 0)
+        rows.push_back(
+            {"(others)", text(document.at("others")), fmt::format("{:.1f} %", 100 * others / all)});
+    auto title = text(document.at("by"));
+    std::transform(title.begin(), title.end(), title.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    return format_table({{title}, {"FLOWS", true}, {"SHARE", true}}, rows) +
+           fmt::format("{} flows in all\n", text(document.at("flows")));
 }
 
 std::string show_overrides(const Json &document) {

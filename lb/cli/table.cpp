@@ -4,30 +4,43 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace weir {
 
+GrowingTable::GrowingTable(std::vector<Column> columns) : columns_(std::move(columns)) {
+    for (const Column &column : columns_)
+        widths_.push_back(column.title.size());
+}
+
+std::string GrowingTable::add(const std::vector<std::vector<std::string>> &rows) {
+    std::string text;
+    for (const auto &row : rows)
+        for (std::size_t i = 0; i < columns_.size(); i++)
+            widths_[i] = std::max(widths_[i], row[i].size());
+    if (!std::exchange(begun_, true)) {
+        std::vector<std::string> titles;
+        for (const Column &column : columns_)
+            titles.push_back(column.title);
+        text = line(titles);
+    }
+    for (const auto &row : rows)
+        text += line(row);
+    return text;
+}
+
+std::string GrowingTable::line(const std::vector<std::string> &cells) const {
+    std::string line;
+    for (std::size_t i = 0; i < columns_.size(); i++)
+        line += columns_[i].right ? fmt::format("{:>{}}  ", cells[i], widths_[i])
+                                  : fmt::format("{:<{}}  ", cells[i], widths_[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    return line + "\n";
+}
+
 std::string format_table(const std::vector<Column> &columns,
                          const std::vector<std::vector<std::string>> &rows) {
-    std::vector<std::size_t> widths;
-    for (std::size_t i = 0; i < columns.size(); i++) {
-        widths.push_back(columns[i].title.size());
-        for (const auto &row : rows)
-            widths[i] = std::max(widths[i], row[i].size());
-    }
-    std::string text;
-    const auto add_line = [&](const auto &cell_of) {
-        std::string line;
-        for (std::size_t i = 0; i < columns.size(); i++)
-            line += columns[i].right ? fmt::format("{:>{}}  ", cell_of(i), widths[i])
-                                     : fmt::format("{:<{}}  ", cell_of(i), widths[i]);
-        line.erase(line.find_last_not_of(' ') + 1);
-        text += line + "\n";
-    };
-    add_line([&](std::size_t i) { return columns[i].title; });
-    for (const auto &row : rows)
-        add_line([&](std::size_t i) { return row[i]; });
-    return text;
+    return GrowingTable(columns).add(rows);
 }
 
 std::string format_bytes(std::uint64_t bytes) {

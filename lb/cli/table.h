@@ -12,6 +12,23 @@ struct Column {
     bool right = false;  // numbers
 };
 
+// A table whose rows come in portions: a column is as wide as its widest cell so far.
+class GrowingTable {
+  public:
+    explicit GrowingTable(std::vector<Column> columns);
+
+    // The lines of some more rows; the first ones below a line of titles. No trailing blanks. Rows
+    // are as long as the columns are many.
+    std::string add(const std::vector<std::vector<std::string>> &rows);
+
+  private:
+    std::string line(const std::vector<std::string> &cells) const;
+
+    std::vector<Column> columns_;
+    std::vector<std::size_t> widths_;
+    bool begun_ = false;
+};
+
 // One line per row below a line of titles; no trailing blanks. Rows are as long as `columns`.
 std::string format_table(const std::vector<Column> &columns,
                          const std::vector<std::vector<std::string>> &rows);

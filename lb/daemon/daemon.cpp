@@ -86,7 +86,9 @@ AdminSource Daemon::admin_source() {
     source.info = [this]() -> const DaemonInfo & { return info_; };
     source.inventory = [this]() -> const Inventory & { return path_.inventory(); };
     source.flows = [this]() -> FlowWalk {
-        return [tables = path_.tables()](const auto &visit) { return tables.for_each_flow(visit); };
+        return [tables = path_.tables()](const auto &from, const auto &go_on, const auto &visit) {
+            return tables.for_each_flow(from, go_on, visit);
+        };
     };
     source.flush = [this]() -> FlowFlush {
         return [tables = path_.tables()](const auto &wanted, const auto &go_on) {

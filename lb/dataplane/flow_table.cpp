@@ -28,6 +28,17 @@ BatchReader::BatchReader(const NamedMap &map, std::size_t key_size, std::size_t 
       values_(value_size * batch),
       position_(std::max(key_size, sizeof(std::uint32_t))) {}
 
+void BatchReader::start_at(std::uint32_t bucket) {
+    std::memcpy(position_.data(), &bucket, sizeof bucket);
+    begun_ = true;
+}
+
+std::uint32_t BatchReader::bucket() const {
+    std::uint32_t bucket = 0;
+    std::memcpy(&bucket, position_.data(), sizeof bucket);
+    return bucket;
+}
+
 Result<bool> BatchReader::next() {
     size_ = 0;
     if (ended_)

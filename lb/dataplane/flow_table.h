@@ -22,6 +22,9 @@ class BatchReader {
 
     // The next entries; false when all have been read.
     Result<bool> next();
+    // Of a hash map: begins there instead, and where next() begins.
+    void start_at(std::uint32_t bucket);
+    std::uint32_t bucket() const;
     std::uint32_t size() const { return size_; }
     const std::byte *key_bytes(std::uint32_t index) const {
         return keys_.data() + index * keys_.size() / batch_;

@@ -42,28 +42,87 @@ Flow make_flow(const Tuple &tuple, const weir_flow &entry, std::chrono::nanoseco
     return flow;
 }
 
-// False: `visit` wants no more.
-template <typename Tuple>
-Result<bool> visit_table(int fd, std::string_view name, const weir_settings &settings, int replay,
-                         const std::function<bool(const Flow &)> &visit) {
-    BatchReader reader({fd, name}, sizeof(Tuple), sizeof(weir_flow), kBatch);
-    while (true) {
-        const auto more = reader.next();
-        if (!more)
-            return tl::make_unexpected(more.error());
-        if (!*more)
-            return true;
-        const auto now = data_path_now(replay);
-        for (std::uint32_t i = 0; i < reader.size(); ++i) {
-            const auto tuple = reader.key<Tuple>(i);
-            const auto entry = reader.value<weir_flow>(i);
-            if (entry.direction == WEIR_FORWARD &&
-                !is_expired(settings, tuple.head.protocol, entry, now) &&
-                !visit(make_flow(tuple, entry, now)))
-                return false;
+// The flow tables, one after the other.
+class Walk {
+  public:
+    Walk(const MapFds &fds, const weir_settings &settings, const std::function<bool()> &go_on,
+         const std::function<void(const Flow &)> &visit)
+        : fds_(fds), settings_(settings), go_on_(go_on), visit_(visit) {}
+
+    Result<std::optional<FlowPosition>> from(const FlowPosition &start) {
+        position_ = start;
+        found_ = start.map == 0;
+        return table<weir_tuple_v4>({fds_.flows_v4, "flows_v4"})
+            .and_then([&] {
+                return table<weir_tuple_v6>({fds_.flows_v6, "flows_v6"});
+            })
+            .and_then([&] {
+                return table<weir_tuple_v4>({fds_.flows_new_v4, "flows_new_v4"});
+            })
+            .and_then([&] {
+                return table<weir_tuple_v6>({fds_.flows_new_v6, "flows_new_v6"});
+            })
+            .and_then([&]() -> Result<std::optional<FlowPosition>> {
+                if (!found_)
+                    return fail(Exit::usage,
+                                "the flow tables have been replaced meanwhile: begin anew");
+                return stopped_ ? std::optional(position_) : std::nullopt;
+            });
+    }
+
+  private:
+    // All of it, what follows the position, or nothing.
+    template <typename Tuple>
+    Result<void> table(const NamedMap &map) {
+        bpf_map_info info{};
+        std::uint32_t length = sizeof info;
+        if (stopped_)
+            return {};
+        if (bpf_obj_get_info_by_fd(map.fd, &info, &length) != 0)
+            return map_error(map.name, "tell its id", errno);
+        if (found_)
+            position_ = {info.id, 0};
+        else if (info.id != position_.map)
+            return {};
+        found_ = true;
+        return read<Tuple>(map);
+    }
+
+    template <typename Tuple>
+    Result<void> read(const NamedMap &map) {
+        BatchReader reader(map, sizeof(Tuple), sizeof(weir_flow), kBatch);
+        reader.start_at(position_.bucket);
+        while (true) {
+            position_.bucket = reader.bucket();
+            stopped_ = !go_on_();
+            if (stopped_)
+                return {};
+            const auto more = reader.next();
+            if (!more)
+                return tl::make_unexpected(more.error());
+            if (!*more)
+                return {};
+            const auto now = data_path_now(fds_.replay);
+            for (std::uint32_t i = 0; i < reader.size(); ++i)
+                look_at(reader.key<Tuple>(i), reader.value<weir_flow>(i), now);
         }
     }
-}
+
+    template <typename Tuple>
+    void look_at(const Tuple &tuple, const weir_flow &entry, std::chrono::nanoseconds now) const {
+        if (entry.direction == WEIR_FORWARD &&
+            !is_expired(settings_, tuple.head.protocol, entry, now))
+            visit_(make_flow(tuple, entry, now));
+    }
+
+    const MapFds &fds_;
+    const weir_settings &settings_;
+    const std::function<bool()> &go_on_;
+    const std::function<void(const Flow &)> &visit_;
+    FlowPosition position_;
+    bool found_ = false;    // the table of the position that was asked for
+    bool stopped_ = false;  // by go_on
+};
 
 bool same_target(const weir_flow &a, const weir_flow &b) {
     return a.sport == b.sport && a.dport == b.dport && from_abi(a.saddr) == from_abi(b.saddr) &&
@@ -172,24 +231,13 @@ std::string_view to_string(FlowState state) {
     return "closed";
 }
 
-Result<void> Tables::for_each_flow(const std::function<bool(const Flow &)> &visit) const {
+Result<std::optional<FlowPosition>> Tables::for_each_flow(
+    const FlowPosition &from, const std::function<bool()> &go_on,
+    const std::function<void(const Flow &)> &visit) const {
     const auto settings = this->settings();
     if (!settings)
         return tl::make_unexpected(settings.error());
-    const auto v4 = [&](int fd, std::string_view name) {
-        return visit_table<weir_tuple_v4>(fd, name, *settings, fds_.replay, visit);
-    };
-    const auto v6 = [&](int fd, std::string_view name) {
-        return visit_table<weir_tuple_v6>(fd, name, *settings, fds_.replay, visit);
-    };
-    auto more = v4(fds_.flows_v4, "flows_v4");
-    if (more && *more)
-        more = v6(fds_.flows_v6, "flows_v6");
-    if (more && *more)
-        more = v4(fds_.flows_new_v4, "flows_new_v4");
-    if (more && *more)
-        more = v6(fds_.flows_new_v6, "flows_new_v6");
-    return more.map([](bool) {});
+    return Walk(fds_, *settings, go_on, visit).from(from);
 }
 
 Result<FlowDeletion> Tables::delete_flows(const std::function<bool(const Flow &)> &wanted,

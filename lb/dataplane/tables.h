@@ -112,6 +112,14 @@ struct Flow {
     std::chrono::nanoseconds idle{};  // since it was last refreshed; right to about a second
 };
 
+// Where a walk over the flow tables goes on.
+struct FlowPosition {
+    std::uint32_t map = 0;  // a table's map, by its id; 0: the first table
+    std::uint32_t bucket = 0;
+
+    bool operator==(const FlowPosition &) const = default;
+};
+
 struct FlowDeletion {
     std::uint64_t flows = 0;
     bool complete = true;  // false: it was ended early
@@ -167,9 +175,13 @@ class Tables {
     Result<void> write_backend_flows(const std::vector<std::uint32_t> &ids,
                                      const std::vector<std::uint32_t> &flows);
 
-    // Every live flow, in no order; stops when `visit` returns false. Flows that come or go
-    // meanwhile may or may not be seen.
-    Result<void> for_each_flow(const std::function<bool(const Flow &)> &visit) const;
+    // Every live flow from a position on, in no order, for as long as `go_on` says, which is asked
+    // every few thousand entries. Returns where it ended; nothing at the end of the tables.
+    // Exit::usage: the tables of `from` have been replaced. Flows that come or go meanwhile may or
+    // may not be seen.
+    Result<std::optional<FlowPosition>> for_each_flow(
+        const FlowPosition &from, const std::function<bool()> &go_on,
+        const std::function<void(const Flow &)> &visit) const;
 
     // Deletes the flows, both directions of each, that `wanted` says, for as long as `go_on` does.
     // A client that goes on sending opens a new one. Of a flow that lost one direction the other

@@ -97,10 +97,13 @@ bool Prefix::contains(const Address &other) const {
     if (address.is_v4() != other.is_v4())
         return false;
     const unsigned fixed = length + (address.is_v4() ? 96U : 0U);
-    for (unsigned bit = 0; bit < fixed; ++bit)
-        if ((unsigned(address.bytes()[bit / 8] ^ other.bytes()[bit / 8]) >> (7 - bit % 8)) & 1U)
-            return false;
-    return true;
+    const auto *here = address.bytes().data();
+    const auto *there = other.bytes().data();
+    if (std::memcmp(here, there, fixed / 8) != 0)
+        return false;
+    const unsigned differ =
+        fixed % 8 == 0 ? 0U : unsigned{here[fixed / 8]} ^ unsigned { there[fixed / 8] };
+    return (differ >> (8 - fixed % 8)) == 0;
 }
 
 std::string Prefix::to_string() const {

@@ -130,10 +130,8 @@ class Flows : public testing::TestWithParam<std::tuple<Entry, Family>> {
 
     std::vector<Flow> list() {
         std::vector<Flow> flows;
-        const auto done = path->tables().for_each_flow([&flows](const Flow &flow) {
-            flows.push_back(flow);
-            return true;
-        });
+        const auto done = path->tables().for_each_flow(
+            {}, [] { return true; }, [&flows](const Flow &flow) { flows.push_back(flow); });
         EXPECT_TRUE(done) << done.error().message;
         return flows;
     }

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "tests/support/flow_list.h"
 #include "tests/support/process.h"
 #include "tests/support/sample.h"
 #include "tests/support/value.h"
@@ -93,13 +94,11 @@ AdminSource RunningApi::source() {
     source.history = [this]() -> const History & { return history; };
     source.notices = [this]() -> const Notices & { return notices; };
     source.flows = [this]() -> FlowWalk {
-        return [this](const auto &visit) -> Result<void> {
+        return [this](const auto &from, const auto &go_on,
+                      const auto &visit) -> Result<std::optional<FlowPosition>> {
             if (broken)
                 return tl::make_unexpected(*broken);
-            for (const auto &flow : flows)
-                if (!visit(flow))
-                    break;
-            return {};
+            return walk_list(flows, from, go_on, visit);
         };
     };
     source.flush = [this]() -> FlowFlush {

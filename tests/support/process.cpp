@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -65,8 +66,11 @@ Process::Process(const std::vector<std::string> &arguments, const ProcessOptions
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent || (netns >= 0 && ::setns(netns, CLONE_NEWNET) != 0))
         ::_exit(126);
-    ::dup2(::open("/dev/null", O_RDONLY), STDIN_FILENO);
-    ::dup2(out_.get(), STDOUT_FILENO);
+    const bool terminal = options.terminal >= 0;
+    if (terminal && (::setsid() < 0 || ::ioctl(options.terminal, TIOCSCTTY, 0) != 0))
+        ::_exit(126);
+    ::dup2(terminal ? options.terminal : ::open("/dev/null", O_RDONLY), STDIN_FILENO);
+    ::dup2(terminal ? options.terminal : out_.get(), STDOUT_FILENO);
     ::dup2(err_.get(), STDERR_FILENO);
     ::execvpe(argv[0], argv.data(), envp.data());
     ::_exit(127);

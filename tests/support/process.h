@@ -20,6 +20,8 @@ inline constexpr std::chrono::seconds kPatience{20};
 struct ProcessOptions {
     const Netns *netns = nullptr;               // the test's own when none
     std::vector<std::string> environment = {};  // "NAME=value", on top of the test's
+    int terminal =
+        -1;  // its controlling terminal, standard input and output; none: /dev/null, out()
 };
 
 struct ProcessResult {

@@ -35,10 +35,8 @@ class TablesTest : public testing::Test {
 
     std::vector<Flow> flows() {
         std::vector<Flow> all;
-        value_of(tables().for_each_flow([&](const Flow &flow) {
-            all.push_back(flow);
-            return true;
-        }));
+        value_of(tables().for_each_flow(
+            {}, [] { return true; }, [&](const Flow &flow) { all.push_back(flow); }));
         return all;
     }
 

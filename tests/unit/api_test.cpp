@@ -1,10 +1,9 @@
-// The documents of the API, the flows that are asked for, and what people see of them.
+// The documents of the API, and what people see of them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "lb/api/backend_query.h"
 #include "lb/api/documents.h"
-#include "lb/api/flow_query.h"
 #include "lb/cli/show.h"
 #include "tests/support/sample.h"
 #include "tests/support/value.h"
@@ -14,40 +13,6 @@ namespace {
 
 using std::chrono::seconds;
 using testing::HasSubstr;
-
-Flow flow(const char *client, const char *backend, std::uint32_t service) {
-    Flow made;
-    made.client = *Endpoint::parse(client);
-    made.vip = *Endpoint::parse("192.0.2.10:443");
-    made.backend = *Endpoint::parse(backend);
-    made.service_id = service;
-    made.state = FlowState::established;
-    made.idle = std::chrono::milliseconds(1500);
-    return made;
-}
-
-const std::vector<Flow> kFlows{flow("203.0.113.1:4001", "198.51.100.11:8443", 7),
-                               flow("203.0.113.1:4002", "198.51.100.12:8443", 7),
-                               flow("203.0.113.2:4003", "198.51.100.13:53", 9),
-                               flow("203.0.113.3:4004", "198.51.100.11:8444", 1)};
-
-Result<void> walk(const std::function<bool(const Flow &)> &visit) {
-    for (const auto &one : kFlows)
-        if (!visit(one))
-            break;
-    return {};
-}
-
-Json ask(const std::map<std::string, std::string> &query, seconds time = seconds(60),
-         bool stop = false) {
-    const auto inventory = test::sample_inventory();
-    const auto filter = parse_flow_filter(query, inventory);
-    if (!filter)
-        return Json(filter.error().message);
-    const std::atomic<bool> stopped = stop;
-    return *flows_document(walk, *filter, inventory, std::chrono::steady_clock::now() + time,
-                           stopped);
-}
 
 TEST(ApiDocument, StatusTellsTheDaemon) {
     const auto info = test::sample_info();
@@ -61,6 +26,9 @@ TEST(ApiDocument, StatusTellsTheDaemon) {
     EXPECT_EQ(document["services"], 2);
     EXPECT_EQ(document["backends"], 3);
     EXPECT_EQ(document["drops"]["tuple_in_use"], 101);
+    EXPECT_EQ(document["tables"],
+              Json::parse(R"([{"name": "flows_v4", "flows": true, "entries": 32, "capacity": 128},
+        {"name": "affinity", "flows": false, "entries": 1, "capacity": 2}])"));
     EXPECT_EQ(document["reload"]["last_success"], 1700000100.0);
     EXPECT_THAT(show_status(document),
                 testing::AllOf(HasSubstr("weir 1.2.3, pid 4711, up 1m 30s\n"), HasSubstr("eth1"),
@@ -184,82 +152,6 @@ TEST(ApiDocument, OverridesAreShownAsATable) {
               "SERVICE  BACKEND             ADMIN        WEIGHT  CONFIGURED\n"
               "old      198.51.100.9:80     maintenance       -  no\n"
               "web      198.51.100.12:8443  drain             7  yes\n");
-}
-
-TEST(ApiFlows, AreFilteredByServiceClientAndBackend) {
-    EXPECT_EQ(ask({})["flows"].size(), 4);
-    EXPECT_EQ(ask({{"service", "web"}})["flows"].size(), 2);
-    EXPECT_EQ(ask({{"client", "203.0.113.1"}})["flows"].size(), 2);
-    EXPECT_EQ(ask({{"client", "203.0.113.9"}})["flows"].size(), 0);
-    EXPECT_EQ(ask({{"client", "203.0.113.1:4002"}})["flows"].size(), 1);
-    EXPECT_EQ(ask({{"client", "203.0.113.1:4003"}})["flows"].size(), 0);
-    EXPECT_EQ(ask({{"backend", "198.51.100.11"}})["flows"].size(), 2);
-    EXPECT_EQ(ask({{"backend", "198.51.100.11:8444"}})["flows"].size(), 1);
-    EXPECT_EQ(ask({{"service", "web"}, {"backend", "198.51.100.12"}})["flows"],
-              Json::parse(R"([{"service": "web", "protocol": "tcp", "client": "203.0.113.1:4002",
-                  "vip": "192.0.2.10:443", "backend": "198.51.100.12:8443",
-                  "snat": null, "state": "established", "idle": 1.5}])"));
-    EXPECT_TRUE(ask({{"client", "203.0.113.3"}})["flows"][0]["service"].is_null());
-}
-
-TEST(ApiFlows, AreFilteredByAddressWithOrWithoutPortInBothFamilies) {
-    const auto of = flow("[2001:db8:1::2]:4001", "[2001:db8:2::11]:8443", 7);
-    const auto matches = [&](const char *key, const char *value) {
-        const auto filter = parse_flow_filter({{key, value}}, test::sample_inventory());
-        return filter ? filter->matches(of) : throw std::runtime_error(filter.error().message);
-    };
-    for (const auto *value : {"2001:db8:1::2", "[2001:db8:1::2]", "[2001:db8:1::2]:4001"})
-        EXPECT_TRUE(matches("client", value)) << value;
-    for (const auto *value : {"2001:db8:2::11", "[2001:db8:2::11]", "[2001:db8:2::11]:8443"}) {
-        EXPECT_TRUE(matches("backend", value)) << value;
-        EXPECT_FALSE(matches("client", value)) << value;
-    }
-    for (const auto *value : {"2001:db8:1::3", "[2001:db8:1::3]", "[2001:db8:1::2]:4002"})
-        EXPECT_FALSE(matches("client", value)) << value;
-}
-
-TEST(ApiFlows, SayWhenThereAreMore) {
-    EXPECT_EQ(ask({{"limit", "4"}})["truncated"], false);
-    EXPECT_EQ(ask({{"limit", "3"}})["truncated"], true);
-    EXPECT_EQ(ask({{"limit", "3"}})["flows"].size(), 3);
-    EXPECT_EQ(ask({{"limit", "2"}, {"service", "web"}})["truncated"], false);
-    EXPECT_EQ(ask({}, seconds(-1))["truncated"], true) << "out of time";
-    EXPECT_EQ(ask({}, seconds(60), true)["truncated"], true) << "the daemon ends";
-    EXPECT_THAT(show_flows(ask({{"limit", "1"}})), HasSubstr("there are more"));
-}
-
-TEST(ApiFlows, RefuseFiltersThatMeanNothing) {
-    const auto inventory = test::sample_inventory();
-    const std::vector<std::pair<std::string, std::string>> bad{{"service", "none"},
-                                                               {"service", ""},
-                                                               {"client", "host"},
-                                                               {"client", "192.0.2.1:"},
-                                                               {"client", "[192.0.2.1]"},
-                                                               {"client", "[]"},
-                                                               {"backend", "[2001:db8::1"},
-                                                               {"backend", "[2001:db8::1]:"},
-                                                               {"backend", "2001:db8::1]"},
-                                                               {"backend", "x"},
-                                                               {"backend", "1.2.3.4:99999"},
-                                                               {"limit", "0"},
-                                                               {"limit", "100001"},
-                                                               {"limit", "-1"},
-                                                               {"colour", "red"}};
-    for (const auto &[key, value] : bad) {
-        const auto filter = parse_flow_filter({{key, value}}, inventory);
-        ASSERT_FALSE(filter) << key << "=" << value;
-        EXPECT_EQ(filter.error().exit, Exit::usage);
-        EXPECT_THAT(filter.error().message, HasSubstr(key));
-    }
-}
-
-TEST(ApiFlows, AWalkThatFailsIsAnError) {
-    const auto failing = [](const auto &) -> Result<void> { return fail(Exit::refused, "no map"); };
-    const std::atomic<bool> stop = false;
-    const auto document =
-        flows_document(failing, {}, {}, std::chrono::steady_clock::time_point::max(), stop);
-    ASSERT_FALSE(document);
-    EXPECT_EQ(document.error().message, "no map");
 }
 
 }  // namespace

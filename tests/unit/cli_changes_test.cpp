@@ -126,6 +126,44 @@ TEST_F(CliChanges, AFlushTellsHowManyFlowsItDeleted) {
     EXPECT_THAT(cut.err, HasSubstr("repeat the command"));
 }
 
+TEST_F(CliChanges, FlowsAreFilteredSortedAndCounted) {
+    EXPECT_THAT(weir("flows --sort client --reverse --limit 1").out,
+                testing::AllOf(HasSubstr("[2001:db8:1::2]:4003"), HasSubstr("there are more"),
+                               testing::Not(HasSubstr("203.0.113.1"))));
+    EXPECT_EQ(weir("flows --count").out, "4 flows\n");
+    EXPECT_EQ(weir("flows --count --client 203.0.113.0/24 --state established,new").out,
+              "3 flows\n");
+    EXPECT_EQ(Json::parse(weir("flows --count --json").out)["flows"], 4);
+    EXPECT_EQ(weir("flows --count-by service --limit 1").out,
+              "SERVICE   FLOWS   SHARE\n"
+              "web           2  50.0 %\n"
+              "(others)      2  50.0 %\n"
+              "4 flows in all\n");
+    for (const auto *words : {"flows --limit 0 --json", "flows --limit 200000 --json",
+                              "flows --sort idle --json", "flows --json"}) {
+        const auto all = Json::parse(weir(words).out);
+        EXPECT_EQ(all["flows"].size(), 4) << words;
+        EXPECT_EQ(all["truncated"], false) << words;
+    }
+    EXPECT_THAT(weir("flows --limit 0").out, HasSubstr("203.0.113.3:4004"));
+    EXPECT_EQ(weir("flows --vip 192.0.2.10 --protocol tcp --idle 1s flush").out,
+              "deleted 4 flows\n");
+}
+
+TEST_F(CliChanges, FlowsRefuseWhatDoesNotGoTogether) {
+    for (const auto *words :
+         {"flows --sort idle --limit 0", "flows --sort idle --limit 200000", "flows --reverse",
+          "flows --sort idle --count", "flows --count --count-by state",
+          "flows --count flush --all", "flows --count-by state flush --all",
+          "flows --sort idle flush --all", "flows --limit 1 flush --all", "flows --count-by idle",
+          "flows --state open", "flows --limit x", "flows --client 192.0.2.1/24"}) {
+        const auto done = weir(words);
+        EXPECT_EQ(done.status, 2) << words;
+        EXPECT_EQ(std::count(done.err.begin(), done.err.end(), '\n'), 1) << done.err;
+    }
+    EXPECT_EQ(api_.flows.size(), 4U);
+}
+
 TEST_F(CliChanges, AVariableThatIsNotSetDoesNotMeanEverything) {
     api_.overrides = {{kKey, {Admin::drain, {}}}};
     const auto socket = api_.socket();

@@ -36,7 +36,7 @@ TEST(Cli, WithoutASubcommandItShowsHelpAndFails) {
 TEST(Cli, VersionAndHelpAreNoErrors) {
     EXPECT_EQ(weir({"--version"}).out, "weir " WEIR_VERSION "\n");
     for (const char *name : {"run", "check", "status", "services", "backends", "flows", "overrides",
-                             "backend", "reload", "detach", "doctor"}) {
+                             "backend", "reload", "detach", "doctor", "top"}) {
         const auto done = weir({name, "--help"});
         EXPECT_EQ(done.status, 0) << name;
         EXPECT_THAT(done.out, HasSubstr("Usage: weir " + std::string(name)));
@@ -59,6 +59,10 @@ TEST(Cli, UsageErrorsAreOneLineAndStatus2) {
         {"detach", "--instance", "../x"},
         {"detach", "--instance", "a", "-c", "b"},
         {"status", "extra"},
+        {"top", "--interval", "100ms"},
+        {"top", "--interval", "1"},
+        {"top", "--iterations", "x"},
+        {"top", "--connect", "lb:1", "--cert", "c", "--key", "k"},
         {"status", "--cert", "c"},
         {"reload", "--connect", "192.0.2.5:1"},
         {"backend", "drain", "web", "192.0.2.1:80", "--socket", "s", "--connect", "lb:1", "--cert",
@@ -98,6 +102,10 @@ TEST(Cli, AListingWithoutADaemonSaysSo) {
     const auto done = weir({"status", "--socket", socket.c_str()});
     EXPECT_EQ(done.status, 3);
     EXPECT_THAT(done.err, HasSubstr("no weir daemon answers at " + socket + ": "));
+    const auto top = weir({"top", "--socket", socket.c_str()});
+    EXPECT_EQ(top.status, 3);
+    EXPECT_EQ(top.err, done.err);
+    EXPECT_EQ(top.out, "");
 }
 
 TEST(Cli, ACertificateMeansAnotherDaemonThanThisHosts) {

@@ -179,5 +179,22 @@ TEST(Rules, EveryMetricIsOneThatWeirExportsOrARuleRecords) {
     }
 }
 
+TEST(Rules, NameDropReasonsThatThereAre) {
+    std::set<std::string> known;
+    for (std::uint8_t reason = 0; reason < WEIR_DROP_REASONS; reason++)
+        known.insert(std::string(drop_reason_name(reason)));
+    const auto text = test::read_file(kDeploy + "/prometheus/rules.yaml");
+    const std::regex matcher(R"re(reason[=!]~"([^"]*)")re");
+    const std::regex word(R"(\w+)");
+    int found = 0;
+    for (std::sregex_iterator i(text.begin(), text.end(), matcher), end; i != end; ++i, ++found) {
+        const auto reasons = i->str(1);
+        EXPECT_THAT(std::set<std::string>(
+                        std::sregex_token_iterator(reasons.begin(), reasons.end(), word), {}),
+                    IsSubsetOf(known));
+    }
+    EXPECT_EQ(found, 2);
+}
+
 }  // namespace
 }  // namespace weir

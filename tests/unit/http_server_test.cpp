@@ -117,7 +117,9 @@ TEST_F(Served, AHandlerThatThrowsIsAnInternalError) {
 TEST_F(Served, AnAnswerMayHaveHeadersAndBeTheOneThatIsKnown) {
     serve([](const HttpRequest &request, const HttpRespond &respond) {
         const bool known = request.if_none_match == "\"7\"";
-        respond({known ? 304U : 200U, "text/plain", known ? "" : "seven", "", {{"ETag", "\"7\""}}});
+        HttpResponse response{known ? 304U : 200U, "text/plain", known ? "" : "seven"};
+        response.headers = {{"ETag", "\"7\""}};
+        respond(std::move(response));
     });
     const auto socket = connect();
     say(socket,
