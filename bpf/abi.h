@@ -246,9 +246,10 @@ struct weir_flow {
     __be16 dport;
     __u32 service;
     __u32 backend;
-    __u32 ack;                 /* FORWARD, REPLIED: the ACK number that completes the handshake */
-    __u16 mtu;                 /* of the route to next_hop, bytes of the IP packet */
-    __u8 state;                /* enum weir_flow_state */
+    __u32 ack;  /* FORWARD, REPLIED: the ACK number that completes the handshake; REPLY, until it
+                   was promoted: when it was opened (latency.h), 0 where that is not known */
+    __u16 mtu;  /* of the route to next_hop, bytes of the IP packet */
+    __u8 state; /* enum weir_flow_state */
     __u8 direction;            /* enum weir_direction */
     struct weir_address saddr; /* addresses after translation, IPv4 mapped */
     struct weir_address daddr;
@@ -326,6 +327,27 @@ struct weir_stats {
 };
 WEIR_ASSERT(sizeof(struct weir_stats) == 40);
 
+/* Index of `service_latencies`: two for each service. */
+enum weir_latency_kind {
+    WEIR_LATENCY_ANSWER = 0, /* from the packet that opened a flow to the backend's first answer */
+    WEIR_LATENCY_HANDSHAKE = 1, /* TCP: from there to the ACK that completes the handshake */
+    WEIR_LATENCIES = 2,
+};
+
+/* The upper bounds of the buckets, ns; what took longer is in one more. */
+#define WEIR_LATENCY_BOUNDS                                                              \
+    {                                                                                    \
+        100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000, 25000000, 50000000, \
+            100000000, 250000000, 500000000, 1000000000, 2500000000, 5000000000          \
+    }
+enum { WEIR_LATENCY_BUCKETS = 16 };
+
+struct weir_latency {
+    __u64 sum; /* ns */
+    __u64 buckets[WEIR_LATENCY_BUCKETS];
+};
+WEIR_ASSERT(sizeof(struct weir_latency) == 136);
+
 /* Every packet that is not forwarded bumps exactly one. Index of `drop_stats`. */
 enum weir_drop_reason {
     WEIR_DROP_NO_BACKEND = 0,        /* the service has no backend that takes new flows */
@@ -355,6 +377,80 @@ enum weir_icmp_event {
     WEIR_ICMP_SENT = 2,     /* an error about a packet that was dropped */
     WEIR_ICMP_EVENTS = 3,
 };
+
+/* -- events: what befalls flows, and dropped packets, for who watches ------------------------- */
+
+enum weir_event_kind {
+    WEIR_EVENT_OPENED = 0,
+    WEIR_EVENT_ESTABLISHED = 1, /* moved to the established table */
+    WEIR_EVENT_CLOSED = 2,      /* both ends have sent their FIN, or one an RST */
+    WEIR_EVENT_DROPPED = 3,
+    WEIR_EVENT_KINDS = 4,
+};
+
+/* What is watched. It ends by itself: a watcher that was killed cannot say so. */
+struct weir_watch {
+    __u64 until;      /* the data path's clock, ns; 0: nothing is watched */
+    __u32 kinds;      /* bit 1 << enum weir_event_kind */
+    __u32 per_second; /* events of one CPU; more are counted and left out */
+};
+WEIR_ASSERT(sizeof(struct weir_watch) == 16);
+
+/* An entry of `events`: the packet that it happened at, as it came. */
+struct weir_event {
+    __u64 time; /* the data path's clock, ns; right to some milliseconds */
+    struct weir_address saddr;
+    struct weir_address daddr;
+    struct weir_address new_saddr; /* its flow's translation; zeros where there is no flow */
+    struct weir_address new_daddr;
+    __be16 sport;
+    __be16 dport;
+    __be16 new_sport;
+    __be16 new_dport;
+    __u32 service; /* WEIR_NO_SERVICE, WEIR_NO_BACKEND: none */
+    __u32 backend;
+    __u32 ifindex;
+    __u32 length;   /* of the frame, bytes */
+    __u8 kind;      /* enum weir_event_kind */
+    __u8 reason;    /* enum weir_drop_reason */
+    __u8 protocol;  /* of the packet */
+    __u8 flow;      /* 1: it belongs to a flow */
+    __u8 direction; /* of the packet in its flow: enum weir_direction */
+    __u8 tcp_flags;
+    __u8 zero[2];
+};
+WEIR_ASSERT(sizeof(struct weir_event) == 104);
+
+/* Events that nobody will see, since the tables were made (per CPU). */
+struct weir_event_stats {
+    __u64 due;     /* of the rate, ns */
+    __u64 sampled; /* beyond `per_second` */
+    __u64 full;    /* `events` had no room */
+};
+WEIR_ASSERT(sizeof(struct weir_event_stats) == 24);
+
+enum { WEIR_EVENTS_BYTES = 2097152 }; /* of `events` */
+
+/* -- accounts: what went through each flow; only with `account` in the options ---------------- */
+
+/* One direction of a flow, under the key of its packets. */
+struct weir_account {
+    __u64 opened; /* first packet, the data path's clock, ns */
+    __u64 seen;   /* last packet */
+    __u64 packets;
+    __u64 bytes; /* of whole frames, as weir_stats */
+    __u32 service;
+    __u32 backend;
+    struct weir_address saddr; /* after translation */
+    struct weir_address daddr;
+    __be16 sport;
+    __be16 dport;
+    __u8 direction; /* enum weir_direction */
+    __u8 tcp_flags; /* of all its packets together */
+    __u8 state;     /* enum weir_flow_state, as the last packet met it */
+    __u8 family;    /* after translation, as in weir_flow */
+};
+WEIR_ASSERT(sizeof(struct weir_account) == 80);
 
 /* -- settings, read for new, idle and closing flows only -------------------------------------- */
 
@@ -480,6 +576,6 @@ WEIR_ASSERT(sizeof(struct weir_captured) == 48);
 struct weir_options {
     __u8 replay;
     __u8 replay_mac[6]; /* the load balancer's own */
-    __u8 zero;
+    __u8 account;       /* packets and bytes of each flow are counted */
 };
 WEIR_ASSERT(sizeof(struct weir_options) == 8);

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "bpf/rate.h"
 #include "bpf/world.h"
 
 static __always_inline int admit_source(__u32 service, const struct weir_address *client) {
@@ -15,27 +16,13 @@ static __always_inline int admit_source(__u32 service, const struct weir_address
     return allowed && *allowed;
 }
 
-/*
- * One event of at most `rate` per second. Two CPUs may take the same place in the queue: the limit
- * is then exceeded by one.
- */
-static __always_inline int admit_rate(struct weir_rate *bucket, __u32 rate, __u64 now) {
-    __u64 due = bucket->due > now ? bucket->due : now;
-    __u64 cost = 1000000000ULL / rate;
-
-    if (due - now + cost > 1000000000ULL)
-        return 0;
-    bucket->due = due + cost;
-    return 1;
-}
-
 static __always_inline int admit_client_rate(const struct weir_client *client, __u32 rate,
                                              __u64 now) {
     struct weir_rate *bucket = bpf_map_lookup_elem(&source_rates, client);
     struct weir_rate fresh = {.due = now + 1000000000ULL / rate};
 
     if (bucket)
-        return admit_rate(bucket, rate, now);
+        return rate_admits(bucket, rate, now);
     bpf_map_update_elem(&source_rates, client, &fresh, BPF_ANY);
     return 1;
 }
@@ -53,7 +40,7 @@ static __always_inline enum weir_drop_reason admit_flow(const struct weir_servic
         return WEIR_DROP_SOURCE_RATE;
     if (service->new_flows_rate) {
         bucket = bpf_map_lookup_elem(&service_rates, &key.service);
-        if (bucket && !admit_rate(bucket, service->new_flows_rate, now))
+        if (bucket && !rate_admits(bucket, service->new_flows_rate, now))
             return WEIR_DROP_SERVICE_RATE;
     }
     return WEIR_DROP_NONE;

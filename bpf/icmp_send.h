@@ -178,7 +178,7 @@ static __noinline int icmp_send_error(struct __sk_buff *skb, int family,
     __s64 carried;
 
     if (!s || !nat_is_host(family, &packet->tuple) ||
-        !admit_rate(&s->sent, ICMP_RATE, packet->now) || !icmp_read_l2(skb, s))
+        !rate_admits(&s->sent, ICMP_RATE, packet->now) || !icmp_read_l2(skb, s))
         return 0;
     if (size > have)
         size = have; /* replay: the capture cut the frame */

@@ -105,6 +105,7 @@ static __always_inline void ingress_open(int family, const struct weir_packet *p
         decision->entry = flow_of(family, packet);
         if (decision->entry) {
             count_opened(decision->service, decision->backend);
+            event_flow(WEIR_EVENT_OPENED, family, packet, decision->entry);
             return;
         }
         reason = WEIR_DROP_FLOW_TABLE_FULL; /* evicted within this very packet */

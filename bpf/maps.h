@@ -179,6 +179,14 @@ struct {
     __type(value, struct weir_stats);
 } backend_stats SEC(".maps");
 
+/* Not per CPU: each flow adds to it twice only, and it is large. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, WEIR_LATENCIES);
+    __type(key, __u32); /* service id * WEIR_LATENCIES + enum weir_latency_kind */
+    __type(value, struct weir_latency);
+} service_latencies SEC(".maps");
+
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, WEIR_DROP_REASONS);
@@ -215,6 +223,42 @@ struct {
     __type(key, __u32);
     __type(value, struct weir_replay);
 } replay SEC(".maps");
+
+/* -- events and accounts -- */
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct weir_watch);
+} watch SEC(".maps");
+
+/* struct weir_event */
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, WEIR_EVENTS_BYTES);
+} events SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct weir_event_stats);
+} event_stats SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1);
+    __type(key, struct weir_tuple_v4);
+    __type(value, struct weir_account);
+} accounts_v4 SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1);
+    __type(key, struct weir_tuple_v6);
+    __type(value, struct weir_account);
+} accounts_v6 SEC(".maps");
 
 /* -- capture -- */
 

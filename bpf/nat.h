@@ -110,6 +110,7 @@ static __always_inline void nat_turn(int family, const union weir_any_tuple *tup
     flow->next_hop.ifindex = WEIR_HOP_UNKNOWN;
     flow->direction = flow->direction == WEIR_FORWARD ? WEIR_REPLY : WEIR_FORWARD;
     flow->flags &= WEIR_FLOW_LOCAL;
+    flow->ack = 0;
 }
 
 /*

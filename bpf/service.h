@@ -4,6 +4,7 @@
 
 #include "bpf/admit.h"
 #include "bpf/flow.h"
+#include "bpf/latency.h"
 #include "bpf/schedule.h"
 
 /* Backends tried for a new flow before its tuple counts as taken. */
@@ -118,6 +119,7 @@ static __noinline enum weir_drop_reason service_enter(struct weir_opening *o) {
     nat_answer_tuple(flow, o->tuple.head.protocol, &o->answer);
     o->reply = *flow;
     nat_turn(o->family, &o->tuple, &o->reply);
+    o->reply.ack = latency_stamp(o->now);
     reason = service_claim(o, flow->family);
     if (reason != WEIR_DROP_NONE)
         return reason;

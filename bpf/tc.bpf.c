@@ -63,7 +63,7 @@ static __always_inline int tc_orphan(int family, struct __sk_buff *skb,
         return TC_ACT_OK;
     if (hold_fragment(skb, family, packet))
         return TC_ACT_SHOT; /* what is kept is a copy */
-    count_drop(WEIR_DROP_FRAGMENT_ORPHAN, WEIR_NO_SERVICE, WEIR_NO_BACKEND);
+    event_drop(family, packet, NULL, WEIR_DROP_FRAGMENT_ORPHAN, WEIR_NO_SERVICE, WEIR_NO_BACKEND);
     return TC_ACT_SHOT;
 }
 

@@ -23,7 +23,8 @@ static __always_inline int tc_icmp(struct __sk_buff *skb, int family,
     if (!entry || flow_expired(entry, in.answer.head.protocol, packet->now))
         return TC_ACT_OK;
     if (entry->family != family) {
-        count_drop(WEIR_DROP_NOT_TRANSLATABLE, entry->service, entry->backend);
+        event_drop(family, packet, NULL, WEIR_DROP_NOT_TRANSLATABLE, entry->service,
+                   entry->backend);
         return TC_ACT_SHOT;
     }
     if (side == TC_INGRESS && !(entry->flags & WEIR_FLOW_LOCAL && entry->direction == WEIR_REPLY))
@@ -32,13 +33,14 @@ static __always_inline int tc_icmp(struct __sk_buff *skb, int family,
         tc_is_for_client(family, packet, entry))
         return TC_ACT_OK; /* as a reply: with the VIP as its source, the stack might refuse it */
     if (hop.ifindex == WEIR_HOP_UNREACHABLE || (hop.ifindex && packet->ttl <= 1)) {
-        count_drop(
+        event_drop(
+            family, packet, NULL,
             hop.ifindex == WEIR_HOP_UNREACHABLE ? WEIR_DROP_UNREACHABLE : WEIR_DROP_TTL_EXPIRED,
             entry->service, entry->backend);
         return TC_ACT_SHOT;
     }
     if (!icmp_translate(skb, family, packet, &in, entry)) {
-        count_drop(WEIR_DROP_REWRITE_FAILED, entry->service, entry->backend);
+        event_drop(family, packet, NULL, WEIR_DROP_REWRITE_FAILED, entry->service, entry->backend);
         return TC_ACT_SHOT;
     }
     count_icmp(WEIR_ICMP_TRANSLATED);

@@ -4,6 +4,7 @@
 
 #include <linux/pkt_cls.h>
 
+#include "bpf/account.h"
 #include "bpf/hold.h"
 #include "bpf/icmp_send.h"
 #include "bpf/ingress.h"
@@ -15,11 +16,15 @@ enum tc_side {
     TC_EGRESS = 1,
 };
 
-static __always_inline void tc_count(struct __sk_buff *skb, const struct weir_packet *packet,
-                                     const struct weir_flow *flow, __u8 opened, __u32 segments) {
+static __always_inline void tc_count(struct __sk_buff *skb, int family,
+                                     const struct weir_packet *packet, const struct weir_flow *flow,
+                                     __u8 opened, __u32 segments) {
     __u32 headers = packet->l4_offset + packet->l4_header;
+    __u32 bytes = skb->len + (segments - 1) * headers;
 
-    count_translated(flow, opened, segments, skb->len + (segments - 1) * headers);
+    count_translated(flow, opened, segments, bytes);
+    if (options.account)
+        account_packet(family, packet, flow, segments, bytes);
 }
 
 /*
@@ -63,7 +68,7 @@ static __noinline int tc_drop(struct __sk_buff *skb, int family, const struct we
         if (entry->family == WEIR_V4 && family == WEIR_V6)
             mtu += sizeof(struct ipv6hdr) - sizeof(struct iphdr);
     }
-    count_drop(decision->reason, decision->service, decision->backend);
+    event_drop(family, packet, entry, decision->reason, decision->service, decision->backend);
     if (entry && decision->reason == WEIR_DROP_BACKEND_DOWN) {
         flow_forget(family, &packet->tuple, entry);
         if (packet->tuple.head.protocol == IPPROTO_TCP)
@@ -178,7 +183,7 @@ static __always_inline int tc_translate(int family, struct __sk_buff *skb,
     }
     if (decision->way == WEIR_WAY_DROP || !tc_rewrite(family, skb, packet, decision))
         return tc_drop(skb, family, packet, decision, side);
-    tc_count(skb, packet, entry, decision->opened, segments);
+    tc_count(skb, family, packet, entry, decision->opened, segments);
     flow_track(family, packet, decision->entry);
     if (decision->way == WEIR_WAY_UP)
         return TC_ACT_OK;

@@ -5,7 +5,10 @@
  */
 #pragma once
 
+#include "bpf/account.h"
+#include "bpf/event.h"
 #include "bpf/flow.h"
+#include "bpf/latency.h"
 
 /* Moves one direction to the established table. It stays where it is if that table refuses. */
 static __noinline void flow_establish(int family, const union weir_any_tuple *tuple,
@@ -17,10 +20,10 @@ static __noinline void flow_establish(int family, const union weir_any_tuple *tu
         bpf_map_delete_elem(flow_new_table(family), tuple);
 }
 
-/* Both directions; at no moment is one of them in neither table. */
+/* Both directions, `peer` the other one's entry or NULL; at no moment is one of them in neither
+ * table. */
 static __noinline void flow_promote(int family, const struct weir_packet *packet,
-                                    const struct weir_flow *entry) {
-    const struct weir_flow *peer = flow_peer(family, &packet->tuple, entry);
+                                    const struct weir_flow *entry, const struct weir_flow *peer) {
     union weir_any_tuple key;
 
     nat_answer_tuple(entry, packet->tuple.head.protocol, &key);
@@ -55,9 +58,38 @@ static __always_inline void flow_close(int family, const struct weir_packet *pac
         if (entry->state != WEIR_FLOW_CLOSED && (!peer || !(peer->flags & WEIR_FLOW_FIN)))
             state = WEIR_FLOW_CLOSING;
     }
-    if (state == WEIR_FLOW_CLOSED && entry->state != WEIR_FLOW_CLOSED)
+    if (state == WEIR_FLOW_CLOSED && entry->state != WEIR_FLOW_CLOSED) {
         flow_count_closed(entry->backend);
+        event_flow(WEIR_EVENT_CLOSED, family, packet, entry);
+    }
     flow_set_state(entry, peer, state);
+}
+
+/* The backend's SYN: from now on the client's ACK of it completes the handshake. */
+static __always_inline void flow_answered(int family, const struct weir_packet *packet,
+                                          struct weir_flow *entry) {
+    struct weir_flow *peer = flow_peer(family, &packet->tuple, entry);
+
+    if (peer)
+        peer->ack = packet->seq + 1;
+    if (entry->state == WEIR_FLOW_NEW)
+        latency_note(entry->service, WEIR_LATENCY_ANSWER, entry->ack, packet->now);
+    flow_set_state(entry, peer, WEIR_FLOW_REPLIED);
+}
+
+/* Both ends have proved to be there. */
+static __always_inline void flow_complete(int family, const struct weir_packet *packet,
+                                          struct weir_flow *entry) {
+    struct weir_flow *peer = flow_peer(family, &packet->tuple, entry);
+
+    if (entry->direction == WEIR_REPLY)
+        latency_note(entry->service, WEIR_LATENCY_ANSWER, entry->ack, packet->now);
+    else if (peer)
+        latency_note(entry->service, WEIR_LATENCY_HANDSHAKE, peer->ack, packet->now);
+    event_flow(WEIR_EVENT_ESTABLISHED, family, packet, entry);
+    if (options.account)
+        account_establish(family, packet);
+    flow_promote(family, packet, entry, peer);
 }
 
 /*
@@ -70,26 +102,21 @@ static __always_inline void flow_close(int family, const struct weir_packet *pac
  * shortest already.
  */
 __noinline int flow_follow(int family, const struct weir_packet *packet, struct weir_flow *entry) {
-    struct weir_flow *peer;
-    int reply;
+    int reply, fresh;
 
     if (!packet || !entry)
         return 0;
     reply = entry->direction == WEIR_REPLY;
+    fresh = entry->state == WEIR_FLOW_NEW || entry->state == WEIR_FLOW_REPLIED;
     if (packet->tcp_flags & (WEIR_TCP_FIN | WEIR_TCP_RST)) {
-        if (entry->state != WEIR_FLOW_NEW && entry->state != WEIR_FLOW_REPLIED)
+        if (!fresh)
             flow_close(family, packet, entry);
-    } else if (reply && packet->tcp_flags & WEIR_TCP_SYN &&
-               (entry->state == WEIR_FLOW_NEW || entry->state == WEIR_FLOW_REPLIED)) {
-        peer = flow_peer(family, &packet->tuple, entry);
-        if (peer)
-            peer->ack = packet->seq + 1;
-        flow_set_state(entry, peer, WEIR_FLOW_REPLIED);
-    } else if (reply && entry->state == WEIR_FLOW_NEW) {
-        flow_promote(family, packet, entry);
-    } else if (!reply && entry->state == WEIR_FLOW_REPLIED && packet->ack_seq == entry->ack &&
-               packet->tcp_flags & WEIR_TCP_ACK) {
-        flow_promote(family, packet, entry);
+    } else if (reply && packet->tcp_flags & WEIR_TCP_SYN && fresh) {
+        flow_answered(family, packet, entry);
+    } else if ((reply && entry->state == WEIR_FLOW_NEW) ||
+               (!reply && entry->state == WEIR_FLOW_REPLIED && packet->ack_seq == entry->ack &&
+                packet->tcp_flags & WEIR_TCP_ACK)) {
+        flow_complete(family, packet, entry);
     }
     return 0;
 }

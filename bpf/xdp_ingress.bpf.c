@@ -9,6 +9,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/account.h"
 #include "bpf/capture.h"
 #include "bpf/ingress.h"
 
@@ -38,11 +39,13 @@ static __always_inline int xdp_can_take(int family, const struct weir_packet *pa
 }
 
 /* Drops that are answered are made where that can be done, at TC ingress. */
-static __always_inline int xdp_drop(const struct weir_decision *decision) {
+static __always_inline int xdp_drop(int family, const struct weir_packet *packet,
+                                    const struct weir_decision *decision) {
     if (decision->reason == WEIR_DROP_NO_BACKEND || decision->reason == WEIR_DROP_SNAT_EXHAUSTED ||
         decision->reason == WEIR_DROP_BACKEND_DOWN)
         return XDP_PASS;
-    count_drop(decision->reason, decision->service, decision->backend);
+    event_drop(family, packet, decision->entry, decision->reason, decision->service,
+               decision->backend);
     return XDP_DROP;
 }
 
@@ -74,7 +77,7 @@ static __always_inline int xdp_ingress(int family, struct xdp_md *ctx,
 
     ingress_classify(family, packet, 0, &decision);
     if (decision.way == WEIR_WAY_DROP)
-        return xdp_drop(&decision);
+        return xdp_drop(family, packet, &decision);
     if (!decision.entry)
         return XDP_PASS;
     flow_route(ctx, family, packet, decision.entry, &decision.hop);
@@ -83,6 +86,8 @@ static __always_inline int xdp_ingress(int family, struct xdp_md *ctx,
         return XDP_PASS;
 
     count_translated(decision.entry, decision.opened, 1, packet->length);
+    if (options.account)
+        account_packet(family, packet, decision.entry, 1, packet->length);
     flags = decision.entry->flags; /* promotion moves the entry */
     flow_track(family, packet, decision.entry);
     return xdp_forward(family, ctx, packet, &decision.hop, flags);

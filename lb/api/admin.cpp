@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
 #include "lb/api/change.h"
@@ -13,9 +14,10 @@ namespace weir {
 namespace {
 
 // From a request on; a client waits longer. Those that wait for another one's walk have less.
-constexpr std::chrono::seconds kWalkTime{20};
-constexpr std::chrono::seconds kPageTime{2};  // the next page goes on
-constexpr int kWalkerNice = 10;
+constexpr std::chrono::seconds kWalkTime{25};
+// From its own beginning on: the next page goes on.
+constexpr std::chrono::seconds kPageTime{2};
+constexpr int kWalkerNice = 5;
 
 HttpResponse json(std::string text, unsigned status = 200) {
     return {status, "application/json", std::move(text) + "\n"};
@@ -96,6 +98,20 @@ void AdminApi::add_listings() {
     add("GET", "/v1/overrides", [this](const auto &, const auto &) {
         return json(overrides_document(source_.overrides(), source_.backend_view));
     });
+    add("GET", "/v1/monitor",
+        [this](const auto &request, const auto &) { return monitor(request); });
+}
+
+HttpResponse AdminApi::monitor(const HttpRequest &request) const {
+    auto filter = parse_event_filter(request.query, source_.inventory());
+    if (!filter)
+        return failure(filter.error());
+    auto body = source_.watch(std::move(*filter));
+    if (!body)
+        return failure(body.error().message, 503);
+    HttpResponse response{200, "application/x-ndjson", ""};
+    response.stream = std::move(*body);
+    return response;
 }
 
 void AdminApi::add_changes() {
@@ -155,12 +171,13 @@ HttpResponse AdminApi::reload() const {
                 : failure(done.error().message, 409);
 }
 
-void AdminApi::beside(const HttpRespond &respond, std::chrono::steady_clock::duration time,
+void AdminApi::beside(const HttpRespond &respond, std::chrono::steady_clock::duration most,
                       std::function<Result<std::string>(const GoOn &)> work) {
-    const auto deadline = std::chrono::steady_clock::now() + time;
-    boost::asio::post(walker_, [this, deadline, respond, work = std::move(work)]() mutable {
-        const auto document =
-            work([&] { return !stop_ && std::chrono::steady_clock::now() < deadline; });
+    using Clock = std::chrono::steady_clock;
+    const auto latest = Clock::now() + kWalkTime;
+    boost::asio::post(walker_, [this, latest, most, respond, work = std::move(work)]() mutable {
+        const auto deadline = std::min(latest, Clock::now() + most);
+        const auto document = work([&] { return !stop_ && Clock::now() < deadline; });
         auto response = document ? json(*document) : failure(document.error());
         // moved, so that the connection behind it is never released on this thread
         boost::asio::post(loop_, [respond = std::move(respond), response = std::move(response)] {

@@ -6,6 +6,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
 
+#include "lb/api/event_query.h"
 #include "lb/api/flow_query.h"
 #include "lb/api/http.h"
 #include "lb/api/router.h"
@@ -30,6 +31,8 @@ struct AdminSource {
     // changed.
     std::function<Result<Warning>(const BackendKey &, const Override &)> set_override;
     std::function<Result<Warning>()> clear_overrides;
+    // What happens from now on, as lines; until its reader goes.
+    std::function<Result<std::shared_ptr<HttpBody>>(EventFilter)> watch;
     // As SIGHUP; info() tells of it afterwards.
     std::function<Result<void>()> reload;
 };
@@ -56,14 +59,14 @@ class AdminApi {
     void add_listings();
     void add_changes();
     void add_flows();
+    HttpResponse monitor(const HttpRequest &request) const;
     HttpResponse of_snapshot(const std::function<Json(const Snapshot &)> &document) const;
     HttpResponse change(const BackendKey &key, const std::string &body) const;
     HttpResponse remove(const BackendKey &key) const;
     Result<BackendKey> known_backend(const Router::Names &names) const;
     HttpResponse reload() const;
-    // Has `work`, which makes a document, done beside the loop, which goes on; it may take `time`
-    // from now on.
-    void beside(const HttpRespond &respond, std::chrono::steady_clock::duration time,
+    // Has `work`, which makes a document, done beside the loop, which goes on; it may take `most`.
+    void beside(const HttpRespond &respond, std::chrono::steady_clock::duration most,
                 std::function<Result<std::string>(const GoOn &)> work);
 
     boost::asio::io_context &loop_;

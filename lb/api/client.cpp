@@ -10,6 +10,8 @@
 #include <memory>
 #include <utility>
 
+#include "lb/api/answer.h"
+
 namespace weir {
 namespace {
 
@@ -19,7 +21,6 @@ namespace http = beast::http;
 using boost::system::error_code;
 using Unix = asio::local::stream_protocol;
 
-constexpr std::chrono::seconds kTimeout{30};  // more than the daemon takes for the longest answer
 constexpr std::uint64_t kAnswerLimit = 256 << 20;
 
 // A request and its answer. It lives as long as something is under way.
@@ -81,43 +82,6 @@ http::request<http::string_body> message_of(const ApiRequest &request) {
     return message;
 }
 
-Result<Json> judge(const http::response<http::string_body> &response, const std::string &socket) {
-    auto document = Json::parse(response.body(), nullptr, false);
-    if (document.is_discarded())
-        return fail(Exit::failed, fmt::format("what answers at {} is no weir daemon", socket));
-    if (response.result() == http::status::ok)
-        return document;
-    const auto why = document.contains("error") && document["error"].is_string()
-                         ? document["error"].get<std::string>()
-                         : fmt::format("HTTP status {}", response.result_int());
-    switch (response.result()) {
-        case http::status::bad_request:
-        case http::status::not_found:
-        case http::status::method_not_allowed:
-        case http::status::payload_too_large:
-            return fail(Exit::usage, why);
-        default:
-            return fail(Exit::failed, why);
-    }
-}
-
-tl::unexpected<Error> no_answer(const std::string &socket, const error_code &error,
-                                std::chrono::seconds patience) {
-    if (error == asio::error::access_denied)
-        return fail(Exit::refused,
-                    fmt::format("{}: permission denied: run it as root or as a member of the "
-                                "socket's group (ls -l {} shows it, api.group sets it)",
-                                socket, socket));
-    if (error == beast::error::timeout)
-        return fail(Exit::refused,
-                    fmt::format("the weir daemon at {} does not answer within {} s: it may still "
-                                "be at work (its log says more)",
-                                socket, patience.count()));
-    return fail(Exit::refused, fmt::format("no weir daemon answers at {}: {} (is `weir run` "
-                                           "running?)",
-                                           socket, error.message()));
-}
-
 }  // namespace
 
 void api_call(asio::io_context &loop, const std::string &socket, const ApiRequest &request,
@@ -129,7 +93,8 @@ void api_call(asio::io_context &loop, const std::string &socket, const ApiReques
     const auto exchange = std::make_shared<Exchange>(
         loop, message_of(request),
         [socket, patience, done = std::move(done)](const auto &error, const auto &response) {
-            done(error ? no_answer(socket, error, patience) : judge(response, socket));
+            done(error ? no_answer(socket, error, patience)
+                       : judge_answer(response.result_int(), response.body(), socket));
         });
     exchange->run(socket, patience);
 }
@@ -137,7 +102,8 @@ void api_call(asio::io_context &loop, const std::string &socket, const ApiReques
 Result<Json> api_call(const std::string &socket, const ApiRequest &request) {
     asio::io_context loop;
     Result<Json> answer;
-    api_call(loop, socket, request, kTimeout, [&](Result<Json> came) { answer = std::move(came); });
+    api_call(loop, socket, request, kAnswerTimeout,
+             [&](Result<Json> came) { answer = std::move(came); });
     loop.run();
     return answer;
 }

@@ -61,6 +61,7 @@ std::optional<HttpRequest> parse_target(std::string_view method, std::string_vie
     if (question < target.size() && !parse_query(target.substr(question + 1), request.query))
         return std::nullopt;
     request.method = method;
+    request.target = target;
     request.path = *path;
     request.segments = split(target.substr(0, question));
     return request;

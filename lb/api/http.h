@@ -3,11 +3,14 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "lb/api/http_body.h"
 
 namespace weir {
 
@@ -18,6 +21,8 @@ struct HttpRequest {
     std::vector<std::string> segments;
     std::map<std::string, std::string> query;
     std::string body;
+    std::string target{};  // path and query as they came
+    std::string who{};     // who asks, where TLS tells: "CN=ops from 203.0.113.9"
 };
 
 struct HttpResponse {
@@ -25,6 +30,7 @@ struct HttpResponse {
     std::string content_type = "application/json";
     std::string body;
     std::string allow{};  // of a 405: the methods that the resource has, "GET, DELETE"
+    std::shared_ptr<HttpBody> stream{};  // in place of `body`: chunked, until it ends
 };
 
 // Called once, on the thread of the event loop, now or later.

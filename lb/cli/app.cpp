@@ -46,6 +46,7 @@ int parse_and_run(int argc, const char *const *argv) {
     add_detach_command(app, status);
     add_replay_command(app, status);
     add_capture_command(app, status);
+    add_monitor_command(app, status);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &reason) {

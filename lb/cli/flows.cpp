@@ -82,8 +82,8 @@ int list(const Options &options) {
     FlowPrinter printer(options.json);
     const auto &flows = document->at("flows");
     const bool late = document->at("out_of_time").get<bool>();
-    fmt::print("{}{}", printer.add(flows, flows.size()),
-               printer.end(document->at("truncated").get<bool>(), late));
+    fmt::print("{}", printer.add(flows, flows.size()));
+    fmt::print("{}", printer.end(document->at("truncated").get<bool>(), late));
     return late ? report(out_of_time()) : static_cast<int>(Exit::ok);
 }
 

@@ -1,4 +1,5 @@
 // weir top: what Weir does, second by second; on a terminal live, else as plain tables.
+#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -6,11 +7,13 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <cerrno>
 #include <chrono>
 #include <clocale>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <memory>
 #include <optional>
@@ -124,7 +127,7 @@ class Screen {
         : loop_(loop),
           options_(options),
           live_(interval),
-          keys_(loop, ::dup(STDIN_FILENO)),
+          keys_(loop),
           signals_(loop, SIGINT, SIGTERM, SIGHUP) {
         signals_.add(SIGQUIT);
         signals_.add(SIGWINCH);
@@ -146,15 +149,29 @@ class Screen {
   private:
     // Once there is something to be shown.
     bool open() {
-        auto opened = live_.trouble() ? tl::make_unexpected(*live_.trouble()) : Terminal::open();
-        if (!opened) {
-            status_ = report(opened.error());
-            loop_.stop();
-            return false;
-        }
-        terminal_.emplace(std::move(*opened));
-        wait_for_key();
-        return true;
+        const auto ready =
+            live_.trouble() ? Result<void>(tl::make_unexpected(*live_.trouble())) : open_keys();
+        const auto opened =
+            ready.and_then([] { return Terminal::open(); }).map([this](Terminal terminal) {
+                terminal_.emplace(std::move(terminal));
+                wait_for_key();
+            });
+        if (opened)
+            return true;
+        status_ = report(opened.error());
+        loop_.stop();
+        return false;
+    }
+    // Standard input anew: Asio makes it non-blocking, which others that have it must not see.
+    Result<void> open_keys() {
+        const int terminal = ::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+        if (terminal < 0)
+            return fail(Exit::refused,
+                        fmt::format("/dev/tty: cannot read the terminal: {} (weir top | cat prints "
+                                    "plain tables)",
+                                    std::strerror(errno)));
+        keys_.assign(terminal);
+        return {};
     }
     void draw() {
         terminal_->draw(top_screen(shown_, controls_, live_.moment(), terminal_->size()));

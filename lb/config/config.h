@@ -123,6 +123,8 @@ struct Limits {
     std::uint32_t new_flows = 65536;  // flows whose handshake is not complete
     std::uint32_t services = 4096;
     std::uint32_t backends = 16384;
+    bool accounts = false;  // packets and bytes of each flow are counted: 128 bytes more of each
+                            // direction. Not a key: `flow_log` asks for it.
 
     bool operator==(const Limits &) const = default;
 };
@@ -133,6 +135,14 @@ struct Timeouts {
     std::chrono::seconds tcp_transitory{240};    // closing: RFC 5382, REQ-5
     std::chrono::seconds tcp_new{30};            // handshake not complete
     std::chrono::seconds udp{300};               // RFC 4787, REQ-5
+};
+
+// A line for each flow that has ended.
+struct FlowLogConfig {
+    std::string file;
+    std::uint32_t rate = 1000;  // lines per second; more are counted and left out
+
+    bool operator==(const FlowLogConfig &) const = default;
 };
 
 struct ReplayConfig {
@@ -147,6 +157,8 @@ struct KeyMarks {
     Mark api_socket;
     Mark api_group;
     Mark state_file;
+    Mark flow_log{};
+    Mark flow_log_file{};
     Mark instance;
 };
 
@@ -162,6 +174,7 @@ struct Config {
     std::string api_socket = "/run/weir/weir.sock";
     std::string api_group;   // owns the socket beside root; empty: root's group
     std::string state_file;  // what operators changed at run time; set to its default by the reader
+    std::optional<FlowLogConfig> flow_log;  // none: flows have no accounts
     LogLevel log_level = LogLevel::info;
     bool watch = false;  // reload when the file changes
     ReplayConfig replay;

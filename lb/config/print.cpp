@@ -167,6 +167,9 @@ void print_rest(Out out, const Config &config) {
     fmt::format_to(out, "api: {{socket: {}{}}}\n", string(config.api_socket),
                    config.api_group.empty() ? "" : ", group: " + string(config.api_group));
     fmt::format_to(out, "state_file: {}\n", string(config.state_file));
+    if (config.flow_log)
+        fmt::format_to(out, "flow_log: {{file: {}, rate: {}}}\n", string(config.flow_log->file),
+                       config.flow_log->rate);
     fmt::format_to(out, "log: {{level: {}}}\n", to_string(config.log_level));
     fmt::format_to(out, "watch: {}\n", config.watch);
     fmt::format_to(out, "replay: {{mac: \"{}\"}}\n", config.replay.mac.to_string());

@@ -15,6 +15,7 @@ constexpr std::uint32_t kSmallestRing = 7;
 constexpr std::uint32_t kLargestRing = 1U << 23U;  // 64 MiB of table
 // The data path keeps the time between two flows in whole nanoseconds.
 constexpr std::uint32_t kHighestRate = 1000000000;
+constexpr std::uint32_t kHighestLogRate = 1000000;
 constexpr std::uint16_t kLowestSnatPort = 1024;
 constexpr std::size_t kLongestInterface = 15;  // IFNAMSIZ without the NUL
 constexpr std::size_t kLongestInstance = 31;
@@ -260,6 +261,18 @@ void read_api(Problems &problems, const Value &value, Config &config) {
     config.marks.api_group = mapping.value_mark("group");
 }
 
+void read_flow_log(Problems &problems, const Value &value, Config &config) {
+    Mapping mapping(problems, value, {"flow_log", {"file"}, {"rate"}, {}});
+    auto &log = config.flow_log.emplace();
+    mapping.parsed("file", "an absolute path of printable ASCII", text_if([](const auto &text) {
+                       return !text.empty() && text.front() == '/' && is_printable(text);
+                   }),
+                   log.file);
+    mapping.number("rate", 1, kHighestLogRate, log.rate);
+    config.marks.flow_log_file = mapping.value_mark("file");
+    config.limits.accounts = true;
+}
+
 // What the daemon itself keeps and tells.
 void read_housekeeping(Problems &problems, Mapping &mapping, Config &config) {
     mapping.parsed("instance", fmt::format("1 to {} of A-Z a-z 0-9 _ -", kLongestInstance),
@@ -297,7 +310,7 @@ void read_config(Problems &problems, const Value &root, Config &config) {
                     {"",
                      {"services"},
                      {"interfaces", "snat", "limits", "timeouts", "metrics", "api", "replay",
-                      "instance", "state_file", "watch", "log"},
+                      "instance", "state_file", "watch", "log", "flow_log"},
                      {}});
     for (const Value &item : mapping.list("interfaces"))
         read_interface(problems, item, config.interfaces.emplace_back());
@@ -315,7 +328,10 @@ void read_config(Problems &problems, const Value &root, Config &config) {
         read_api(problems, *value, config);
     if (const Value *value = mapping.find("replay"))
         read_replay(problems, *value, config.replay);
+    if (const Value *value = mapping.find("flow_log"))
+        read_flow_log(problems, *value, config);
     read_housekeeping(problems, mapping, config);
+    config.marks.flow_log = mapping.value_mark("flow_log");
     config.marks.interfaces = mapping.value_mark("interfaces");
     config.marks.limits = mapping.value_mark("limits");
 }

@@ -34,6 +34,7 @@ Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, BackendCont
       socket_(std::move(listeners.api.file)),
       collection_(loop, path_.tables(),
                   [this]() -> const Inventory & { return path_.inventory(); }),
+      events_(loop, path_.tables(), [this]() -> const Inventory & { return path_.inventory(); }),
       exporter_([this] { return collect(); }),
       admin_(loop, admin_source()),
       observer_(exporter_, admin_, [this]() -> const DaemonInfo & { return info_; }),
@@ -45,6 +46,10 @@ Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, BackendCont
                                                 [this](const auto &request, const auto &respond) {
                                                     observer_.handle(request, respond);
                                                 });
+    if (listeners.flow_log)
+        flow_log_ = std::make_unique<FlowLog>(
+            loop, path_.tables(), [this]() -> const Inventory & { return path_.inventory(); },
+            std::move(*listeners.flow_log), *config_.flow_log);
     const auto now = std::chrono::system_clock::now();
     info_ = {WEIR_VERSION,       ::getpid(),     now,
              config_.instance,   config_.file,   path_.adopted(),
@@ -78,6 +83,7 @@ AdminSource Daemon::admin_source() {
             return tables.delete_flows(wanted, go_on);
         };
     };
+    source.watch = [this](EventFilter filter) { return events_.watch(std::move(filter)); };
     source.reload = [this] { return reload_and_note(); };
     source.overrides = [this]() -> const Overrides & { return backends_.roster().overrides(); };
     source.backend_view = [this](const auto &key) { return backends_.view(key); };
@@ -94,6 +100,8 @@ Result<Snapshot> Daemon::snapshot() {
     return read_snapshot(path_.tables(), path_.inventory(), collection_.census())
         .map([this](Snapshot snapshot) {
             snapshot.programs = path_.runs();
+            if (flow_log_)
+                snapshot.flow_log = flow_log_->stats();
             return snapshot;
         });
 }
@@ -164,17 +172,28 @@ void Daemon::follow_file() {
         spdlog::warn("{}", watch.error().message);
 }
 
+// Also where its path stays: what moves old lines away wants a new file.
+Result<void> Daemon::reopen_flow_log(const Config &wanted, Fd &file) const {
+    if (!flow_log_)
+        return {};
+    return open_flow_log(wanted).map([&](Fd opened) { file = std::move(opened); });
+}
+
 Result<void> Daemon::reload() {
     auto wanted = load_config(config_.file);
     if (!wanted)
         return tl::make_unexpected(wanted.error());
     auto backends = backends_.with(*wanted);
+    Fd flow_log;
     return check_reloadable(config_, *wanted)
         .and_then([&] { return check_interfaces(*wanted); })
+        .and_then([&] { return reopen_flow_log(*wanted, flow_log); })
         .and_then([&] { return path_.reload(config_, *wanted, backends.conditions); })
         .map([&] {
             const bool kept_elsewhere = wanted->state_file != config_.state_file;
             config_ = std::move(*wanted);
+            if (flow_log_)
+                flow_log_->change(std::move(flow_log), *config_.flow_log);
             backends_.configure(config_, std::move(backends));
             if (kept_elsewhere)
                 static_cast<void>(keep_overrides());  // logs what goes wrong

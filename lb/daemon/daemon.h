@@ -14,7 +14,9 @@
 #include "lb/daemon/backend_control.h"
 #include "lb/daemon/collection.h"
 #include "lb/daemon/data_path.h"
+#include "lb/daemon/event_stream.h"
 #include "lb/daemon/file_watch.h"
+#include "lb/daemon/flow_log.h"
 #include "lb/daemon/link_watch.h"
 #include "lb/daemon/listeners.h"
 #include "lb/result.h"
@@ -39,6 +41,7 @@ class Daemon {
     void follow_links();
     void follow_file();
     Result<void> reload();
+    Result<void> reopen_flow_log(const Config &wanted, Fd &file) const;
     Result<void> reload_and_note();
     void note_reload(const Result<void> &done);
     // One line for the service manager.
@@ -51,6 +54,8 @@ class Daemon {
     BackendControl backends_;
     SocketFile socket_;
     Collection collection_;
+    EventStream events_;
+    std::unique_ptr<FlowLog> flow_log_;
     DaemonInfo info_;
     Exporter exporter_;
     AdminApi admin_;

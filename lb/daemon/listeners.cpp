@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "lb/daemon/flow_log.h"
+
 namespace weir {
 
 Result<Listeners> Listeners::open(boost::asio::io_context &loop, const Config &config) {
@@ -18,6 +20,12 @@ Result<Listeners> Listeners::open(boost::asio::io_context &loop, const Config &c
         if (!metrics)
             return tl::make_unexpected(metrics.error());
         listeners.metrics = std::move(*metrics);
+    }
+    if (config.flow_log) {
+        auto file = open_flow_log(config);
+        if (!file)
+            return tl::make_unexpected(file.error());
+        listeners.flow_log = std::move(*file);
     }
     return listeners;
 }

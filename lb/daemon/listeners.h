@@ -1,4 +1,4 @@
-// The sockets of the daemon, bound but not served yet.
+// The sockets of the daemon, bound but not served yet, and the file that it writes.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -6,6 +6,7 @@
 
 #include "lb/api/listen.h"
 #include "lb/config/config.h"
+#include "lb/dataplane/fd.h"
 #include "lb/result.h"
 
 namespace weir {
@@ -13,8 +14,10 @@ namespace weir {
 struct Listeners {
     UnixListener api;
     std::optional<Acceptor> metrics;
+    std::optional<Fd> flow_log{};  // its file
 
-    // Exit::refused: a path or a port is taken, or the group is unknown.
+    // Exit::refused: a path or a port is taken, the group is unknown, or the file of the
+    // flow log cannot be opened.
     static Result<Listeners> open(boost::asio::io_context &loop, const Config &config);
 };
 

@@ -92,6 +92,7 @@ Result<void> check_reloadable(const Config &running, const Config &wanted) {
          was.flows == now.flows && was.new_flows == now.new_flows && was.services == now.services &&
              was.backends == now.backends,
          marks.limits, restart},
+        {"flow_log", was.accounts == now.accounts, marks.flow_log, restart},
         {"metrics.listen", running.metrics == wanted.metrics, marks.metrics_listen, restart},
         {"api.socket", running.api_socket == wanted.api_socket, marks.api_socket, restart},
         {"api.group", running.api_group == wanted.api_group, marks.api_group, restart}};

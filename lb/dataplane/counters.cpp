@@ -69,29 +69,41 @@ Result<Counters> read_counters(int fd, std::string_view name, std::uint32_t id) 
     return sum;
 }
 
-// The entries of an array come in the order of their indices.
+// Calls visit() with each of the first `count` entries of an array, `copies` values of each; they
+// come in the order of their indices.
+template <typename Value, typename Visit>
+Result<void> for_entries(const NamedMap &map, std::uint32_t count, std::size_t copies,
+                         Visit visit) {
+    const std::uint32_t batch = std::min(count, kBatch);
+    std::vector<std::uint32_t> keys(batch);
+    std::vector<Value> values(batch * copies);
+    std::uint32_t position = 0;
+    for (std::uint32_t done = 0; done < count;) {
+        std::uint32_t read = std::min(batch, count - done);
+        const int error = bpf_map_lookup_batch(map.fd, done == 0 ? nullptr : &position, &position,
+                                               keys.data(), values.data(), &read, nullptr);
+        // ENOENT: there are no more behind these
+        if ((error != 0 && errno != ENOENT) || read == 0)
+            return map_error(map.name, "read its entries", error != 0 ? errno : EIO);
+        for (std::uint32_t i = 0; i < read; ++i)
+            visit(values.data() + i * copies);
+        done += read;
+    }
+    return {};
+}
+
 Result<std::vector<Counters>> read_all_counters(int fd, std::string_view name,
                                                 std::uint32_t count) {
     const auto cpus = static_cast<std::size_t>(libbpf_num_possible_cpus());
-    const std::uint32_t batch = std::min(count, kBatch);
-    std::vector<std::uint32_t> keys(batch);
-    std::vector<weir_stats> values(batch * cpus);
     std::vector<Counters> sums;
-    std::uint32_t position = 0;
-    while (sums.size() < count) {
-        std::uint32_t read = std::min(batch, count - static_cast<std::uint32_t>(sums.size()));
-        const int done = bpf_map_lookup_batch(fd, sums.empty() ? nullptr : &position, &position,
-                                              keys.data(), values.data(), &read, nullptr);
-        // ENOENT: there are no more behind these
-        if ((done != 0 && errno != ENOENT) || read == 0)
-            return map_error(name, "read its entries", done != 0 ? errno : EIO);
-        for (std::uint32_t i = 0; i < read; ++i) {
-            Counters &sum = sums.emplace_back();
-            for (std::size_t cpu = 0; cpu < cpus; ++cpu)
-                add(sum, values[i * cpus + cpu]);
-        }
-    }
-    return sums;
+    sums.reserve(count);
+    return for_entries<weir_stats>({fd, name}, count, cpus,
+                                   [&](const weir_stats *of_cpus) {
+                                       Counters &sum = sums.emplace_back();
+                                       for (std::size_t cpu = 0; cpu < cpus; ++cpu)
+                                           add(sum, of_cpus[cpu]);
+                                   })
+        .map([&] { return std::move(sums); });
 }
 
 Result<void> clear_entry(int fd, std::string_view name, std::uint32_t id) {
@@ -128,6 +140,37 @@ Result<std::vector<Counters>> Tables::all_backend_counters(std::uint32_t count) 
     return read_all_counters(fds_.backend_stats, "backend_stats", count);
 }
 
+Result<std::vector<FlowLatencies>> Tables::all_latencies(std::uint32_t count) const {
+    std::vector<FlowLatencies> all;
+    all.reserve(count);
+    return for_entries<weir_latency>({fds_.service_latencies, "service_latencies"},
+                                     count * WEIR_LATENCIES, 1,
+                                     [&, index = 0U](const weir_latency *one) mutable {
+                                         if (index % WEIR_LATENCIES == WEIR_LATENCY_ANSWER)
+                                             all.emplace_back().answer = *one;
+                                         else
+                                             all.back().handshake = *one;
+                                         ++index;
+                                     })
+        .map([&] { return std::move(all); });
+}
+
+Result<EventStats> Tables::event_stats() const {
+    return read_per_cpu<weir_event_stats>(fds_.event_stats, "event_stats", 0)
+        .map([](const std::vector<weir_event_stats> &of_cpus) {
+            EventStats sum;
+            for (const weir_event_stats &one : of_cpus) {
+                sum.sampled += one.sampled;
+                sum.full += one.full;
+            }
+            return sum;
+        });
+}
+
+Result<void> Tables::watch(const weir_watch &wanted) const {
+    return put(NamedMap{fds_.watch, "watch"}, std::uint32_t{0}, wanted, "write it");
+}
+
 Result<DropCounters> Tables::drop_counters() const {
     return read_sums<WEIR_DROP_REASONS>(fds_.drop_stats, "drop_stats");
 }
@@ -136,15 +179,26 @@ Result<IcmpCounters> Tables::icmp_counters() const {
     return read_sums<WEIR_ICMP_EVENTS>(fds_.icmp_stats, "icmp_stats");
 }
 
+Result<void> Tables::clear_latencies(std::uint32_t service) {
+    const weir_latency none{};
+    const NamedMap map{fds_.service_latencies, "service_latencies"};
+    const auto clear = [&](std::uint32_t kind) {
+        return put(map, service * WEIR_LATENCIES + kind, none, "clear an entry");
+    };
+    return clear(WEIR_LATENCY_ANSWER).and_then([&] { return clear(WEIR_LATENCY_HANDSHAKE); });
+}
+
 Result<void> Tables::clear_counters(const Plan &plan) {
     const weir_rate never{};
     const std::uint32_t none = 0;
     return for_all(plan.fresh_services,
                    [&](std::uint32_t id) {
-                       return clear_entry(fds_.service_stats, "service_stats", id).and_then([&] {
-                           return put(NamedMap{fds_.service_rates, "service_rates"}, id, never,
-                                      "clear an entry");
-                       });
+                       return clear_entry(fds_.service_stats, "service_stats", id)
+                           .and_then([&] { return clear_latencies(id); })
+                           .and_then([&] {
+                               return put(NamedMap{fds_.service_rates, "service_rates"}, id, never,
+                                          "clear an entry");
+                           });
                    })
         .and_then([&] {
             return for_all(plan.fresh_backends, [&](std::uint32_t id) {

@@ -21,8 +21,9 @@ namespace {
 constexpr std::uint32_t kBatch = 4096;
 
 // Filled by this start itself; or of no use to another.
-constexpr std::array<std::string_view, 7> kNotCopied{
-    "settings", "snat_addresses", "rings", "held", "xdp_devices", "capture", "captured"};
+constexpr std::array<std::string_view, 10> kNotCopied{
+    "settings", "snat_addresses", "rings", "held",   "xdp_devices",
+    "capture",  "captured",       "watch", "events", "event_stats"};
 
 std::chrono::nanoseconds monotonic_now() {
     return data_path_now(-1);

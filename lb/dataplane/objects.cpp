@@ -74,15 +74,23 @@ MapFds map_fds(const weir_tc &skeleton) {
             .flows_v6 = bpf_map__fd(maps.flows_v6),
             .fragments = bpf_map__fd(maps.fragments),
             .service_stats = bpf_map__fd(maps.service_stats),
+            .service_latencies = bpf_map__fd(maps.service_latencies),
             .backend_stats = bpf_map__fd(maps.backend_stats),
             .drop_stats = bpf_map__fd(maps.drop_stats),
             .icmp_stats = bpf_map__fd(maps.icmp_stats),
+            .watch = bpf_map__fd(maps.watch),
+            .events = bpf_map__fd(maps.events),
+            .event_stats = bpf_map__fd(maps.event_stats),
+            .accounts_v4 = bpf_map__fd(maps.accounts_v4),
+            .accounts_v6 = bpf_map__fd(maps.accounts_v6),
             .xdp_devices = bpf_map__fd(maps.xdp_devices),
             .settings = bpf_map__fd(maps.settings),
             .replay = bpf_map__fd(maps.replay)};
 }
 
-void set_options(weir_options &options, const std::optional<MacAddress> &replay_mac) {
+void set_options(weir_options &options, const std::optional<MacAddress> &replay_mac,
+                 bool accounts) {
+    options.account = accounts ? 1 : 0;
     if (!replay_mac)
         return;
     options.replay = 1;
@@ -91,11 +99,11 @@ void set_options(weir_options &options, const std::optional<MacAddress> &replay_
 
 // Opened again for libxdp, which wants to load the program itself, whether it is loaded already or
 // not.
-Result<XdpSkeleton> open_xdp(const weir_tc &tc, const std::optional<MacAddress> &replay_mac) {
+Result<XdpSkeleton> open_xdp(const weir_tc &tc) {
     XdpSkeleton xdp(weir_xdp_ingress__open());
     if (!xdp)
         return load_error("the XDP program", errno);
-    set_options(xdp->rodata->options, replay_mac);
+    xdp->rodata->options = tc.rodata->options;
     bpf_map *map = nullptr;
     bpf_object__for_each_map(map, xdp->obj) {
         const bpf_map *shared = bpf_object__find_map_by_name(tc.obj, bpf_map__name(map));
@@ -117,7 +125,6 @@ struct Objects::Skeletons {
     std::unique_ptr<xdp_program, XdpProgramDeleter> xdp_for_attach;
     Tables tables{MapFds{}};
     bool pinned = false;
-    std::optional<MacAddress> replay_mac;
 };
 
 Objects::Objects(std::unique_ptr<Skeletons> skeletons) : skeletons_(std::move(skeletons)) {}
@@ -203,10 +210,9 @@ Result<Objects> Objects::load(const ObjectsOptions &options) {
     own->tc.reset(weir_tc__open());
     if (!own->tc)
         return load_error("the data path", errno);
-    own->replay_mac = options.replay_mac;
     own->pinned = options.pins.has_value();
     set_sizes(*own->tc, options.limits);
-    set_options(own->tc->rodata->options, options.replay_mac);
+    set_options(own->tc->rodata->options, options.replay_mac, options.limits.accounts);
     if (options.pins)
         if (auto placed = place_pins(*own->tc, *options.pins, options.share); !placed)
             return tl::make_unexpected(placed.error());
@@ -215,7 +221,7 @@ Result<Objects> Objects::load(const ObjectsOptions &options) {
     own->tables = Tables(map_fds(*own->tc));
 
     // the XDP object uses the TC object's maps
-    return open_xdp(*own->tc, options.replay_mac).map([&](XdpSkeleton xdp) {
+    return open_xdp(*own->tc).map([&](XdpSkeleton xdp) {
         own->xdp = std::move(xdp);
         return Objects(std::move(own));
     });
@@ -232,7 +238,7 @@ Result<int> Objects::xdp_ingress() {
 Result<xdp_program *> Objects::xdp_for_attach() {
     if (skeletons_->xdp_for_attach)
         return skeletons_->xdp_for_attach.get();
-    auto xdp = open_xdp(*skeletons_->tc, skeletons_->replay_mac);
+    auto xdp = open_xdp(*skeletons_->tc);
     if (!xdp)
         return tl::make_unexpected(xdp.error());
     skeletons_->xdp_for_libxdp = std::move(*xdp);

@@ -39,12 +39,14 @@ void set_fixed_sizes(const weir_tc &skeleton) {
     bpf_map__set_max_entries(maps.captured, static_cast<std::uint32_t>(libbpf_num_possible_cpus()));
 }
 
-std::array<SizedMap, 15> sized_maps(const weir_tc &skeleton, const Limits &limits) {
+std::array<SizedMap, 18> sized_maps(const weir_tc &skeleton, const Limits &limits) {
     const auto &maps = skeleton.maps;
     // a flow is two entries: one per direction
+    const std::uint32_t accounts = limits.accounts ? 2 * (limits.flows + limits.new_flows) : 1;
     return {{{maps.services, limits.services},
              {maps.rings, limits.services},
              {maps.service_stats, limits.services},
+             {maps.service_latencies, limits.services * WEIR_LATENCIES},
              {maps.vips, limits.services},
              {maps.service_rates, limits.services},
              {maps.turns, limits.services},
@@ -56,7 +58,9 @@ std::array<SizedMap, 15> sized_maps(const weir_tc &skeleton, const Limits &limit
              {maps.flows_v4, limits.flows * 2},
              {maps.flows_new_v4, limits.new_flows * 2},
              {maps.flows_v6, limits.flows * 2},
-             {maps.flows_new_v6, limits.new_flows * 2}}};
+             {maps.flows_new_v6, limits.new_flows * 2},
+             {maps.accounts_v4, accounts},
+             {maps.accounts_v6, accounts}}};
 }
 
 // Whether a pinned map of another start is as good as one made now: flows and counters, which only

@@ -37,9 +37,15 @@ struct MapFds {
     int flows_v6 = -1;
     int fragments = -1;
     int service_stats = -1;
+    int service_latencies = -1;
     int backend_stats = -1;
     int drop_stats = -1;
     int icmp_stats = -1;
+    int watch = -1;
+    int events = -1;
+    int event_stats = -1;
+    int accounts_v4 = -1;
+    int accounts_v6 = -1;
     int xdp_devices = -1;
     int settings = -1;
     int replay = -1;
@@ -72,6 +78,18 @@ struct Counters {
     std::uint64_t reply_packets = 0;  // backend -> client
     std::uint64_t reply_bytes = 0;
     std::uint64_t new_flows = 0;
+};
+
+// How long the flows of a service took, since the tables were made.
+struct FlowLatencies {
+    weir_latency answer{};
+    weir_latency handshake{};
+};
+
+// Events that were left out: beyond the rate, and because nobody fetched those before them.
+struct EventStats {
+    std::uint64_t sampled = 0;
+    std::uint64_t full = 0;
 };
 
 using DropCounters = std::array<std::uint64_t, WEIR_DROP_REASONS>;
@@ -142,8 +160,13 @@ class Tables {
     // Of the ids below `count`, some thousand with each system call.
     Result<std::vector<Counters>> all_service_counters(std::uint32_t count) const;
     Result<std::vector<Counters>> all_backend_counters(std::uint32_t count) const;
+    Result<std::vector<FlowLatencies>> all_latencies(std::uint32_t count) const;
     Result<DropCounters> drop_counters() const;
     Result<IcmpCounters> icmp_counters() const;
+
+    // Which events the data path tells of, and until when.
+    Result<void> watch(const weir_watch &wanted) const;
+    Result<EventStats> event_stats() const;
 
     const MapFds &maps() const { return fds_; }
 
@@ -168,6 +191,7 @@ class Tables {
 
   private:
     Result<void> clear_counters(const Plan &plan);
+    Result<void> clear_latencies(std::uint32_t service);
     Result<void> set_backends(const std::vector<BackendWrite> &writes);
     Result<void> set_services(const Plan &plan);
     Result<void> set_ranges(const Plan &plan);

@@ -2,37 +2,16 @@
 
 #include <prometheus/text_serializer.h>
 
-#include <initializer_list>
-#include <limits>
 #include <string>
 #include <utility>
+
+#include "lb/stats/metric_families.h"
 
 namespace weir {
 namespace {
 
-using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
-using Labels = std::initializer_list<std::pair<const char *, std::string>>;
-
-MetricFamily family(const char *name, const char *help, MetricType type) {
-    return {name, help, type, {}};
-}
-
-void add(MetricFamily &to, const Labels &labels, double value) {
-    ClientMetric metric;
-    for (const auto &[name, text] : labels)
-        metric.label.push_back({name, text});
-    if (to.type == MetricType::Counter)
-        metric.counter.value = value;
-    else
-        metric.gauge.value = value;
-    to.metric.push_back(std::move(metric));
-}
-
-void add(MetricFamily &to, const Labels &labels, std::uint64_t value) {
-    add(to, labels, static_cast<double>(value));
-}
 
 MetricFamily gauge(const char *name, const char *help, double value, const Labels &labels = {}) {
     auto made = family(name, help, MetricType::Gauge);
@@ -42,127 +21,6 @@ MetricFamily gauge(const char *name, const char *help, double value, const Label
 
 double unix_seconds(std::chrono::system_clock::time_point time) {
     return std::chrono::duration<double>(time.time_since_epoch()).count();
-}
-
-void append_services(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
-    auto packets = family("weir_service_packets_total",
-                          "Packets translated, by service; forward is client to backend.",
-                          MetricType::Counter);
-    auto bytes =
-        family("weir_service_bytes_total",
-               "Bytes of whole frames without FCS translated, by service.", MetricType::Counter);
-    auto flows =
-        family("weir_service_new_flows_total", "Flows opened, by service.", MetricType::Counter);
-    for (const auto &service : snapshot.services) {
-        const auto &seen = service.counters;
-        add(packets, {{"service", service.name}, {"direction", "forward"}}, seen.forward_packets);
-        add(packets, {{"service", service.name}, {"direction", "reply"}}, seen.reply_packets);
-        add(bytes, {{"service", service.name}, {"direction", "forward"}}, seen.forward_bytes);
-        add(bytes, {{"service", service.name}, {"direction", "reply"}}, seen.reply_bytes);
-        add(flows, {{"service", service.name}}, seen.new_flows);
-    }
-    for (auto *made : {&packets, &bytes, &flows})
-        all.push_back(std::move(*made));
-}
-
-void append_backends(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
-    auto packets = family("weir_backend_packets_total",
-                          "Packets translated, by backend; forward is client to backend.",
-                          MetricType::Counter);
-    auto bytes =
-        family("weir_backend_bytes_total",
-               "Bytes of whole frames without FCS translated, by backend.", MetricType::Counter);
-    auto flows =
-        family("weir_backend_new_flows_total", "Flows opened, by backend.", MetricType::Counter);
-    auto live = family("weir_flows", "Flows that live, by backend; counted every few seconds.",
-                       MetricType::Gauge);
-    auto weight =
-        family("weir_backend_weight", "Weight of the backend; 0 means that it gets no new flows.",
-               MetricType::Gauge);
-    for (const auto &service : snapshot.services) {
-        for (const auto &backend : service.backends) {
-            const auto name = backend.endpoint.to_string();
-            const auto &seen = backend.counters;
-            const auto directed = [&](MetricFamily &to, const char *direction,
-                                      std::uint64_t value) {
-                add(to, {{"service", service.name}, {"backend", name}, {"direction", direction}},
-                    value);
-            };
-            directed(packets, "forward", seen.forward_packets);
-            directed(packets, "reply", seen.reply_packets);
-            directed(bytes, "forward", seen.forward_bytes);
-            directed(bytes, "reply", seen.reply_bytes);
-            add(flows, {{"service", service.name}, {"backend", name}}, seen.new_flows);
-            add(live, {{"service", service.name}, {"backend", name}}, double{0} + backend.flows);
-            add(weight, {{"service", service.name}, {"backend", name}}, double{0} + backend.weight);
-        }
-    }
-    for (auto *made : {&packets, &bytes, &flows, &live, &weight})
-        all.push_back(std::move(*made));
-}
-
-// One series for each backend, whose label is the state that it is in.
-void append_states(std::vector<MetricFamily> &all, const Snapshot &snapshot,
-                   const BackendViews &views) {
-    auto state = family("weir_backend_state",
-                        "Always 1; the label tells the state: active, draining, down, maintenance.",
-                        MetricType::Gauge);
-    auto up = family("weir_backend_up",
-                     "Health of the backend by its checks, 1 or 0; absent where none has ended.",
-                     MetricType::Gauge);
-    for (const auto &service : snapshot.services) {
-        for (const auto &backend : service.backends) {
-            const auto view = views({service.name, backend.endpoint});
-            if (!view)
-                continue;
-            const auto name = backend.endpoint.to_string();
-            add(state,
-                {{"service", service.name},
-                 {"backend", name},
-                 {"state", std::string(to_string(view->condition.state))}},
-                1.0);
-            if (view->health == Health::up || view->health == Health::down)
-                add(up, {{"service", service.name}, {"backend", name}},
-                    view->health == Health::up ? 1.0 : 0.0);
-        }
-    }
-    for (auto *made : {&state, &up})
-        if (!made->metric.empty())
-            all.push_back(std::move(*made));
-}
-
-void add_histogram(MetricFamily &to, const std::string &service, const CheckTimes &times) {
-    ClientMetric metric;
-    metric.label.push_back({"service", service});
-    for (std::size_t i = 0; i < times.buckets.size(); i++) {
-        metric.histogram.sample_count += times.buckets[i];
-        if (i < CheckTimes::kBounds.size())
-            metric.histogram.bucket.push_back(
-                {metric.histogram.sample_count, CheckTimes::kBounds[i]});
-    }
-    metric.histogram.bucket.push_back(
-        {metric.histogram.sample_count, std::numeric_limits<double>::infinity()});
-    metric.histogram.sample_sum = times.sum;
-    to.metric.push_back(std::move(metric));
-}
-
-void append_checks(std::vector<MetricFamily> &all, const AllCheckTimes &checks) {
-    auto duration = family("weir_health_check_duration_seconds",
-                           "How long health checks took that passed or failed, by service.",
-                           MetricType::Histogram);
-    auto total = family("weir_health_checks_total",
-                        "Health checks that ended, by service; not_made: the checker itself could "
-                        "not ask.",
-                        MetricType::Counter);
-    for (const auto &[service, times] : checks) {
-        add_histogram(duration, service, times);
-        add(total, {{"service", service}, {"result", "passed"}}, times.passed);
-        add(total, {{"service", service}, {"result", "failed"}}, times.failed);
-        add(total, {{"service", service}, {"result", "not_made"}}, times.not_made);
-    }
-    for (auto *made : {&duration, &total})
-        if (!made->metric.empty())
-            all.push_back(std::move(*made));
 }
 
 void append_drops(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
@@ -177,6 +35,26 @@ void append_drops(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
     for (std::uint8_t event = 0; event < WEIR_ICMP_EVENTS; event++)
         add(icmp, {{"event", std::string(icmp_event_name(event))}}, snapshot.icmp[event]);
     all.push_back(std::move(icmp));
+    auto lost =
+        family("weir_events_lost_total",
+               "Events of the data path (weir monitor) that nobody got: sampled, beyond the "
+               "rate; full, not fetched in time.",
+               MetricType::Counter);
+    add(lost, {{"reason", "sampled"}}, snapshot.events.sampled);
+    add(lost, {{"reason", "full"}}, snapshot.events.full);
+    all.push_back(std::move(lost));
+}
+
+void append_flow_log(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
+    if (!snapshot.flow_log)
+        return;
+    auto lines = family("weir_flow_log_lines_total",
+                        "Lines of the flow log: written, suppressed (beyond its rate), failed.",
+                        MetricType::Counter);
+    add(lines, {{"result", "written"}}, snapshot.flow_log->written);
+    add(lines, {{"result", "suppressed"}}, snapshot.flow_log->suppressed);
+    add(lines, {{"result", "failed"}}, snapshot.flow_log->failed);
+    all.push_back(std::move(lines));
 }
 
 // Nothing unless the kernel counts them.
@@ -263,11 +141,9 @@ std::vector<MetricFamily> to_metrics(const Snapshot &snapshot, const DaemonInfo 
     all.push_back(gauge("process_start_time_seconds",
                         "Start time of the process since unix epoch in seconds.",
                         unix_seconds(info.started)));
-    append_services(all, snapshot);
-    append_backends(all, snapshot);
-    append_states(all, snapshot, views);
-    append_checks(all, checks);
+    append_services(all, snapshot, views, checks);
     append_drops(all, snapshot);
+    append_flow_log(all, snapshot);
     append_tables(all, snapshot);
     append_programs(all, snapshot);
     append_interfaces(all, info);

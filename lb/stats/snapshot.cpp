@@ -20,6 +20,7 @@ std::vector<double> shares_of(const std::vector<BackendRow> &backends) {
 // Of all services and backends, by their ids.
 struct AllCounters {
     std::vector<Counters> services, backends;
+    std::vector<FlowLatencies> latencies;  // of the services
 };
 
 Result<AllCounters> read_counters(const Tables &tables, const Inventory &inventory) {
@@ -33,8 +34,11 @@ Result<AllCounters> read_counters(const Tables &tables, const Inventory &invento
     auto of_services = tables.all_service_counters(services);
     if (!of_services)
         return tl::make_unexpected(of_services.error());
+    auto latencies = tables.all_latencies(services);
+    if (!latencies)
+        return tl::make_unexpected(latencies.error());
     return tables.all_backend_counters(backends).map([&](std::vector<Counters> of_backends) {
-        return AllCounters{std::move(*of_services), std::move(of_backends)};
+        return AllCounters{std::move(*of_services), std::move(of_backends), std::move(*latencies)};
     });
 }
 
@@ -46,6 +50,7 @@ ServiceSnapshot make_service(const InventoryService &service, const AllCounters 
                          service.mode,
                          service.scheduler,
                          counters.services.at(service.row.id),
+                         counters.latencies.at(service.row.id),
                          {}};
     for (std::size_t i = 0; i < service.row.backends.size(); i++) {
         const auto &row = service.row.backends[i];
@@ -106,6 +111,10 @@ Result<Snapshot> read_snapshot(const Tables &tables, const Inventory &inventory,
     if (!icmp)
         return tl::make_unexpected(icmp.error());
     snapshot.icmp = *icmp;
+    const auto events = tables.event_stats();
+    if (!events)
+        return tl::make_unexpected(events.error());
+    snapshot.events = *events;
     snapshot.tables = census.tables;
     return snapshot;
 }

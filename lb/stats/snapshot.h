@@ -55,13 +55,23 @@ struct ServiceSnapshot {
     Mode mode = Mode::dnat;
     Scheduler scheduler = Scheduler::maglev;
     Counters counters;
+    FlowLatencies latencies;
     std::vector<BackendSnapshot> backends;
+};
+
+// Lines of the flow log.
+struct FlowLogStats {
+    std::uint64_t written = 0;
+    std::uint64_t suppressed = 0;  // beyond its rate
+    std::uint64_t failed = 0;      // that could not be written
 };
 
 struct Snapshot {
     std::vector<ServiceSnapshot> services;
     DropCounters drops{};
     IcmpCounters icmp{};
+    EventStats events{};
+    std::optional<FlowLogStats> flow_log{};  // none: there is no flow log
     std::vector<TableUse> tables;
     std::vector<std::pair<PacketHook, ProgramRuns>> programs{};
 };

@@ -44,19 +44,23 @@ std::string interfaces_text(const TopView &view) {
     return "on      " + text;
 }
 
+std::string rate(const TopView &view, double TopRates::*which) {
+    return view.total ? format_rate((*view.total).*which) : "-";
+}
+
 std::string total_text(const TopView &view) {
-    const auto rate = [&](double TopRates::*which) {
-        return view.total ? format_rate((*view.total).*which) : std::string("-");
-    };
     const auto bits = [&](double TopRates::*which) {
-        const auto text = rate(which);  // "1.2 M" and "bit/s" are one word: "1.2 Mbit/s"
+        const auto text = rate(view, which);  // "1.2 M" and "bit/s" are one word: "1.2 Mbit/s"
         return text + (text.find(' ') == std::string::npos ? " bit/s" : "bit/s");
     };
-    return fmt::format(
-        "all     in {} packets/s, {}; out {} packets/s, {}; {} new flows/s; {} "
-        "flows",
-        rate(&TopRates::packets_in), bits(&TopRates::bits_in), rate(&TopRates::packets_out),
-        bits(&TopRates::bits_out), rate(&TopRates::new_flows), format_count(view.flows));
+    return fmt::format("all     in {} packets/s, {}; out {} packets/s, {}",
+                       rate(view, &TopRates::packets_in), bits(&TopRates::bits_in),
+                       rate(view, &TopRates::packets_out), bits(&TopRates::bits_out));
+}
+
+std::string flows_text(const TopView &view) {
+    return fmt::format("flows   {} live, {} new flows/s", format_count(view.flows),
+                       rate(view, &TopRates::new_flows));
 }
 
 std::string drops_text(const TopView &view) {
@@ -93,6 +97,7 @@ Lines header(const TopView &view, const TopMoment &moment, bool paused, std::siz
                       TopStyle::bad));
     lines.push_back(text_line(interfaces_text(view)));
     lines.push_back(text_line(total_text(view)));
+    lines.push_back(text_line(flows_text(view)));
     const auto &problems = view.problems;
     const auto shown = problems.size() <= most ? problems.size() : most - 1;
     for (std::size_t i = 0; i < shown; i++)
@@ -108,11 +113,11 @@ TopLine footer(const TopControls &controls) {
         return text_line(
             "filter: " + printable(controls.filter()) + "_  (Enter keeps it, Esc clears it)",
             TopStyle::title);
-    auto text = std::string("q quit  ? help  Enter backends  a all  p pause  / filter");
-    if (!controls.filter().empty())
-        text += ": " + printable(controls.filter());
-    text += fmt::format("  s sort: {}{}", to_string(controls.sort()),
-                        controls.reversed() ? ", reversed" : "");
+    const auto filter = printable(controls.filter());
+    const auto text =
+        fmt::format("q quit  ? help  s sort: {}{}  / filter{}{}  Enter backends  p pause",
+                    to_string(controls.sort()), controls.reversed() ? ", reversed" : "",
+                    filter.empty() ? "" : ": ", filter);
     return text_line(text, TopStyle::faint);
 }
 

@@ -8,6 +8,7 @@ namespace weir {
 namespace {
 
 constexpr std::size_t kNarrowestName = 10;
+constexpr std::size_t kNarrowestEndpoint = 21;  // any of IPv4, and the shorter ones of IPv6
 
 struct Numbers {
     const char *title;
@@ -79,9 +80,9 @@ TopCells service_cells(const TopServiceRow &row) {
 
 std::vector<TopColumn> backend_columns(TopSort sort, bool reversed, bool with_service) {
     std::vector<TopColumn> columns{
-        {marked("BACKEND", sort == TopSort::name, reversed), false, 0, kNarrowestName},
+        {marked("BACKEND", sort == TopSort::name, reversed), false, 0, kNarrowestEndpoint},
         {"STATE", false, 0},
-        {"HEALTH", false, 6},
+        {"HEALTH", false, 2},
         {"WEIGHT", true, 8},
         {"SHARE", true, 7}};
     if (with_service)

@@ -105,7 +105,7 @@ TEST_F(Top, ShowsTrafficAndFollowsTheKeysAndTheSize) {
     EXPECT_EQ(terminal.screen().find("192.0.2.11:8080"), std::string::npos);
 
     terminal.type(std::string(kDown) + "\r");
-    EXPECT_TRUE(terminal.shows("192.0.2.11:8080     active")) << terminal.screen();
+    EXPECT_TRUE(terminal.shows("192.0.2.11:8080   active")) << terminal.screen();
     terminal.type("a/dns");
     EXPECT_TRUE(terminal.shows("filter: dns_")) << terminal.screen();
     EXPECT_TRUE(terminal.hides("\nweb ")) << terminal.screen();

@@ -118,6 +118,18 @@ AdminSource RunningApi::source() {
         overrides.clear();
         return warning;
     };
+    // one line, and no more
+    source.watch = [this](const EventFilter &) -> Result<std::shared_ptr<HttpBody>> {
+        if (broken)
+            return tl::make_unexpected(*broken);
+        auto body = std::make_shared<HttpBody>();
+        FlowEvent event;
+        event.client = *Endpoint::parse("203.0.113.1:4001");
+        event.vip = *Endpoint::parse("192.0.2.10:443");
+        body->write(event_document(event, EventNames(inventory_), {}).dump() + "\n");
+        body->end();
+        return body;
+    };
     source.reload = [this]() -> Result<void> {
         ++reloads;
         return broken ? Result<void>(tl::make_unexpected(*broken)) : Result<void>();

@@ -10,6 +10,7 @@ Snapshot sample_snapshot() {
                                  Mode::dnat,
                                  Scheduler::maglev,
                                  {30, 3000, 20, 2000, 5},
+                                 {{3000000, {0, 1, 0, 0, 2}}, {7000000, {0, 0, 0, 2}}},
                                  {}});
     snapshot.services.back().backends = {
         {*Endpoint::parse("198.51.100.11:8443"), 100, 0.75, {18, 1800, 12, 1200, 3}, 6},
@@ -20,12 +21,15 @@ Snapshot sample_snapshot() {
                                  Mode::dnat,
                                  Scheduler::maglev,
                                  {1, 74, 1, 90, 1},
+                                 {},
                                  {}});
     snapshot.services.back().backends = {
         {*Endpoint::parse("198.51.100.13:53"), 7, 1, {9007199254740991, 74, 1, 90, 1}}};
     for (std::size_t reason = 0; reason < snapshot.drops.size(); reason++)
         snapshot.drops[reason] = 100 + reason;
     snapshot.icmp = {3, 4, 5};
+    snapshot.events = {11, 12};
+    snapshot.flow_log = {21, 22, 23};
     snapshot.tables = {{"flows_v4", true, 32, 128}, {"affinity", false, 1, 2}};
     snapshot.programs = {{PacketHook::xdp_ingress, {}},
                          {PacketHook::tc_ingress, {4, std::chrono::microseconds(2)}}};
@@ -63,10 +67,10 @@ AllCheckTimes sample_checks() {
     using std::chrono::microseconds;
     AllCheckTimes all;
     CheckTimes &web = all["web"];
-    web.count(Outcome::Kind::passed, microseconds(7500));
-    web.count(Outcome::Kind::passed, microseconds(25000));
-    web.count(Outcome::Kind::failed, microseconds(3000000));
-    web.count(Outcome::Kind::not_made, microseconds(9));
+    web.count(CheckOutcome::Kind::passed, microseconds(7500));
+    web.count(CheckOutcome::Kind::passed, microseconds(25000));
+    web.count(CheckOutcome::Kind::failed, microseconds(3000000));
+    web.count(CheckOutcome::Kind::not_made, microseconds(9));
     return all;
 }
 

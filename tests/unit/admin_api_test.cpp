@@ -200,17 +200,22 @@ const std::vector<Row> kRows{
     {"DELETE", "/v1/overrides", "/v1/overrides"},
     {"POST", "/v1/reload", "/v1/reload"},
     {"DELETE", "/v1/flows?all=true", "/v1/flows"},
-    {"DELETE", "/v1/flows", "/v1/flows"}};
+    {"DELETE", "/v1/flows", "/v1/flows"},
+    {"GET", "/v1/monitor?event=dropped", "/v1/monitor"},
+    {"GET", "/v1/monitor?event=x", "/v1/monitor"}};
 
 TEST_F(AdminRoutes, EveryAnswerIsAsOpenApiDescribesItAndEveryOneDescribedIsGiven) {
     const auto openapi = test::OpenApi::load(WEIR_SOURCE_DIR "/docs/openapi.yaml");
+    const test::OpenApi::Outcome kStream{"GET", "/v1/monitor", "200"};
     std::set<test::OpenApi::Outcome> seen;
     const auto ask = [&](const Row &row, const std::string &body) {
         const auto answer = api_.curl(row.method, row.target, body);
         const test::OpenApi::Outcome outcome{row.method, row.path, std::to_string(answer.status)};
         EXPECT_EQ(openapi.complaint(outcome, nlohmann::json(answer.body)), "")
             << row.method << " " << row.target << ": " << answer.body;
-        EXPECT_THAT(answer.headers, HasSubstr("Content-Type: application/json\r\n"));
+        EXPECT_THAT(answer.headers,
+                    HasSubstr(outcome == kStream ? "Content-Type: application/x-ndjson\r\n"
+                                                 : "Content-Type: application/json\r\n"));
         seen.insert(outcome);
     };
     const auto ask_all = [&] {

@@ -63,7 +63,7 @@ TEST_P(ConfigValue, IsRefused) {
 const EditRow kKeys[] = {
     {"unknown_at_the_top", "instance: blue", "instanze: blue",
      "f:25:1: unknown key 'instanze' (known keys: services, interfaces, snat, limits, timeouts, "
-     "metrics, api, replay, instance, state_file, watch, log)"},
+     "metrics, api, replay, instance, state_file, watch, log, flow_log)"},
     {"unknown_in_interface", "name: eth1", "name: eth1, hok: tc",
      "f:3:18: interface 'eth1': unknown key 'hok' (known keys: name, hook, xdp_mode)"},
     {"unknown_in_service", "protocol: tcp", "proto: tcp",
@@ -99,12 +99,18 @@ const EditRow kKeys[] = {
      "f:19:9: service 'dns', backend: missing key 'port'"},
     {"missing_in_metrics", "{listen: 127.0.0.1:9470}", "{}",
      "f:22:10: metrics: missing key 'listen'"},
+    {"missing_in_flow_log", "instance: blue", "flow_log: {rate: 5}",
+     "f:25:11: flow_log: missing key 'file'"},
     {"unsupported_mode", "mode: dnat", "mode: ipip",
      "f:9:11: service 'web': mode 'ipip' is not supported by this version; it must be one of dnat, "
      "fullnat"},
 };
 
 const EditRow kValues[] = {
+    {"flow_log_file", "instance: blue", "flow_log: {file: flows.json}",
+     "f:25:18: flow_log: file must be an absolute path of printable ASCII, not 'flows.json'"},
+    {"flow_log_rate", "instance: blue", "flow_log: {file: /f, rate: 0}",
+     "f:25:28: flow_log: rate must be a whole number from 1 to 1000000, not '0'"},
     {"interface_too_long", "eth0", "a234567890123456",
      "f:2:12: interface 'a234567890123456': name must be an interface name (1 to 15 characters "
      "without '/', ':' and blanks), not 'a234567890123456'"},

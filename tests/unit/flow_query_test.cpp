@@ -303,7 +303,8 @@ TEST(FlowCount, CountsAllOrThoseThatMatch) {
 TEST(FlowCount, CountsByEachField) {
     const auto groups = [](const char *by) {
         std::string text;
-        for (const auto &group : count({{"by", by}})["groups"])
+        const auto document = count({{"by", by}});
+        for (const auto &group : document["groups"])
             text += fmt::format("{}={} ",
                                 group["value"].is_null() ? "-" : group["value"].get<std::string>(),
                                 group["flows"].get<int>());
@@ -398,15 +399,19 @@ TEST(FlowPrinter, PrintsATableOverSeveralPages) {
 TEST(FlowPrinter, PrintsOneDocumentOfSeveralPages) {
     FlowPrinter printer(true);
     const auto page = ask({})["flows"];
-    const auto text = printer.add(Json::array(), 9) + printer.add(page, 4) + printer.add(page, 1) +
-                      printer.end(true, false);
+    std::string text;
+    for (const auto &[flows, most] :
+         std::vector<std::pair<Json, std::size_t>>{{Json::array(), 9}, {page, 4}, {page, 1}})
+        text += printer.add(flows, most);
+    text += printer.end(true, false);
     const auto document = Json::parse(text);
     EXPECT_EQ(document["flows"].size(), 5);
     EXPECT_EQ(document["flows"][4], page[0]);
     EXPECT_EQ(document["truncated"], true);
     EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 7) << "a line for each flow";
     FlowPrinter none(true);
-    EXPECT_EQ(Json::parse(none.add(Json::array(), 9) + none.end(false, false))["flows"].size(), 0);
+    text = none.add(Json::array(), 9);
+    EXPECT_EQ(Json::parse(text + none.end(false, false))["flows"].size(), 0);
 }
 
 }  // namespace

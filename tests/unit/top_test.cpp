@@ -292,23 +292,24 @@ TEST(TopControls, BackendsAreThoseOfTheSelectedOrAll) {
 
 TEST(TopScreen, ShowsTheWholeStoryIn80x24) {
     const auto lines = screen(sample_view(), pressed(sample_view(), {{TopKey::Kind::enter}}));
-    ASSERT_EQ(lines.size(), 24U);
-    EXPECT_EQ(lines[0], "weir 1.2.3  blue  up 1m 30s  every 1s  12:34:56");
-    EXPECT_EQ(lines[1], "on      eth0 xdp native, eth1 tc");
-    EXPECT_EQ(lines[2],
-              "all     in 1.50 k packets/s, 10.0 Mbit/s; out 1.00 k packets/s, 4.00 kbit/s; 0.~");
-    EXPECT_EQ(lines[3], "! 1 of 3 backends down");
-    EXPECT_EQ(lines[4], "");
-    EXPECT_EQ(lines[5], "SERVICE  ACTIVE  FLOWS  NEW/S  PKT/S IN  PKT/S OUT  BIT/S IN  BIT/S OUT");
-    EXPECT_EQ(lines[6], "web         1/2      6   0.50    1.50 k     1.00 k    10.0 M     4.00 k");
-    EXPECT_EQ(lines[7], "dns         1/1      0      0         0          0         0          0");
-    EXPECT_EQ(lines[8], "");
-    EXPECT_THAT(lines[9], HasSubstr("BACKEND             STATE   FLOWS  NEW/S"));
-    EXPECT_THAT(lines[10], HasSubstr("198.51.100.11:8443  active      6"));
-    EXPECT_THAT(lines[11], HasSubstr("198.51.100.12:8443  down        0"));
-    EXPECT_EQ(lines[21], "drops   no_backend 2.50 (packets/s)");
-    EXPECT_EQ(lines[22], "maps    affinity 50 %, flows_v4 25 %");
-    EXPECT_THAT(lines[23], HasSubstr("q quit  ? help"));
+    EXPECT_EQ(joined(lines),
+              "weir 1.2.3  blue  up 1m 30s  every 1s  12:34:56\n"
+              "on      eth0 xdp native, eth1 tc\n"
+              "all     in 1.50 k packets/s, 10.0 Mbit/s; out 1.00 k packets/s, 4.00 kbit/s\n"
+              "flows   6 live, 0.50 new flows/s\n"
+              "! 1 of 3 backends down\n"
+              "\n"
+              "SERVICE  ACTIVE  FLOWS  NEW/S  PKT/S IN  PKT/S OUT  BIT/S IN  BIT/S OUT\n"
+              "web         1/2      6   0.50    1.50 k     1.00 k    10.0 M     4.00 k\n"
+              "dns         1/1      0      0         0          0         0          0\n"
+              "\n"
+              "BACKEND             STATE   HEALTH  FLOWS  NEW/S  PKT/S IN  BIT/S IN  BIT/S OUT\n"
+              "198.51.100.11:8443  active  up          6      0       500         0          0\n"
+              "198.51.100.12:8443  down    down        0      0         0         0          0\n"
+              "\n\n\n\n\n\n\n\n"
+              "drops   no_backend 2.50 (packets/s)\n"
+              "maps    affinity 50 %, flows_v4 25 %\n"
+              "q quit  ? help  s sort: configuration  / filter  Enter backends  p pause");
 }
 
 TEST(TopScreen, AWideOneHasMoreColumns) {
@@ -322,8 +323,8 @@ TEST(TopScreen, AWideOneHasMoreColumns) {
 
 TEST(TopScreen, NoSizeIsExceededAndTheSelectedStaysInSight) {
     const auto view = large_view(200);
-    for (const std::size_t rows : {1, 2, 5, 8, 10, 24, 50, 400}) {
-        for (const std::size_t columns : {1, 5, 20, 40, 60, 80, 81, 132, 300}) {
+    for (const std::size_t rows : {1U, 2U, 5U, 8U, 10U, 24U, 50U, 400U}) {
+        for (const std::size_t columns : {1U, 5U, 20U, 40U, 60U, 80U, 81U, 132U, 300U}) {
             auto controls = pressed(view, {{TopKey::Kind::end}, key("a"), key("5")});
             for (int i = 0; i < 3; i++) {
                 const auto lines =
@@ -334,8 +335,7 @@ TEST(TopScreen, NoSizeIsExceededAndTheSelectedStaysInSight) {
                 const auto selected = std::count_if(lines.begin(), lines.end(),
                                                     [](const auto &line) { return line.selected; });
                 EXPECT_LE(selected, 1);
-                if (rows >= 24 && i < 2)
-                    EXPECT_EQ(selected, 1) << rows;
+                EXPECT_TRUE(selected == 1 || rows < 24 || i == 2) << rows;
                 controls.press(key(i == 0 ? "a" : "?"), view);
             }
         }
@@ -390,7 +390,7 @@ TEST(TopScreen, APipeGetsEverythingAsText) {
     EXPECT_THAT(text, HasSubstr("SERVICE  VIP             PROTO  ACTIVE  FLOWS  NEW/S  PKT/S IN"));
     EXPECT_THAT(text, HasSubstr("web      198.51.100.12:8443  down    down"));
     EXPECT_THAT(text, HasSubstr("drops   no_backend 2.50 (packets/s)\n"));
-    EXPECT_THAT(text, HasSubstr("0.50 new flows/s; 6 flows\n"));
+    EXPECT_THAT(text, HasSubstr("flows   6 live, 0.50 new flows/s\n"));
 }
 
 }  // namespace

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Account: packets and bytes of each flow, for the flow log. Without `account` in the options the
+ * verifier removes it.
+ */
+#pragma once
+
+#include "bpf/flow.h"
+
+static __always_inline void *account_table(int family) {
+    return family == WEIR_V4 ? (void *)&accounts_v4 : (void *)&accounts_v6;
+}
+
+static __always_inline struct weir_account account_open(const struct weir_flow *entry) {
+    return (struct weir_account){
+        .service = entry->service,
+        .backend = entry->backend,
+        .saddr = entry->saddr,
+        .daddr = entry->daddr,
+        .sport = entry->sport,
+        .dport = entry->dport,
+        .direction = entry->direction,
+        .family = entry->family,
+    };
+}
+
+/*
+ * A packet that was translated, before its flow is followed. The last packets of a connection that
+ * is over may come after its account was closed, and open none. A client that starts over does.
+ */
+static __noinline void account_packet(int family, const struct weir_packet *packet,
+                                      const struct weir_flow *entry, __u32 packets, __u32 bytes) {
+    struct weir_account *account;
+    struct weir_account fresh;
+    union weir_any_tuple key;
+
+    flow_key(family, &packet->tuple, &key);
+    account = bpf_map_lookup_elem(account_table(family), &key);
+    if (!account) {
+        if (entry->state == WEIR_FLOW_CLOSED)
+            return;
+        fresh = account_open(entry);
+        fresh.opened = packet->now;
+        bpf_map_update_elem(account_table(family), &key, &fresh, BPF_NOEXIST);
+        account = bpf_map_lookup_elem(account_table(family), &key);
+        if (!account)
+            return;
+    }
+    account->seen = packet->now;
+    account->state = entry->state;
+    account->tcp_flags |= packet->tcp_flags;
+    __sync_fetch_and_add(&account->packets, packets);
+    __sync_fetch_and_add(&account->bytes, bytes);
+}
+
+/* The packet has moved its flow to the established table. */
+static __noinline void account_establish(int family, const struct weir_packet *packet) {
+    struct weir_account *account;
+    union weir_any_tuple key;
+
+    flow_key(family, &packet->tuple, &key);
+    account = bpf_map_lookup_elem(account_table(family), &key);
+    if (account)
+        account->state = WEIR_FLOW_ESTABLISHED;
+}

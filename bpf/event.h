@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Event: tells who watches (weir monitor) what befalls flows, and of dropped packets. Packets of
+ * established flows tell nothing, and ask nothing; without a watcher the others ask one array.
+ */
+#pragma once
+
+#include "bpf/count.h"
+#include "bpf/nat.h"
+#include "bpf/rate.h"
+#include "bpf/world.h"
+
+static __always_inline const struct weir_watch *event_watch(__u32 kind) {
+    const struct weir_watch *watched;
+    __u32 zero = 0;
+
+    watched = bpf_map_lookup_elem(&watch, &zero);
+    return watched && watched->kinds & 1U << kind && world_now() < watched->until ? watched : NULL;
+}
+
+/* A place in the ring, unless there are too many. The reader looks for itself, several times a
+ * second: waking it up would cost more than the event. */
+static __always_inline struct weir_event *event_reserve(const struct weir_watch *watched,
+                                                        __u64 now) {
+    struct weir_event_stats *stats;
+    struct weir_event *event;
+    struct weir_rate rate;
+    __u32 zero = 0;
+
+    stats = bpf_map_lookup_elem(&event_stats, &zero);
+    if (!stats || !watched->per_second)
+        return NULL;
+    rate.due = stats->due;
+    if (!rate_admits(&rate, watched->per_second, now)) {
+        stats->sampled++;
+        return NULL;
+    }
+    stats->due = rate.due;
+    event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+    if (!event)
+        stats->full++;
+    return event;
+}
+
+/* `what`: the kind, and above its 8 bits the drop reason; `whose`: the service's id, and above its
+ * 32 bits the backend's. */
+static __noinline void event_send(int family, const struct weir_packet *packet,
+                                  const struct weir_flow *entry, __u32 what, __u64 whose) {
+    const struct weir_watch *watched = event_watch(what & 0xff);
+    struct weir_event *event = watched ? event_reserve(watched, packet->now) : NULL;
+
+    if (!event)
+        return;
+    __builtin_memset(event, 0, sizeof(*event));
+    event->time = packet->now;
+    nat_source(family, &packet->tuple, &event->saddr);
+    nat_destination(family, &packet->tuple, &event->daddr);
+    event->sport = packet->tuple.head.sport;
+    event->dport = packet->tuple.head.dport;
+    event->service = (__u32)whose;
+    event->backend = (__u32)(whose >> 32);
+    event->ifindex = packet->ifindex;
+    event->length = packet->length;
+    event->kind = (__u8)what;
+    event->reason = (__u8)(what >> 8);
+    event->protocol = packet->tuple.head.protocol;
+    event->tcp_flags = packet->tcp_flags;
+    if (entry) {
+        event->flow = 1;
+        event->direction = entry->direction;
+        event->new_saddr = entry->saddr;
+        event->new_daddr = entry->daddr;
+        event->new_sport = entry->sport;
+        event->new_dport = entry->dport;
+    }
+    bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+}
+
+/* Something has befallen the flow of a packet. */
+static __always_inline void event_flow(__u32 kind, int family, const struct weir_packet *packet,
+                                       const struct weir_flow *entry) {
+    if (event_watch(kind))
+        event_send(family, packet, entry, kind | WEIR_DROP_NONE << 8,
+                   entry->service | (__u64)entry->backend << 32);
+}
+
+/* Counts a drop, and tells of it. `entry` may be NULL. */
+static __always_inline void event_drop(int family, const struct weir_packet *packet,
+                                       const struct weir_flow *entry, __u8 reason, __u32 service,
+                                       __u32 backend) {
+    count_drop(reason, service, backend);
+    if (event_watch(WEIR_EVENT_DROPPED))
+        event_send(family, packet, entry, WEIR_EVENT_DROPPED | (__u32)reason << 8,
+                   service | (__u64)backend << 32);
+}

@@ -1,0 +1,211 @@
+#include "lb/dataplane/accounts.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+
+#include "lb/dataplane/flow_table.h"
+#include "lb/dataplane/map_access.h"
+
+namespace weir {
+
+namespace {
+
+using std::chrono::nanoseconds;
+
+constexpr std::uint32_t kBatch = 256;  // a fraction of a millisecond, also if all have ended
+constexpr std::uint8_t kFin = 0x01;
+constexpr std::uint8_t kRst = 0x04;
+
+// Of a connection that is over the last packets are still to come.
+constexpr std::chrono::seconds kLinger{2};
+
+// The translation that an account names, as the flow tables have it.
+weir_flow target_of(const weir_account &account) {
+    weir_flow flow{};
+    flow.seen = account.seen;
+    flow.sport = account.sport;
+    flow.dport = account.dport;
+    flow.saddr = account.saddr;
+    flow.daddr = account.daddr;
+    flow.family = account.family;
+    flow.state = account.state;
+    return flow;
+}
+
+Address to_address(std::uint32_t v4) {
+    return Address::v4(v4);
+}
+Address to_address(const weir_address &v6) {
+    return from_abi(v6);
+}
+
+template <typename Tuple>
+FlowRecord make_record(const Tuple &tuple, const weir_account &forward, const weir_account &reply) {
+    const auto time = [](std::uint64_t ns) { return nanoseconds(ns); };
+    FlowRecord record;
+    record.protocol = static_cast<Protocol>(tuple.head.protocol);
+    record.client = {to_address(tuple.saddr), ntohs(tuple.head.sport)};
+    record.vip = {to_address(tuple.daddr), ntohs(tuple.head.dport)};
+    record.backend = {from_abi(forward.daddr), ntohs(forward.dport)};
+    if (const Endpoint seen{from_abi(forward.saddr), ntohs(forward.sport)}; seen != record.client)
+        record.snat = seen;
+    record.service_id = forward.service;
+    record.state = static_cast<FlowState>(std::max(forward.state, reply.state));
+    record.opened = time(forward.opened);
+    record.last = time(std::max(forward.seen, reply.seen));
+    record.forward = {forward.packets, forward.bytes};
+    record.reply = {reply.packets, reply.bytes};
+    return record;
+}
+
+}  // namespace
+
+std::string_view to_string(FlowEnd end) {
+    switch (end) {
+        case FlowEnd::closed:
+            return "closed";
+        case FlowEnd::reset:
+            return "reset";
+        case FlowEnd::idle:
+            return "idle";
+        case FlowEnd::removed:
+            break;
+    }
+    return "removed";
+}
+
+class Accounts::Walk {
+  public:
+    Walk(const MapFds &fds, const weir_settings &settings)
+        : fds_(fds),
+          settings_(settings),
+          v4_({fds.accounts_v4, "accounts_v4"}, sizeof(weir_tuple_v4), sizeof(weir_account),
+              kBatch),
+          v6_({fds.accounts_v6, "accounts_v6"}, sizeof(weir_tuple_v6), sizeof(weir_account),
+              kBatch) {}
+
+    // A batch; false when the walk is over.
+    Result<bool> next(const std::function<void(const FlowRecord &)> &ended) {
+        auto more = v4_.next();
+        if (!more || *more)
+            return more.map([&](bool) { return look<weir_tuple_v4>(v4_, ended); });
+        more = v6_.next();
+        if (!more || !*more)
+            return more;
+        return look<weir_tuple_v6>(v6_, ended);
+    }
+
+  private:
+    template <typename Tuple>
+    bool look(const BatchReader &reader, const std::function<void(const FlowRecord &)> &ended) {
+        const auto now = data_path_now(fds_.replay);
+        for (std::uint32_t i = 0; i < reader.size(); ++i) {
+            const auto account = reader.template value<weir_account>(i);
+            if (account.direction == WEIR_FORWARD)
+                look_at(reader.template key<Tuple>(i), account, now, ended);
+        }
+        return true;
+    }
+
+    template <typename Tuple>
+    void look_at(const Tuple &tuple, const weir_account &forward, nanoseconds now,
+                 const std::function<void(const FlowRecord &)> &ended) {
+        const weir_account reply = reply_of(tuple.head.protocol, forward);
+        auto record = make_record(tuple, forward, reply);
+        const auto flow = flow_of(tuple);
+        if (flow && flow->state == WEIR_FLOW_CLOSED)
+            record.state = FlowState::closed;
+        const bool over = !flow || is_expired(settings_, tuple.head.protocol, *flow, now);
+        if (!over && (record.state != FlowState::closed || now < record.last + kLinger))
+            return;
+        record.end = end_of(tuple.head.protocol, forward, reply, record, now);
+        bpf_map_delete_elem(table<Tuple>(), &tuple);
+        remove_reply(tuple.head.protocol, forward);
+        ended(record);
+    }
+
+    FlowEnd end_of(std::uint8_t protocol, const weir_account &forward, const weir_account &reply,
+                   const FlowRecord &record, nanoseconds now) const {
+        if (((forward.tcp_flags | reply.tcp_flags) & kRst) != 0)
+            return FlowEnd::reset;
+        if ((forward.tcp_flags & reply.tcp_flags & kFin) != 0)
+            return FlowEnd::closed;
+        weir_flow last = target_of(forward);
+        last.seen = static_cast<std::uint64_t>(record.last.count());
+        last.state = static_cast<std::uint8_t>(record.state);
+        return is_expired(settings_, protocol, last, now) ? FlowEnd::idle : FlowEnd::removed;
+    }
+
+    template <typename Tuple>
+    std::optional<weir_flow> flow_of(const Tuple &tuple) const {
+        constexpr bool kV4 = sizeof(Tuple) == sizeof(weir_tuple_v4);
+        for (const int fd :
+             {kV4 ? fds_.flows_v4 : fds_.flows_v6, kV4 ? fds_.flows_new_v4 : fds_.flows_new_v6}) {
+            weir_flow flow{};
+            if (bpf_map_lookup_elem(fd, &tuple, &flow) == 0)
+                return flow;
+        }
+        return std::nullopt;
+    }
+
+    // Empty where no reply was seen.
+    weir_account reply_of(std::uint8_t protocol, const weir_account &forward) const {
+        const weir_flow target = target_of(forward);
+        const auto key = answer_of(protocol, target);
+        weir_account reply{};
+        const auto read = [&](int fd, const auto &tuple) {
+            if (bpf_map_lookup_elem(fd, &tuple, &reply) != 0 || reply.direction != WEIR_REPLY)
+                reply = {};
+        };
+        if (leads_to_v4(target))
+            read(fds_.accounts_v4, to_v4(key));
+        else
+            read(fds_.accounts_v6, key);
+        return reply;
+    }
+
+    void remove_reply(std::uint8_t protocol, const weir_account &forward) const {
+        const weir_flow target = target_of(forward);
+        const auto key = answer_of(protocol, target);
+        const auto v4 = to_v4(key);
+        if (leads_to_v4(target))
+            bpf_map_delete_elem(fds_.accounts_v4, &v4);
+        else
+            bpf_map_delete_elem(fds_.accounts_v6, &key);
+    }
+
+    template <typename Tuple>
+    int table() const {
+        return sizeof(Tuple) == sizeof(weir_tuple_v4) ? fds_.accounts_v4 : fds_.accounts_v6;
+    }
+
+    MapFds fds_;
+    weir_settings settings_;
+    BatchReader v4_, v6_;
+};
+
+Accounts::Accounts(const Tables &tables) : tables_(tables) {}
+Accounts::~Accounts() = default;
+
+Result<bool> Accounts::step(nanoseconds budget,
+                            const std::function<void(const FlowRecord &)> &ended) {
+    const auto end = std::chrono::steady_clock::now() + budget;
+    if (!walk_) {
+        const auto settings = tables_.settings();
+        if (!settings)
+            return tl::make_unexpected(settings.error());
+        walk_ = std::make_unique<Walk>(tables_.maps(), *settings);
+    }
+    do {
+        auto more = walk_->next(ended);
+        if (!more || !*more) {
+            walk_.reset();
+            return more.map([](bool) { return true; });
+        }
+    } while (std::chrono::steady_clock::now() < end);
+    return false;
+}
+
+}  // namespace weir
