@@ -24,6 +24,15 @@ static __always_inline struct weir_account account_open(const struct weir_flow *
     };
 }
 
+/* Whether the account is this flow's: a client may have been given another backend since. */
+static __always_inline int account_fits(const struct weir_account *account,
+                                        const struct weir_flow *entry) {
+    return account->service == entry->service && account->backend == entry->backend &&
+           account->sport == entry->sport && account->dport == entry->dport &&
+           flow_same_address(&account->saddr, &entry->saddr) &&
+           flow_same_address(&account->daddr, &entry->daddr);
+}
+
 /*
  * A packet that was translated, before its flow is followed. The last packets of a connection that
  * is over may come after its account was closed, and open none. A client that starts over does.
@@ -36,12 +45,12 @@ static __noinline void account_packet(int family, const struct weir_packet *pack
 
     flow_key(family, &packet->tuple, &key);
     account = bpf_map_lookup_elem(account_table(family), &key);
-    if (!account) {
+    if (!account || !account_fits(account, entry)) {
         if (entry->state == WEIR_FLOW_CLOSED)
             return;
         fresh = account_open(entry);
         fresh.opened = packet->now;
-        bpf_map_update_elem(account_table(family), &key, &fresh, BPF_NOEXIST);
+        bpf_map_update_elem(account_table(family), &key, &fresh, account ? BPF_ANY : BPF_NOEXIST);
         account = bpf_map_lookup_elem(account_table(family), &key);
         if (!account)
             return;

@@ -31,13 +31,14 @@ struct weir_opening {
     __u32 first; /* SNAT: where the search begins */
     __s32 flows; /* of `backend`; scheduler least-conn */
     __u32 weight;
-    __u8 family;  /* of the packet */
-    __u8 snat;    /* enum weir_snat */
-    __u8 flags;   /* of the flow */
-    __u8 reason;  /* enum weir_drop_reason */
-    __u8 in_turn; /* `hash` counts slots */
-    __u8 urgent;  /* SNAT: few ports are free */
-    __u8 zero[2];
+    __u8 family;    /* of the packet */
+    __u8 snat;      /* enum weir_snat */
+    __u8 flags;     /* of the flow */
+    __u8 reason;    /* enum weir_drop_reason */
+    __u8 in_turn;   /* `hash` counts slots */
+    __u8 urgent;    /* SNAT: few ports are free */
+    __u8 midstream; /* a segment from the middle of a connection */
+    __u8 zero;
 };
 
 /* Bytes of the packet that an ICMP error carries at most; whole words, for bpf_csum_diff(). */

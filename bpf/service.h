@@ -119,7 +119,7 @@ static __noinline enum weir_drop_reason service_enter(struct weir_opening *o) {
     nat_answer_tuple(flow, o->tuple.head.protocol, &o->answer);
     o->reply = *flow;
     nat_turn(o->family, &o->tuple, &o->reply);
-    o->reply.ack = latency_stamp(o->now);
+    o->reply.ack = o->midstream ? 0 : latency_stamp(o->now);
     reason = service_claim(o, flow->family);
     if (reason != WEIR_DROP_NONE)
         return reason;
@@ -300,10 +300,10 @@ static long service_weigh(__u32 index, void *unused) {
  */
 static __always_inline void service_set_hash(struct weir_opening *o, int family,
                                              const struct weir_packet *packet) {
-    int midstream =
-        packet->tuple.head.protocol == IPPROTO_TCP && !(packet->tcp_flags & WEIR_TCP_SYN);
     __u8 scheduler = o->service.scheduler;
 
+    o->midstream =
+        packet->tuple.head.protocol == IPPROTO_TCP && !(packet->tcp_flags & WEIR_TCP_SYN);
     o->in_turn = 0;
     if (scheduler == WEIR_SCHEDULE_SOURCE) {
         o->hash = family == WEIR_V4 ? schedule_source_hash(WEIR_V4, &packet->tuple)
@@ -312,7 +312,7 @@ static __always_inline void service_set_hash(struct weir_opening *o, int family,
     }
     o->hash = family == WEIR_V4 ? schedule_hash(WEIR_V4, &packet->tuple)
                                 : schedule_hash(WEIR_V6, &packet->tuple);
-    if (midstream)
+    if (o->midstream)
         o->service.scheduler = WEIR_SCHEDULE_TUPLE;
     else if (scheduler != WEIR_SCHEDULE_TUPLE && scheduler != WEIR_SCHEDULE_TURN && !options.replay)
         o->hash = bpf_get_prandom_u32(); /* a replay is to be the same every time */

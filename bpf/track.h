@@ -111,6 +111,8 @@ __noinline int flow_follow(int family, const struct weir_packet *packet, struct 
     if (packet->tcp_flags & (WEIR_TCP_FIN | WEIR_TCP_RST)) {
         if (!fresh)
             flow_close(family, packet, entry);
+        else if (packet->tcp_flags & WEIR_TCP_RST) /* refused: told, and left to its timeout */
+            event_flow(WEIR_EVENT_CLOSED, family, packet, entry);
     } else if (reply && packet->tcp_flags & WEIR_TCP_SYN && fresh) {
         flow_answered(family, packet, entry);
     } else if ((reply && entry->state == WEIR_FLOW_NEW) ||

@@ -104,6 +104,7 @@ The demo is still up: namespaces ${namespaces[*]/#/$prefix-}, files in $run.
 Look at it from $root:
   $enter-weir build/release/weir status --socket $run/weir.sock     # or services, backends, flows; --json
   $enter-weir curl -s http://127.0.0.1:9470/metrics
+  $enter-weir curl -s http://127.0.0.1:9090/api/v1/alerts | jq   # Prometheus; kill \$(cat $run/nginx1.pid) first
   $enter-weir tc filter show dev client0 egress
   $enter-weir ip link show dev client0                  # prog/xdp
   $enter-client curl -i http://192.0.2.10/page
@@ -124,7 +125,7 @@ verdict() { # STATUS
         echo "demo: FAILED: see the lines that say so above" >&2
         return 1
     fi
-    echo "demo: all requests answered, all shares even, all counters agree"
+    echo "demo: all requests answered, all shares even, all counters agree, the alert came and went"
 }
 
 finish() {

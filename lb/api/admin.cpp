@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "lb/api/backend_query.h"
 #include "lb/api/change.h"
 #include "lb/api/flow_count.h"
 #include "lb/api/near.h"
+#include "lb/api/past.h"
 
 namespace weir {
 namespace {
@@ -57,6 +59,8 @@ std::string unknown_backend(const InventoryService &service, const std::string &
 AdminApi::AdminApi(boost::asio::io_context &loop, AdminSource source)
     : loop_(loop), source_(std::move(source)) {
     add_listings();
+    add_backends();
+    add_past();
     add_changes();
     add_flows();
     // packets, and the loop, come first; nice(2) is the thread's
@@ -88,11 +92,9 @@ void AdminApi::add_listings() {
                                    std::chrono::system_clock::now());
         });
     });
-    add("GET", "/v1/services",
-        [this](const auto &, const auto &) { return of_snapshot(services_document); });
-    add("GET", "/v1/backends", [this](const auto &, const auto &) {
+    add("GET", "/v1/services", [this](const auto &, const auto &) {
         return of_snapshot([this](const Snapshot &snapshot) {
-            return backends_document(snapshot, source_.backend_view);
+            return services_document(snapshot, source_.backend_view);
         });
     });
     add("GET", "/v1/overrides", [this](const auto &, const auto &) {
@@ -112,6 +114,30 @@ HttpResponse AdminApi::monitor(const HttpRequest &request) const {
     HttpResponse response{200, "application/x-ndjson", ""};
     response.stream = std::move(*body);
     return response;
+}
+
+void AdminApi::add_backends() {
+    add("GET", "/v1/backends", [this](const auto &request, const auto &) {
+        const auto filter = parse_backend_filter(request.query, source_.inventory());
+        if (!filter)
+            return failure(filter.error());
+        return of_snapshot([&](const Snapshot &snapshot) {
+            return backends_document(snapshot, source_.backend_view, *filter);
+        });
+    });
+}
+
+void AdminApi::add_past() {
+    add("GET", "/v1/history", [this](const auto &request, const auto &) {
+        const auto query = parse_history_query(request.query, source_.inventory());
+        return query ? json(history_document(source_.history(), source_.info().started, *query))
+                     : failure(query.error());
+    });
+    add("GET", "/v1/events", [this](const auto &request, const auto &) {
+        const auto after = parse_events_query(request.query);
+        return after ? json(events_document(source_.notices(), source_.info().started, *after))
+                     : failure(after.error());
+    });
 }
 
 void AdminApi::add_changes() {

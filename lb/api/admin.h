@@ -10,6 +10,8 @@
 #include "lb/api/flow_query.h"
 #include "lb/api/http.h"
 #include "lb/api/router.h"
+#include "lb/stats/history.h"
+#include "lb/stats/notices.h"
 #include "lb/stats/snapshot.h"
 
 namespace weir {
@@ -23,6 +25,8 @@ struct AdminSource {
     std::function<Result<Snapshot>()> snapshot;
     std::function<const DaemonInfo &()> info;
     std::function<const Inventory &()> inventory;
+    std::function<const History &()> history;
+    std::function<const Notices &()> notices;
     std::function<FlowWalk()> flows;
     std::function<FlowFlush()> flush;
     BackendViews backend_view;
@@ -57,6 +61,8 @@ class AdminApi {
 
     void add(const char *method, const char *path, Answer answer);
     void add_listings();
+    void add_backends();
+    void add_past();
     void add_changes();
     void add_flows();
     HttpResponse monitor(const HttpRequest &request) const;

@@ -67,12 +67,41 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     Done done_;
 };
 
-http::request<http::string_body> message_of(const ApiRequest &request) {
+// The same on a stream over TLS that is connected, to its end.
+class TlsExchange {
+  public:
+    TlsExchange(TlsConnection &connection, http::request<http::string_body> request)
+        : connection_(connection), request_(std::move(request)) {
+        parser_.body_limit(kAnswerLimit);
+    }
+
+    error_code run() {
+        error_code error;
+        auto &stream = connection_.stream();
+        beast::get_lowest_layer(stream).expires_after(kAnswerTimeout);
+        http::async_write(stream, request_, [&](error_code, std::size_t) {
+            // a server that has not read it all may have said why
+            http::async_read(stream, buffer_, parser_,
+                             [&](error_code cut, std::size_t) { error = cut; });
+        });
+        connection_.loop().run();
+        return error;
+    }
+    const http::response<http::string_body> &response() const { return parser_.get(); }
+
+  private:
+    TlsConnection &connection_;
+    beast::flat_buffer buffer_;
+    http::request<http::string_body> request_;
+    http::response_parser<http::string_body> parser_;
+};
+
+http::request<http::string_body> message_of(const ApiRequest &request, const std::string &host) {
     http::request<http::string_body> message;
     message.version(11);
     message.method_string(request.method);
     message.target(request.target);
-    message.set(http::field::host, "weir");
+    message.set(http::field::host, host);
     message.keep_alive(false);
     if (request.body) {
         message.set(http::field::content_type, "application/json");
@@ -91,7 +120,7 @@ void api_call(asio::io_context &loop, const std::string &socket, const ApiReques
             done(fail(Exit::usage, fmt::format("{}: too long for the path of a socket", socket)));
         });
     const auto exchange = std::make_shared<Exchange>(
-        loop, message_of(request),
+        loop, message_of(request, "weir"),
         [socket, patience, done = std::move(done)](const auto &error, const auto &response) {
             done(error ? no_answer(socket, error, patience)
                        : judge_answer(response.result_int(), response.body(), socket));
@@ -106,6 +135,16 @@ Result<Json> api_call(const std::string &socket, const ApiRequest &request) {
              [&](Result<Json> came) { answer = std::move(came); });
     loop.run();
     return answer;
+}
+
+Result<Json> api_call(const TlsServer &server, const ApiRequest &request) {
+    const auto connection = TlsConnection::open(server);
+    if (!connection)
+        return tl::make_unexpected(connection.error());
+    TlsExchange exchange(**connection, message_of(request, server.at));
+    if (const auto error = exchange.run())
+        return (*connection)->problem(error);
+    return judge_answer(exchange.response().result_int(), exchange.response().body(), server.at);
 }
 
 }  // namespace weir

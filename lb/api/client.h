@@ -1,4 +1,4 @@
-// The other end of the admin API: one request over the Unix socket.
+// The other end of the admin API: one request, over the Unix socket or over TCP with mutual TLS.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -8,6 +8,7 @@
 #include <string>
 
 #include "lb/api/documents.h"
+#include "lb/api/tls_client.h"
 #include "lb/result.h"
 
 namespace weir {
@@ -23,6 +24,8 @@ struct ApiRequest {
 // that is none of 200.
 Result<Json> api_call(const std::string &socket, const ApiRequest &request);
 
+// The same over TCP; errors also as of TlsConnection::open().
+Result<Json> api_call(const TlsServer &server, const ApiRequest &request);
 // The same while `loop` goes on with other things: `done` is called from there, unless the loop
 // ends before; after `patience` at the latest, with Exit::refused.
 void api_call(boost::asio::io_context &loop, const std::string &socket, const ApiRequest &request,

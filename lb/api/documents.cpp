@@ -3,10 +3,6 @@
 namespace weir {
 namespace {
 
-double unix_seconds(std::chrono::system_clock::time_point time) {
-    return std::chrono::duration<double>(time.time_since_epoch()).count();
-}
-
 Json text_or_null(const std::string &text) {
     return text.empty() ? Json(nullptr) : Json(text);
 }
@@ -41,12 +37,7 @@ Json override_or_null(const Override &change) {
     return change.empty() ? Json(nullptr) : override_document(change);
 }
 
-// `weight` is the one that the tables hold.
-void add_view(Json &to, const std::optional<BackendView> &view, std::uint32_t weight) {
-    BackendView unknown;
-    unknown.condition.weight = weight;
-    unknown.configured = weight;
-    const auto &shown = view ? *view : unknown;
+void add_view(Json &to, const BackendView &shown) {
     to["state"] = to_string(shown.condition.state);
     to["weight"] = shown.condition.weight;
     to["configured_weight"] = shown.configured;
@@ -58,7 +49,56 @@ void add_view(Json &to, const std::optional<BackendView> &view, std::uint32_t we
     to["standby"] = shown.standby;
 }
 
+// How many backends there are, by state, and how many want attention.
+void add_states(Json &to, const ServiceSnapshot &service, const BackendViews &views) {
+    std::map<BackendState, std::size_t> counts;
+    std::size_t attention = 0;
+    std::uint64_t flows = 0;
+    for (const auto &backend : service.backends) {
+        const auto view = view_of(views, service, backend);
+        ++counts[view.condition.state];
+        attention += wants_attention(view) ? 1U : 0U;
+        flows += backend.flows;
+    }
+    auto states = Json::object();
+    for (const auto state : {BackendState::active, BackendState::draining, BackendState::down,
+                             BackendState::maintenance})
+        states[std::string(to_string(state))] = counts[state];
+    to["states"] = std::move(states);
+    to["attention"] = attention;
+    to["flows"] = flows;
+}
+
+Json tables_document(const std::vector<TableUse> &tables) {
+    auto list = Json::array();
+    for (const auto &one : tables)
+        list.push_back({{"name", one.table},
+                        {"flows", one.of_flows},
+                        {"entries", one.entries},
+                        {"capacity", one.capacity}});
+    return list;
+}
+
 }  // namespace
+
+double unix_seconds(std::chrono::system_clock::time_point time) {
+    return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
+BackendView view_of(const BackendViews &views, const ServiceSnapshot &service,
+                    const BackendSnapshot &backend) {
+    if (const auto known = views({service.name, backend.endpoint}))
+        return *known;
+    BackendView unknown;
+    unknown.condition.weight = backend.weight;
+    unknown.configured = backend.weight;
+    return unknown;
+}
+
+bool wants_attention(const BackendView &view) {
+    return view.condition.state != BackendState::active || view.health == Health::down ||
+           !view.override_.empty() || !view.trouble.empty();
+}
 
 Json reload_document(const ReloadStatus &reload) {
     return {{"successful", reload.successful},
@@ -77,9 +117,6 @@ Json status_document(const DaemonInfo &info, const Snapshot &snapshot, std::size
     auto drops = Json::object();
     for (std::uint8_t reason = 0; reason < WEIR_DROP_REASONS; reason++)
         drops[std::string(drop_reason_name(reason))] = snapshot.drops[reason];
-    auto maps = Json::array();
-    for (const TableUse &use : snapshot.tables)
-        maps.push_back({{"map", use.table}, {"entries", use.entries}, {"capacity", use.capacity}});
 
     return {{"version", info.version},
             {"pid", info.pid},
@@ -93,11 +130,11 @@ Json status_document(const DaemonInfo &info, const Snapshot &snapshot, std::size
             {"backends", backends},
             {"overrides", overrides},
             {"drops", drops},
-            {"maps", maps},
+            {"tables", tables_document(snapshot.tables)},
             {"reload", reload_document(info.reload)}};
 }
 
-Json services_document(const Snapshot &snapshot) {
+Json services_document(const Snapshot &snapshot, const BackendViews &views) {
     auto services = Json::array();
     for (const auto &service : snapshot.services) {
         Json document = {{"name", service.name},
@@ -106,25 +143,21 @@ Json services_document(const Snapshot &snapshot) {
                          {"mode", to_string(service.mode)},
                          {"scheduler", to_string(service.scheduler)},
                          {"backends", service.backends.size()}};
+        add_states(document, service, views);
         add_counters(document, service.counters);
         services.push_back(std::move(document));
     }
     return {{"services", services}};
 }
 
-Json backends_document(const Snapshot &snapshot, const BackendViews &views) {
-    auto backends = Json::array();
-    for (const auto &service : snapshot.services) {
-        for (const auto &backend : service.backends) {
-            Json document = {{"service", service.name}, {"backend", backend.endpoint.to_string()}};
-            add_view(document, views({service.name, backend.endpoint}), backend.weight);
-            document["share"] = backend.share;
-            document["flows"] = backend.flows;
-            add_counters(document, backend.counters);
-            backends.push_back(std::move(document));
-        }
-    }
-    return {{"backends", backends}};
+Json backend_document(const ServiceSnapshot &service, const BackendSnapshot &backend,
+                      const BackendView &view) {
+    Json document = {{"service", service.name}, {"backend", backend.endpoint.to_string()}};
+    add_view(document, view);
+    document["share"] = backend.share;
+    document["flows"] = backend.flows;
+    add_counters(document, backend.counters);
+    return document;
 }
 
 Json overrides_document(const Overrides &overrides, const BackendViews &views) {

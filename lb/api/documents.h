@@ -18,8 +18,16 @@ using Json = nlohmann::ordered_json;
 // `overrides`: how many there are.
 Json status_document(const DaemonInfo &info, const Snapshot &snapshot, std::size_t overrides,
                      std::chrono::system_clock::time_point now);
-Json services_document(const Snapshot &snapshot);
-Json backends_document(const Snapshot &snapshot, const BackendViews &views);
+Json services_document(const Snapshot &snapshot, const BackendViews &views);
+Json backend_document(const ServiceSnapshot &service, const BackendSnapshot &backend,
+                      const BackendView &view);
+// What is known of a backend; of one that the configuration does not name, its weight only.
+BackendView view_of(const BackendViews &views, const ServiceSnapshot &service,
+                    const BackendSnapshot &backend);
+// An operator should know of it: it is not active, or kept in use although its checks fail, or
+// overridden, or cannot be checked.
+bool wants_attention(const BackendView &view);
+double unix_seconds(std::chrono::system_clock::time_point time);
 Json overrides_document(const Overrides &overrides, const BackendViews &views);
 // The answer to a change of one: what is in force now, and what the operator should know (null:
 // nothing).

@@ -21,8 +21,9 @@ struct HttpRequest {
     std::vector<std::string> segments;
     std::map<std::string, std::string> query;
     std::string body;
-    std::string target{};  // path and query as they came
-    std::string who{};     // who asks, where TLS tells: "CN=ops from 203.0.113.9"
+    std::string target{};         // path and query as they came
+    std::string who{};            // who asks, where TLS tells: "CN=ops from 203.0.113.9"
+    std::string if_none_match{};  // the header of that name; empty: none
 };
 
 struct HttpResponse {
@@ -30,6 +31,8 @@ struct HttpResponse {
     std::string content_type = "application/json";
     std::string body;
     std::string allow{};  // of a 405: the methods that the resource has, "GET, DELETE"
+    std::vector<std::pair<std::string_view, std::string_view>>
+        headers{};                       // more of them, constants
     std::shared_ptr<HttpBody> stream{};  // in place of `body`: chunked, until it ends
 };
 

@@ -122,7 +122,7 @@ class HttpSession final : public OpenConnection,
                 return self->leave();
             }
             self->who_ = who(self->stream_);
-            self->read();
+            self->retired_ ? self->leave() : self->read();
         });
     }
 
@@ -151,7 +151,7 @@ class HttpSession final : public OpenConnection,
     void on_read(error_code error) {
         waiting_ = false;
         if (!error)
-            return handle();
+            return retired_ ? leave() : handle();
         const bool ended =
             error == http::error::end_of_stream || error == http::error::partial_message;
         if (error.category() == make_error_code(http::error::end_of_stream).category() && !ended) {
@@ -173,6 +173,7 @@ class HttpSession final : public OpenConnection,
             return answer(http_refusal(400, "bad request target"));
         parsed->body = std::move(request.body());
         parsed->who = who_;
+        parsed->if_none_match = std::string(request[http::field::if_none_match]);
         try {
             shared_->handler(*parsed, [self = this->shared_from_this()](HttpResponse response) {
                 self->answer(std::move(response));
@@ -190,11 +191,16 @@ class HttpSession final : public OpenConnection,
         response_.set(http::field::server, "weir");
         if (!response.allow.empty())
             response_.set(http::field::allow, response.allow);
+        for (const auto &[name, value] : response.headers)
+            response_.set({name.data(), name.size()},
+                          boost::beast::string_view(value.data(), value.size()));
         if (response.stream)
             return begin_body(std::move(response.stream));
         response_.keep_alive(keep_);
         response_.body() = std::move(response.body);
         response_.prepare_payload();
+        if (response_.result() == http::status::not_modified)
+            response_.erase(http::field::content_length);  // it would be that of the 200
         socket().expires_after(shared_->limits.timeout);
         http::async_write(stream_, response_,
                           [self = this->shared_from_this()](error_code error, std::size_t) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "lb/web/assets.h"
+
 namespace weir {
 namespace {
 
@@ -29,6 +31,13 @@ HttpResponse answer_ready(const DaemonInfo &info) {
 
 Observer::Observer(const Exporter &exporter, const AdminApi &admin,
                    std::function<const DaemonInfo &()> info) {
+    router_.add("GET", "/", [](const auto &request, const auto &, const auto &respond) {
+        respond(answer_asset("page.html", request));
+    });
+    router_.add("GET", "/page/{file}",
+                [](const auto &request, const auto &names, const auto &respond) {
+                    respond(answer_asset(names[0], request));
+                });
     router_.add("GET", "/metrics", [&exporter](const auto &, const auto &, const auto &respond) {
         respond(answer_metrics(exporter));
     });

@@ -1,5 +1,5 @@
-// What is served over TCP to whoever reaches the port: metrics, the daemon's own health, and the
-// admin API's listings. Nothing here changes anything.
+// What is served over TCP to whoever reaches the port: the status page, metrics, the daemon's own
+// health, and the admin API's listings. Nothing here changes anything.
 #pragma once
 
 #include <functional>
@@ -12,8 +12,9 @@
 
 namespace weir {
 
-// GET /metrics, /healthz (200 as long as the daemon answers), /readyz (answer_ready()), and
-// /api/v1/... for every GET /v1/... of the admin API.
+// GET / (the status page; what it is made of is below /page), /metrics, /healthz (200 as long as
+// the daemon answers), /readyz (answer_ready()), and /api/v1/... for every GET /v1/... of the admin
+// API.
 class Observer {
   public:
     // All outlive it; `info` is called on the loop's thread.

@@ -1,8 +1,8 @@
 #include "lb/api/tls.h"
 
 #include <fmt/format.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <spdlog/spdlog.h>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -24,18 +24,19 @@ tl::unexpected<Error> refuse(const PemFile &file, const std::string &what) {
     return fail(Exit::refused, fmt::format("{}: {}: {}", file.named_by, file.path, what));
 }
 
-Result<std::string> read_pem(const PemFile &file) {
-    return read_text(file.path).map_error([&](const Error &error) {
-        return Error{Exit::refused, fmt::format("{}: {}", file.named_by, error.message)};
-    });
+// `wanted` as PEM's own lines end with it (RFC 7468): "CERTIFICATE", "PRIVATE KEY".
+Result<std::string> read_pem(const PemFile &file, const char *wanted, const char *name) {
+    auto text = read_text(file.path);
+    if (!text)
+        return fail(Exit::refused, fmt::format("{}: {}", file.named_by, text.error().message));
+    if (text->find(fmt::format("{}-----", wanted)) == std::string::npos)
+        return refuse(file, fmt::format("holds no {} in PEM form", name));
+    return text;
 }
 
-// OpenSSL's own word for it; "no start line" is what it says of a file that holds none.
-std::string reason_of(const error_code &error, const char *wanted) {
-    const auto code = static_cast<unsigned long>(error.value());
-    if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE)
-        return fmt::format("holds no {} in PEM form", wanted);
-    const char *reason = ::ERR_reason_error_string(code);
+// OpenSSL's own word for it.
+std::string reason_of(const error_code &error) {
+    const char *reason = ::ERR_reason_error_string(static_cast<unsigned long>(error.value()));
     return fmt::format("cannot be used: {}", reason != nullptr ? reason : error.message());
 }
 
@@ -47,12 +48,23 @@ std::string to_text(const ASN1_TIME *time) {
     return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts)};
 }
 
-// What the other end would say of this one, said here and now.
-Result<void> check_certificate(const PemFile &file, X509 *certificate, int purpose) {
+// Empty: it is valid now.
+std::string out_of_time(const X509 *certificate) {
     if (::X509_cmp_current_time(::X509_get0_notAfter(certificate)) < 0)
-        return refuse(file, "expired on " + to_text(::X509_get0_notAfter(certificate)));
+        return "expired on " + to_text(::X509_get0_notAfter(certificate));
     if (::X509_cmp_current_time(::X509_get0_notBefore(certificate)) > 0)
-        return refuse(file, "is not valid before " + to_text(::X509_get0_notBefore(certificate)));
+        return "is not valid before " + to_text(::X509_get0_notBefore(certificate));
+    return "";
+}
+
+// What the other end would say of this one, said here and now. That a server's is out of its time
+// stops nobody: the services matter more than who may change them.
+Result<void> check_certificate(const PemFile &file, X509 *certificate, int purpose) {
+    const auto when = out_of_time(certificate);
+    if (!when.empty() && purpose == X509_PURPOSE_SSL_CLIENT)
+        return refuse(file, when);
+    if (!when.empty())
+        spdlog::warn("{}: {}: {}: no client will trust it", file.named_by, file.path, when);
     if (::X509_check_purpose(certificate, purpose, 0) != 1)
         return refuse(file,
                       fmt::format("is not for {}: its extended key usage does not say so",
@@ -62,18 +74,18 @@ Result<void> check_certificate(const PemFile &file, X509 *certificate, int purpo
 }
 
 Result<void> use_certificate(ssl::context &context, const PemFile &file, int purpose) {
-    const auto text = read_pem(file);
+    const auto text = read_pem(file, "CERTIFICATE", "certificate");
     if (!text)
         return tl::make_unexpected(text.error());
     error_code error;
     context.use_certificate_chain(asio::buffer(*text), error);
     if (error)
-        return refuse(file, reason_of(error, "certificate"));
+        return refuse(file, reason_of(error));
     return check_certificate(file, ::SSL_CTX_get0_certificate(context.native_handle()), purpose);
 }
 
 Result<void> use_key(ssl::context &context, const PemFile &file, const PemFile &certificate) {
-    const auto text = read_pem(file);
+    const auto text = read_pem(file, "PRIVATE KEY", "private key");
     if (!text)
         return tl::make_unexpected(text.error());
     error_code error;
@@ -96,7 +108,7 @@ Result<void> use_key(ssl::context &context, const PemFile &file, const PemFile &
     if (other)
         return refuse(file, fmt::format("is not the key of the certificate {}", certificate.path));
     if (error)
-        return refuse(file, reason_of(error, "private key"));
+        return refuse(file, reason_of(error));
     return {};
 }
 
@@ -118,14 +130,15 @@ Result<void> trust(ssl::context &context, const PemFile &file) {
         context.set_default_verify_paths(error);
         return error ? refuse(file, "no certificates of the system can be read") : Result<void>();
     }
-    const auto text = read_pem(file);
+    const auto text = read_pem(file, "CERTIFICATE", "certificate");
     if (!text)
         return tl::make_unexpected(text.error());
     context.add_certificate_authority(asio::buffer(*text), error);
     if (error)
-        return refuse(file, reason_of(error, "certificate"));
+        return refuse(file, reason_of(error));
     if (!any_valid(context))
-        return refuse(file, "holds only certificates that have expired");
+        spdlog::warn("{}: {}: holds only certificates that have expired: nobody is trusted",
+                     file.named_by, file.path);
     return {};
 }
 

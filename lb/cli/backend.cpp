@@ -27,9 +27,7 @@ struct Target {
 int change(const Target &target, const Json &body) {
     const auto path = fmt::format("/v1/services/{}/backends/{}", url_encode(target.service),
                                   url_encode(target.backend));
-    const auto document = socket_of(target.connection).and_then([&](const std::string &socket) {
-        return api_call(socket, {"PATCH", path, body});
-    });
+    const auto document = call(target.connection, {"PATCH", path, body});
     if (!document)
         return report(document.error());
     fmt::print("{}", show_change(*document));
@@ -98,9 +96,7 @@ void add_reload_command(CLI::App &app, int &status) {
     auto connection = std::make_shared<Connection>();
     add_connection_options(*command, *connection);
     command->callback([connection, &status] {
-        const auto document = socket_of(*connection).and_then([&](const std::string &socket) {
-            return api_call(socket, {"POST", "/v1/reload"});
-        });
+        const auto document = call(*connection, {"POST", "/v1/reload"});
         status = document ? static_cast<int>(Exit::ok) : report(document.error());
     });
 }

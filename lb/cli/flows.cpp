@@ -53,9 +53,7 @@ Parameters filters_of(const Options &options) {
 
 Result<Json> call(const Options &options, const char *method, const char *path,
                   const Parameters &query) {
-    return socket_of(options.connection).and_then([&](const std::string &socket) {
-        return api_call(socket, {method, make_target(path, query)});
-    });
+    return call(options.connection, {method, make_target(path, query)});
 }
 
 int count(const Options &options) {

@@ -24,14 +24,8 @@ struct Options {
     std::string service{}, backend{};  // overrides clear
 };
 
-Result<Json> call(const Options &options, const ApiRequest &request) {
-    return socket_of(options.connection).and_then([&](const std::string &socket) {
-        return api_call(socket, request);
-    });
-}
-
 int list(const std::string &path, Show show, const Options &options) {
-    const auto document = call(options, {"GET", path});
+    const auto document = call(options.connection, {"GET", path});
     if (!document)
         return report(document.error());
     fmt::print("{}", options.json ? document->dump(2) + "\n" : show(*document));
@@ -71,7 +65,7 @@ int clear(const Options &options) {
                             ? std::string("/v1/overrides")
                             : fmt::format("/v1/overrides/{}/{}", url_encode(options.service),
                                           url_encode(options.backend));
-    const auto document = call(options, {"DELETE", target});
+    const auto document = call(options.connection, {"DELETE", target});
     if (!document)
         return report(document.error());
     fmt::print("removed {} overrides\n", document->at("removed").get<std::uint64_t>());

@@ -11,7 +11,6 @@
 
 #include "lb/api/documents.h"
 #include "lb/api/http.h"
-#include "lb/api/stream_client.h"
 #include "lb/cli/commands.h"
 #include "lb/cli/connection.h"
 #include "lb/cli/monitor.h"
@@ -79,11 +78,10 @@ class Printer {
 
 int run_monitor(const Arguments &arguments) {
     Printer printer(arguments);
-    const auto done = socket_of(arguments.connection).and_then([&](const std::string &socket) {
-        return api_stream(
-            socket, target_of(arguments), [] { fmt::print(stderr, "watching; Ctrl-C ends it\n"); },
-            [&](const std::string &lines) { return printer.print(lines); });
-    });
+    const auto done = stream(
+        arguments.connection, target_of(arguments),
+        [] { fmt::print(stderr, "watching; Ctrl-C ends it\n"); },
+        [&](const std::string &lines) { return printer.print(lines); });
     return done ? static_cast<int>(Exit::ok) : report(done.error());
 }
 

@@ -123,8 +123,9 @@ struct Limits {
     std::uint32_t new_flows = 65536;  // flows whose handshake is not complete
     std::uint32_t services = 4096;
     std::uint32_t backends = 16384;
-    bool accounts = false;  // packets and bytes of each flow are counted: 128 bytes more of each
-                            // direction. Not a key: `flow_log` asks for it.
+    // Packets and bytes of each flow are counted: 288 bytes more for a flow of IPv4, 336 of IPv6,
+    // also of new ones. Not a key: `flow_log` asks for it.
+    bool accounts = false;
 
     bool operator==(const Limits &) const = default;
 };
@@ -135,6 +136,21 @@ struct Timeouts {
     std::chrono::seconds tcp_transitory{240};    // closing: RFC 5382, REQ-5
     std::chrono::seconds tcp_new{30};            // handshake not complete
     std::chrono::seconds udp{300};               // RFC 4787, REQ-5
+};
+
+struct FileConfig {
+    std::string path;
+    Mark mark{};
+};
+
+// The admin API over TCP, with mutual TLS. The files are PEM, and read when the daemon starts and
+// reloads.
+struct ApiTcpConfig {
+    Endpoint listen;
+    FileConfig certificate;  // the daemon's
+    FileConfig key;
+    FileConfig client_ca;  // who signs those of clients
+    Mark listen_mark{};
 };
 
 // A line for each flow that has ended.
@@ -172,7 +188,8 @@ struct Config {
     Timeouts timeouts;
     std::optional<Endpoint> metrics;  // metrics.listen; none: no exporter
     std::string api_socket = "/run/weir/weir.sock";
-    std::string api_group;   // owns the socket beside root; empty: root's group
+    std::string api_group;  // owns the socket beside root; empty: root's group
+    std::optional<ApiTcpConfig> api_tcp{};
     std::string state_file;  // what operators changed at run time; set to its default by the reader
     std::optional<FlowLogConfig> flow_log;  // none: flows have no accounts
     LogLevel log_level = LogLevel::info;

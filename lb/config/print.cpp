@@ -149,6 +149,18 @@ void print_services(Out out, const Config &config) {
     }
 }
 
+void print_api(Out out, const Config &config) {
+    fmt::format_to(out, "api:\n  socket: {}\n", string(config.api_socket));
+    if (!config.api_group.empty())
+        fmt::format_to(out, "  group: {}\n", string(config.api_group));
+    if (const auto &tcp = config.api_tcp)
+        fmt::format_to(out,
+                       "  listen: \"{}\"\n"
+                       "  tls: {{certificate: {}, key: {}, client_ca: {}}}\n",
+                       tcp->listen.to_string(), string(tcp->certificate.path),
+                       string(tcp->key.path), string(tcp->client_ca.path));
+}
+
 void print_rest(Out out, const Config &config) {
     fmt::format_to(out, "snat: {{addresses: {}, ports: {}}}\n",
                    list(config.snat.addresses,
@@ -164,8 +176,7 @@ void print_rest(Out out, const Config &config) {
         print_duration(timeouts.tcp_new), print_duration(timeouts.udp));
     if (config.metrics)
         fmt::format_to(out, "metrics: {{listen: \"{}\"}}\n", config.metrics->to_string());
-    fmt::format_to(out, "api: {{socket: {}{}}}\n", string(config.api_socket),
-                   config.api_group.empty() ? "" : ", group: " + string(config.api_group));
+    print_api(out, config);
     fmt::format_to(out, "state_file: {}\n", string(config.state_file));
     if (config.flow_log)
         fmt::format_to(out, "flow_log: {{file: {}, rate: {}}}\n", string(config.flow_log->file),

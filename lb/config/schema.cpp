@@ -2,7 +2,6 @@
 #include "lb/config/schema.h"
 
 #include <fmt/format.h>
-#include <sys/un.h>
 
 namespace weir {
 
@@ -15,26 +14,10 @@ constexpr std::uint32_t kSmallestRing = 7;
 constexpr std::uint32_t kLargestRing = 1U << 23U;  // 64 MiB of table
 // The data path keeps the time between two flows in whole nanoseconds.
 constexpr std::uint32_t kHighestRate = 1000000000;
-constexpr std::uint32_t kHighestLogRate = 1000000;
 constexpr std::uint16_t kLowestSnatPort = 1024;
 constexpr std::size_t kLongestInterface = 15;  // IFNAMSIZ without the NUL
 constexpr std::size_t kLongestInstance = 31;
-constexpr std::size_t kLongestGroup = 32;
 constexpr std::size_t kLongestName = 63;  // as a DNS label; fits a metric label
-constexpr std::size_t kLongestSocket = sizeof(sockaddr_un::sun_path) - 1;
-
-bool is_word(const std::string &text, std::size_t longest, std::string_view also) {
-    const auto allowed = [also](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               also.find(c) != std::string_view::npos;
-    };
-    return !text.empty() && text.size() <= longest &&
-           std::all_of(text.begin(), text.end(), allowed);
-}
-
-bool is_printable(const std::string &text) {
-    return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
-}
 
 // As dev_valid_name() in the kernel's net/core/dev.c, and printable.
 bool is_interface_name(const std::string &text) {
@@ -48,13 +31,6 @@ bool is_unicast(const Address &address) {
         address == Address::v4(255, 255, 255, 255))
         return false;
     return address.is_v4() ? (bytes[12] & 0xf0U) != 0xe0 : bytes[0] != 0xff;
-}
-
-template <typename Valid>
-auto text_if(Valid valid) {
-    return [valid](const std::string &text) -> std::optional<std::string> {
-        return valid(text) ? std::optional(text) : std::nullopt;
-    };
 }
 
 void read_unicast(Mapping &mapping, std::string_view key, Address &target) {
@@ -237,40 +213,8 @@ void read_timeouts(Problems &problems, const Value &value, Timeouts &timeouts) {
 
 void read_metrics(Problems &problems, const Value &value, Config &config) {
     Mapping mapping(problems, value, {"metrics", {"listen"}, {}, {}});
-    const auto parse = [](const std::string &text) -> std::optional<Endpoint> {
-        const auto endpoint = Endpoint::parse(text);
-        return endpoint && endpoint->port != 0 ? endpoint : std::nullopt;
-    };
-    mapping.parsed("listen", "ADDRESS:PORT, such as 127.0.0.1:9470", parse, config.metrics);
+    mapping.parsed("listen", "ADDRESS:PORT, such as 127.0.0.1:9470", parse_listen, config.metrics);
     config.marks.metrics_listen = mapping.value_mark("listen");
-}
-
-void read_api(Problems &problems, const Value &value, Config &config) {
-    Mapping mapping(problems, value, {"api", {}, {"socket", "group"}, {}});
-    const auto valid = [](const std::string &text) {
-        return !text.empty() && text.front() == '/' && text.size() <= kLongestSocket &&
-               is_printable(text);
-    };
-    mapping.parsed("socket",
-                   fmt::format("an absolute path of at most {} bytes of ASCII", kLongestSocket),
-                   text_if(valid), config.api_socket);
-    mapping.parsed("group", "the name of a group",
-                   text_if([](const auto &text) { return is_word(text, kLongestGroup, "_.-"); }),
-                   config.api_group);
-    config.marks.api_socket = mapping.value_mark("socket");
-    config.marks.api_group = mapping.value_mark("group");
-}
-
-void read_flow_log(Problems &problems, const Value &value, Config &config) {
-    Mapping mapping(problems, value, {"flow_log", {"file"}, {"rate"}, {}});
-    auto &log = config.flow_log.emplace();
-    mapping.parsed("file", "an absolute path of printable ASCII", text_if([](const auto &text) {
-                       return !text.empty() && text.front() == '/' && is_printable(text);
-                   }),
-                   log.file);
-    mapping.number("rate", 1, kHighestLogRate, log.rate);
-    config.marks.flow_log_file = mapping.value_mark("file");
-    config.limits.accounts = true;
 }
 
 // What the daemon itself keeps and tells.
@@ -279,10 +223,7 @@ void read_housekeeping(Problems &problems, Mapping &mapping, Config &config) {
                    text_if([](const auto &text) { return is_word(text, kLongestInstance, "_-"); }),
                    config.instance);
     config.state_file = fmt::format("/var/lib/weir/{}.json", config.instance);
-    mapping.parsed("state_file", "an absolute path of printable ASCII",
-                   text_if([](const auto &text) {
-                       return !text.empty() && text.front() == '/' && is_printable(text);
-                   }),
+    mapping.parsed("state_file", "an absolute path of printable ASCII", text_if(is_path),
                    config.state_file);
     mapping.flag("watch", config.watch);
     if (const Value *value = mapping.find("log"))
@@ -304,6 +245,28 @@ void read_replay(Problems &problems, const Value &value, ReplayConfig &replay) {
 }
 
 }  // namespace
+
+bool is_word(const std::string &text, std::size_t longest, std::string_view also) {
+    const auto allowed = [also](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               also.find(c) != std::string_view::npos;
+    };
+    return !text.empty() && text.size() <= longest &&
+           std::all_of(text.begin(), text.end(), allowed);
+}
+
+bool is_printable(const std::string &text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+bool is_path(const std::string &text) {
+    return !text.empty() && text.front() == '/' && is_printable(text);
+}
+
+std::optional<Endpoint> parse_listen(const std::string &text) {
+    const auto endpoint = Endpoint::parse(text);
+    return endpoint && endpoint->port != 0 ? endpoint : std::nullopt;
+}
 
 void read_config(Problems &problems, const Value &root, Config &config) {
     Mapping mapping(problems, root,

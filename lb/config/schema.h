@@ -11,7 +11,24 @@ void read_config(Problems &problems, const Value &root, Config &config);
 // A service's `health_check`; `what` begins the messages.
 void read_health_check(Problems &problems, const Value &value, const std::string &what,
                        HealthCheckConfig &check);
+// `api`: the socket, and TCP with mutual TLS.
+void read_api(Problems &problems, const Value &value, Config &config);
+void read_flow_log(Problems &problems, const Value &value, Config &config);
 // What the values mean together: names and endpoints that clash, families, counts over limits.
 void validate_config(Problems &problems, const Config &config);
+
+// 1 to `longest` of A-Z, a-z, 0-9 and `also`.
+bool is_word(const std::string &text, std::size_t longest, std::string_view also);
+bool is_printable(const std::string &text);  // ASCII
+bool is_path(const std::string &text);       // absolute, printable ASCII
+std::optional<Endpoint> parse_listen(const std::string &text);
+
+// For Mapping::parsed(): the text as it is, if `valid` says so.
+template <typename Valid>
+auto text_if(Valid valid) {
+    return [valid](const std::string &text) -> std::optional<std::string> {
+        return valid(text) ? std::optional(text) : std::nullopt;
+    };
+}
 
 }  // namespace weir

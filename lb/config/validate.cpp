@@ -196,6 +196,13 @@ void check_counts(Problems &problems, const Config &config) {
                                              backends, limits.backends));
 }
 
+void check_listens(Problems &problems, const Config &config) {
+    const auto &tcp = config.api_tcp;
+    if (tcp && config.metrics && tcp->listen == *config.metrics)
+        problems.add(tcp->listen_mark, fmt::format("api: listen is {}, as metrics.listen is",
+                                                   tcp->listen.to_string()));
+}
+
 }  // namespace
 
 void validate_config(Problems &problems, const Config &config) {
@@ -209,6 +216,7 @@ void validate_config(Problems &problems, const Config &config) {
     check_snat_addresses(problems, config);
     check_snat_families(problems, config);
     check_counts(problems, config);
+    check_listens(problems, config);
 }
 
 }  // namespace weir

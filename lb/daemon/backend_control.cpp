@@ -1,7 +1,6 @@
 #include "lb/daemon/backend_control.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <utility>
 
@@ -31,31 +30,37 @@ std::string describe(const BackendCondition &before, const BackendCondition &now
     return {};
 }
 
-void log_backend(const BackendKey &key, const BackendCondition &before, const BackendCondition &now,
-                 const std::string &reason) {
+Notice about(const BackendKey &key, NoticeKind kind, LogLevel severity, const std::string &what) {
     const auto backend = key.endpoint.to_string();
-    const auto what = describe(before, now, reason);
-    const bool went_down = before.state != now.state && now.state == BackendState::down;
-    if (!what.empty())
-        log_change(went_down ? LogLevel::warn : LogLevel::info, {key.service, backend},
-                   fmt::format("service {}, backend {}: {}", key.service, backend, what));
+    return {kind, severity, fmt::format("service {}, backend {}: {}", key.service, backend, what),
+            key.service, backend};
 }
 
-void log_override(const BackendKey &key, const Override &change) {
-    const auto backend = key.endpoint.to_string();
+// Why a backend is in its state, where it is not that it is well.
+std::string why(const BackendView &seen) {
+    switch (seen.condition.state) {
+        case BackendState::draining:
+        case BackendState::maintenance:
+            return "an override";
+        default:
+            return seen.reason;
+    }
+}
+
+std::string describe(const Override &change) {
     const auto weight = change.weight ? fmt::format(", weight {}", *change.weight) : "";
-    log_change(LogLevel::info, {key.service, backend},
-               fmt::format("service {}, backend {}: override {}{}", key.service, backend,
-                           change.empty() ? "removed" : to_string(change.admin), weight));
+    return fmt::format("override {}{}", change.empty() ? "removed" : to_string(change.admin),
+                       weight);
 }
 
 }  // namespace
 
 BackendControl::BackendControl(boost::asio::io_context &loop, Moment begun, const Config &config,
-                               Write write)
+                               Write write, Notices &notices)
     : roster_(std::move(begun.roster)),
       config_(config),
       write_(std::move(write)),
+      notices_(notices),
       written_(std::move(begun.conditions)),
       checks_(loop, [this](const BackendKey &key, bool up,
                            const std::string &reason) { report(key, up, reason); }),
@@ -95,11 +100,15 @@ Result<void> BackendControl::change(Overrides overrides) {
 Result<void> BackendControl::set_override(const BackendKey &key, const Override &change) {
     Overrides overrides = roster_.overrides();
     overrides[key] = change;
-    return this->change(std::move(overrides)).map([&] { log_override(key, change); });
+    return this->change(std::move(overrides)).map([&] {
+        note(notices_, about(key, NoticeKind::admin_override, LogLevel::info, describe(change)));
+    });
 }
 
 Result<void> BackendControl::clear_overrides() {
-    return change({}).map([] { spdlog::info("all overrides are removed"); });
+    return change({}).map([this] {
+        note(notices_, {NoticeKind::admin_override, LogLevel::info, "all overrides are removed"});
+    });
 }
 
 std::optional<BackendView> BackendControl::view(const BackendKey &key) const {
@@ -150,10 +159,13 @@ Result<void> BackendControl::write_now() {
 
 void BackendControl::try_to_write() {
     const auto done = write_now();
+    const std::string failure = done ? "" : done.error().message;
+    if (!done && failure != write_error_)
+        note(notices_, {NoticeKind::backend, LogLevel::error,
+                        "the backends' state cannot be written, and is tried again: " + failure});
+    write_error_ = failure;
     if (done)
         return;
-    spdlog::error("the backends' state cannot be written, and is tried again: {}",
-                  done.error().message);
     next_.expires_after(kAgain);
     next_.async_wait([this](boost::system::error_code error) {
         if (!error)
@@ -167,7 +179,12 @@ void BackendControl::log_changes(const Conditions &now) {
         if (before == written_.end() || before->second == condition)
             continue;
         const auto seen = roster_.find(key, now);
-        log_backend(key, before->second, condition, seen ? seen->reason : "");
+        const auto what = describe(before->second, condition, seen ? why(*seen) : "");
+        const bool went_down =
+            before->second.state != condition.state && condition.state == BackendState::down;
+        if (!what.empty())
+            note(notices_, about(key, NoticeKind::backend,
+                                 went_down ? LogLevel::warn : LogLevel::info, what));
     }
 }
 

@@ -6,11 +6,13 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "lb/config/config.h"
 #include "lb/health/health_checks.h"
 #include "lb/model/roster.h"
 #include "lb/result.h"
+#include "lb/stats/notices.h"
 
 namespace weir {
 
@@ -26,8 +28,9 @@ class BackendControl {
         Conditions conditions;
     };
 
-    // `begun`: written in the tables.
-    BackendControl(boost::asio::io_context &loop, Moment begun, const Config &config, Write write);
+    // `begun`: written in the tables. `notices` outlives it.
+    BackendControl(boost::asio::io_context &loop, Moment begun, const Config &config, Write write,
+                   Notices &notices);
 
     // The state of the backends with `config`; nothing changes.
     Moment with(const Config &config) const;
@@ -56,6 +59,8 @@ class BackendControl {
     Roster roster_;
     Config config_;
     Write write_;
+    Notices &notices_;
+    std::string write_error_;  // the last one that was noted, until a write succeeds
     Conditions written_;
     HealthChecks checks_;
     boost::asio::steady_timer soon_;

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <utility>
 
+#include "lb/api/change_log.h"
 #include "lb/daemon/log.h"
 #include "lb/daemon/notify.h"
 #include "lb/daemon/preflight.h"
@@ -23,18 +24,22 @@ constexpr std::size_t kMostApiBody = 65536;  // bytes
 }  // namespace
 
 Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, BackendControl::Moment begun,
-               Listeners listeners)
+               Listeners listeners, Notices &notices)
     : loop_(loop),
+      notices_(notices),
       config_(std::move(config)),
       path_(std::move(path)),
-      backends_(loop, std::move(begun), config_,
-                [this](const Conditions &conditions) {
-                    return path_.set_conditions(config_, conditions);
-                }),
+      backends_(
+          loop, std::move(begun), config_,
+          [this](const Conditions &conditions) {
+              return path_.set_conditions(config_, conditions);
+          },
+          notices),
       socket_(std::move(listeners.api.file)),
       collection_(loop, path_.tables(),
                   [this]() -> const Inventory & { return path_.inventory(); }),
       events_(loop, path_.tables(), [this]() -> const Inventory & { return path_.inventory(); }),
+      recorder_(loop, path_.tables(), [this]() -> const Inventory & { return path_.inventory(); }),
       exporter_([this] { return collect(); }),
       admin_(loop, admin_source()),
       observer_(exporter_, admin_, [this]() -> const DaemonInfo & { return info_; }),
@@ -46,20 +51,27 @@ Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, BackendCont
                                                 [this](const auto &request, const auto &respond) {
                                                     observer_.handle(request, respond);
                                                 });
+    if (listeners.api_tcp)
+        api_tcp_ = std::make_unique<HttpServer>(
+            loop, std::move(*listeners.api_tcp),
+            log_changes([this](const auto &request, const auto &respond) {
+                admin_.handle(request, respond);
+            }),
+            HttpLimits{.body_bytes = kMostApiBody}, std::move(listeners.tls));
     if (listeners.flow_log)
         flow_log_ = std::make_unique<FlowLog>(
             loop, path_.tables(), [this]() -> const Inventory & { return path_.inventory(); },
             std::move(*listeners.flow_log), *config_.flow_log);
     const auto now = std::chrono::system_clock::now();
-    info_ = {WEIR_VERSION,       ::getpid(),     now,
-             config_.instance,   config_.file,   path_.adopted(),
-             path_.interfaces(), {true, now, ""}};
+    info_ = {WEIR_VERSION,       ::getpid(),      now,
+             config_.instance,   config_.file,    path_.adopted(),
+             path_.interfaces(), {true, now, ""}, path_.start_with()};
 }
 
 void Daemon::serve(asio::signal_set &signals) {
     follow_links();
     follow_file();
-    log_ready();
+    note_ready();
     wait_for_signal(signals);
     notify_ready(status_line());
     const Watchdog watchdog(loop_);
@@ -85,6 +97,8 @@ AdminSource Daemon::admin_source() {
     };
     source.watch = [this](EventFilter filter) { return events_.watch(std::move(filter)); };
     source.reload = [this] { return reload_and_note(); };
+    source.history = [this]() -> const History & { return recorder_.history(); };
+    source.notices = [this]() -> const Notices & { return notices_; };
     source.overrides = [this]() -> const Overrides & { return backends_.roster().overrides(); };
     source.backend_view = [this](const auto &key) { return backends_.view(key); };
     source.set_override = [this](const auto &key, const auto &change) {
@@ -116,7 +130,7 @@ std::vector<prometheus::MetricFamily> Daemon::collect() {
     return {};
 }
 
-void Daemon::log_ready() const {
+void Daemon::note_ready() {
     std::string on;
     for (const auto &interface : info_.interfaces)
         if (interface.state == InterfaceState::attached)
@@ -124,11 +138,16 @@ void Daemon::log_ready() const {
                 "{}{} ({}{})", on.empty() ? "" : ", ", interface.name, to_string(interface.hook),
                 interface.hook == Hook::xdp ? fmt::format(" {}", to_string(interface.xdp_mode))
                                             : "");
-    spdlog::info(
-        "ready: instance {}{}, services: {}, backends: {}, on {}; API at {}, metrics at {}",
-        info_.instance, info_.adopted ? " (goes on with the tables it found)" : "",
-        path_.inventory().services.size(), path_.inventory().backends(), on, config_.api_socket,
-        config_.metrics ? config_.metrics->to_string() + "/metrics" : "no address");
+    note(notices_,
+         {NoticeKind::start, LogLevel::info,
+          fmt::format(
+              "ready: instance {}{}, services: {}, backends: {}, on {}; API at {}{}, metrics at {}",
+              info_.instance, info_.adopted ? " (goes on with the tables it found)" : "",
+              path_.inventory().services.size(), path_.inventory().backends(), on,
+              config_.api_socket,
+              config_.api_tcp ? fmt::format(" and https://{}", config_.api_tcp->listen.to_string())
+                              : "",
+              config_.metrics ? config_.metrics->to_string() + "/metrics" : "no address")});
 }
 
 void Daemon::wait_for_signal(asio::signal_set &signals) {
@@ -185,9 +204,12 @@ Result<void> Daemon::reload() {
         return tl::make_unexpected(wanted.error());
     auto backends = backends_.with(*wanted);
     Fd flow_log;
+    TlsContext tls;
     return check_reloadable(config_, *wanted)
         .and_then([&] { return check_interfaces(*wanted); })
         .and_then([&] { return reopen_flow_log(*wanted, flow_log); })
+        .and_then([&] { return load_tls(*wanted); })
+        .map([&](TlsContext read) { tls = std::move(read); })
         .and_then([&] { return path_.reload(config_, *wanted, backends.conditions); })
         .map([&] {
             const bool kept_elsewhere = wanted->state_file != config_.state_file;
@@ -198,6 +220,8 @@ Result<void> Daemon::reload() {
             if (kept_elsewhere)
                 static_cast<void>(keep_overrides());  // logs what goes wrong
             info_.interfaces = path_.interfaces();
+            if (api_tcp_)
+                api_tcp_->renew(std::move(tls));
             follow_file();
             configure_log(config_);
         });
@@ -229,10 +253,13 @@ void Daemon::note_reload(const Result<void> &done) {
     if (done)
         info_.reload.last_success = std::chrono::system_clock::now();
     if (done)
-        spdlog::info("reloaded {}, services: {}, backends: {}", config_.file,
-                     path_.inventory().services.size(), path_.inventory().backends());
+        note(notices_,
+             {NoticeKind::reload, LogLevel::info,
+              fmt::format("reloaded {}, services: {}, backends: {}", config_.file,
+                          path_.inventory().services.size(), path_.inventory().backends())});
     else
-        spdlog::error("reload refused: {}", done.error().message);
+        note(notices_,
+             {NoticeKind::reload, LogLevel::error, "reload refused: " + done.error().message});
 }
 
 }  // namespace weir

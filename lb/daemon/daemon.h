@@ -19,15 +19,16 @@
 #include "lb/daemon/flow_log.h"
 #include "lb/daemon/link_watch.h"
 #include "lb/daemon/listeners.h"
+#include "lb/daemon/recorder.h"
 #include "lb/result.h"
 
 namespace weir {
 
 class Daemon {
   public:
-    // `loop` outlives it.
+    // `loop` and `notices` outlive it.
     Daemon(boost::asio::io_context &loop, Config config, DataPath path,
-           BackendControl::Moment begun, Listeners listeners);
+           BackendControl::Moment begun, Listeners listeners, Notices &notices);
 
     // Until one of `signals` comes that is not SIGHUP, which reloads.
     void serve(boost::asio::signal_set &signals);
@@ -36,7 +37,7 @@ class Daemon {
     AdminSource admin_source();
     Result<Snapshot> snapshot();
     std::vector<prometheus::MetricFamily> collect();
-    void log_ready() const;
+    void note_ready();
     void wait_for_signal(boost::asio::signal_set &signals);
     void follow_links();
     void follow_file();
@@ -49,6 +50,7 @@ class Daemon {
     Warning keep_overrides() const;
 
     boost::asio::io_context &loop_;
+    Notices &notices_;
     Config config_;
     DataPath path_;
     BackendControl backends_;
@@ -56,11 +58,13 @@ class Daemon {
     Collection collection_;
     EventStream events_;
     std::unique_ptr<FlowLog> flow_log_;
+    Recorder recorder_;
     DaemonInfo info_;
     Exporter exporter_;
     AdminApi admin_;
     Observer observer_;
     HttpServer api_;
+    std::unique_ptr<HttpServer> api_tcp_;
     std::unique_ptr<HttpServer> metrics_;
     std::unique_ptr<LinkWatch> links_;
     std::shared_ptr<FileWatch> file_;

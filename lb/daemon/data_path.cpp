@@ -10,17 +10,19 @@
 
 namespace weir {
 
-Result<DataPath> DataPath::bring_up(const Config &config, const ConditionsOf &conditions) {
+Result<DataPath> DataPath::bring_up(const Config &config, const ConditionsOf &conditions,
+                                    Notices &notices) {
     const auto mounted = ensure_bpffs();
     if (!mounted)
         return tl::make_unexpected(mounted.error());
-    auto path = load(config, conditions);
+    auto path = load(config, conditions, notices);
     if (!path && *mounted)
         ::umount("/sys/fs/bpf");
     return path;
 }
 
-Result<DataPath> DataPath::load(const Config &config, const ConditionsOf &conditions) {
+Result<DataPath> DataPath::load(const Config &config, const ConditionsOf &conditions,
+                                Notices &notices) {
     auto pins = Pins::open(config.instance);
     if (!pins)
         return tl::make_unexpected(pins.error());
@@ -40,7 +42,8 @@ Result<DataPath> DataPath::load(const Config &config, const ConditionsOf &condit
     auto host = HostSetup::open(pins->path());
     if (!host)
         return give_up(host.error());
-    DataPath path(std::move(*pins), std::move(*host), std::move(*takeover), std::move(*objects));
+    DataPath path(std::move(*pins), std::move(*host), std::move(*takeover), std::move(*objects),
+                  notices);
     if (auto started = path.start(config, conditions); !started) {
         path.give_up();
         return tl::make_unexpected(started.error());
@@ -59,6 +62,8 @@ void DataPath::give_up() {
 }
 
 Result<void> DataPath::start(const Config &config, const ConditionsOf &conditions) {
+    if (adopted())
+        start_with_ = takeover_.is_fresh() ? "taken_over" : "adopted";
     return host_.reserve(config)
         .and_then([&] { return takeover_.copy(objects_, config); })
         .and_then([&] { return state(); })

@@ -25,8 +25,9 @@ class DataPath {
     using ConditionsOf = std::function<Conditions(const TableState &)>;
 
     // Loads, fills the tables, attaches. After an error nothing is attached or pinned that was not
-    // before.
-    static Result<DataPath> bring_up(const Config &config, const ConditionsOf &conditions);
+    // before. `notices` outlives it.
+    static Result<DataPath> bring_up(const Config &config, const ConditionsOf &conditions,
+                                     Notices &notices);
 
     // Brings services, backends, timeouts, interfaces and the host from what `running` wants to
     // what `config` does. After an error everything is as it was.
@@ -45,15 +46,19 @@ class DataPath {
     std::vector<std::pair<PacketHook, ProgramRuns>> runs() const { return objects_.runs(); }
     // Went on with the tables of an earlier run.
     bool adopted() const { return pins_.adopted(); }
+    // What the start did about tables: "new", "adopted", or "taken_over" from others.
+    const std::string &start_with() const { return start_with_; }
 
   private:
-    DataPath(Pins pins, HostSetup host, Takeover takeover, Objects objects)
+    DataPath(Pins pins, HostSetup host, Takeover takeover, Objects objects, Notices &notices)
         : pins_(std::move(pins)),
           host_(std::move(host)),
           takeover_(std::move(takeover)),
           objects_(std::move(objects)),
+          interfaces_(notices),
           rings_in_doubt_(adopted()) {}
-    static Result<DataPath> load(const Config &config, const ConditionsOf &conditions);
+    static Result<DataPath> load(const Config &config, const ConditionsOf &conditions,
+                                 Notices &notices);
     Result<void> start(const Config &config, const ConditionsOf &conditions);
     Result<void> start_with_new_tables(const Config &config);
     Result<void> start_with_tables_in_use(const Config &config);
@@ -78,6 +83,7 @@ class DataPath {
     // A write was begun and not finished, by this process or by one that was killed: a ring may not
     // fit the backends beside it.
     bool rings_in_doubt_ = false;
+    std::string start_with_ = "new";
 };
 
 }  // namespace weir

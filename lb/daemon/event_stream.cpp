@@ -1,7 +1,7 @@
 #include "lb/daemon/event_stream.h"
 
-#include <bpf/libbpf.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -14,6 +14,7 @@ using std::chrono::nanoseconds;
 
 constexpr std::size_t kMostWatchers = 16;
 constexpr std::uint32_t kMostPerSecond = 20000;  // events, of all CPUs together
+constexpr std::uint32_t kLeastPerCpu = 1000;
 constexpr std::chrono::milliseconds kPause{50};  // between two looks into the ring
 constexpr std::chrono::seconds kRenewal{1};
 constexpr std::chrono::seconds kWatched{5};  // the data path tells for so long without a renewal
@@ -117,8 +118,8 @@ void EventStream::give(const FlowEvent &event, const EventNames &names, nanoseco
 Result<void> EventStream::renew(nanoseconds now) {
     weir_watch wanted{};
     wanted.until = static_cast<std::uint64_t>((now + kWatched).count());
-    wanted.per_second =
-        std::max(1U, kMostPerSecond / static_cast<std::uint32_t>(libbpf_num_possible_cpus()));
+    wanted.per_second = std::max(
+        kLeastPerCpu, kMostPerSecond / static_cast<std::uint32_t>(::sysconf(_SC_NPROCESSORS_ONLN)));
     for (const Watcher &one : watchers_)
         wanted.kinds |= one.filter.kinds;
     renewed_ = now;

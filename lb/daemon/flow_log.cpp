@@ -92,7 +92,7 @@ void FlowLog::slice() {
 }
 
 void FlowLog::note(const FlowRecord &record, nanoseconds ahead) {
-    if (!may_write()) {
+    if (!may_write(record.reply.packets == 0)) {
         stats_.suppressed++;
         return;
     }
@@ -104,32 +104,45 @@ void FlowLog::note(const FlowRecord &record, nanoseconds ahead) {
     in_lines_++;
 }
 
-// So many in each second.
-bool FlowLog::may_write() {
+// So many in each second, of which those that nobody answered get a tenth: a flood of openings
+// leaves room for the others.
+bool FlowLog::may_write(bool unanswered) {
     const auto now = std::chrono::steady_clock::now();
     if (now - second_ >= std::chrono::seconds(1)) {
         second_ = now;
         left_ = config_.rate;
+        left_unanswered_ = std::max(1U, config_.rate / 10);
     }
-    if (left_ == 0)
+    if (left_ == 0 || (unanswered && left_unanswered_ == 0))
         return false;
     left_--;
+    left_unanswered_ -= unanswered ? 1 : 0;
     return true;
 }
 
-// Whole, or what could be written of it: a full disk is told of once, until it works again.
+// A line that could be written in part is ended before the next one. A full disk is told of once,
+// until it works again.
 void FlowLog::write() {
     if (lines_.empty())
         return;
+    if (torn_)
+        lines_.insert(0, "\n");
     const auto written = ::write(file_.get(), lines_.data(), lines_.size());
-    const bool whole = written == static_cast<ssize_t>(lines_.size());
+    const auto size = written > 0 ? static_cast<std::size_t>(written) : 0;
+    const bool whole = size == lines_.size();
+    const auto complete = static_cast<std::uint64_t>(
+        std::count(lines_.begin() + (torn_ && size > 0 ? 1 : 0),
+                   lines_.begin() + static_cast<std::ptrdiff_t>(size), '\n'));
     if (!whole && !failing_)
         spdlog::error("flow_log: cannot write {}: {}", config_.file,
                       written < 0 ? std::strerror(errno) : "there is no room for all of it");
     if (whole && failing_)
         spdlog::info("flow_log: {} is written again", config_.file);
     failing_ = !whole;
-    (whole ? stats_.written : stats_.failed) += in_lines_;
+    if (size > 0)
+        torn_ = lines_[size - 1] != '\n';
+    stats_.written += complete;
+    stats_.failed += in_lines_ - complete;
     lines_.clear();
     in_lines_ = 0;
 }

@@ -42,7 +42,7 @@ class FlowLog {
     void wait(std::chrono::steady_clock::duration pause);
     void slice();
     void note(const FlowRecord &record, std::chrono::nanoseconds ahead);
-    bool may_write();
+    bool may_write(bool unanswered);
     void write();
 
     std::function<const Inventory &()> inventory_;
@@ -55,7 +55,10 @@ class FlowLog {
     FlowLogStats stats_;
     std::chrono::steady_clock::time_point second_;  // in which `left_` lines may still be written
     std::uint32_t left_ = 0;
+    std::uint32_t left_unanswered_ = 0;  // of these, those of flows that nobody answered
+    std::string read_error_;             // the last one that was logged
     bool failing_ = false;
+    bool torn_ = false;  // the file ends within a line
 };
 
 }  // namespace weir

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "lb/daemon/log.h"
 #include "lb/dataplane/link.h"
 #include "lb/dataplane/program_ids.h"
 #include "lb/dataplane/standing.h"
@@ -30,7 +31,7 @@ Result<void> Interfaces::attach(Objects &objects, const Config &config, const Ow
     list_ = std::move(*attached);
     for (const AttachedInterface &one : list_) {
         if (one.state == InterfaceState::absent)
-            spdlog::warn("interface {} does not exist: waiting for it", one.name);
+            note_change(LogLevel::warn, one.name, " does not exist: waiting for it");
         else
             note_mtu(one.name);
     }
@@ -73,7 +74,7 @@ bool Interfaces::look_after_one(Objects &objects, const InterfaceConfig &wanted,
         note_mtu(wanted.name);
         if (is_whole(objects, is))
             return false;
-        spdlog::warn("interface {}: somebody took the programs off: putting them back", is.name);
+        note_change(LogLevel::warn, is.name, ": somebody took the programs off: putting them back");
         return attach_again(objects, wanted, file, is);
     }
     if (was_attached)
@@ -82,7 +83,7 @@ bool Interfaces::look_after_one(Objects &objects, const InterfaceConfig &wanted,
         return attach_again(objects, wanted, file, is);
     if (is.state == InterfaceState::absent)
         return false;
-    spdlog::warn("interface {} has gone: waiting for it", is.name);
+    note_change(LogLevel::warn, is.name, " has gone: waiting for it");
     is = {wanted.name, 0, wanted.hook, wanted.xdp_mode, "", InterfaceState::absent};
     return true;
 }
@@ -104,7 +105,7 @@ bool Interfaces::attach_again(Objects &objects, const InterfaceConfig &wanted,
     auto done = attach_one(objects, wanted, file, objects.own_programs());
     if (done && done->state == InterfaceState::attached) {
         is = std::move(*done);
-        spdlog::info("interface {}: attached ({})", is.name, how(is));
+        note_change(LogLevel::info, is.name, fmt::format(": attached ({})", how(is)));
         return true;
     }
     // one that is gone again is for the next look
@@ -114,7 +115,7 @@ bool Interfaces::attach_again(Objects &objects, const InterfaceConfig &wanted,
     is = {wanted.name, if_nametoindex(wanted.name.c_str()),
           wanted.hook, wanted.xdp_mode,
           why,         InterfaceState::refused};
-    spdlog::error("{}", why);
+    note(*notices_, {NoticeKind::interface, LogLevel::error, why, "", "", is.name});
     return true;
 }
 
@@ -122,9 +123,13 @@ void Interfaces::note_mtu(const std::string &name) {
     const unsigned mtu = link_mtu(name);
     unsigned &known = mtus_[name];
     if (mtu != 0 && known != 0 && mtu != known)
-        spdlog::info("interface {}: its MTU was {} and is {}", name, known, mtu);
+        note_change(LogLevel::info, name, fmt::format(": its MTU was {} and is {}", known, mtu));
     if (mtu != 0)
         known = mtu;
+}
+
+void Interfaces::note_change(LogLevel severity, const std::string &name, const std::string &what) {
+    note(*notices_, {NoticeKind::interface, severity, "interface " + name + what, "", "", name});
 }
 
 }  // namespace weir

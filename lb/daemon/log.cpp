@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "lb/daemon/journal.h"
 
@@ -60,14 +61,17 @@ void configure_log(const Config &config) {
         sink->set_instance(config.instance);
 }
 
-void log_change(LogLevel level, const LogContext &context, std::string_view text) {
-    const auto severity = to_spdlog(level);
+void note(Notices &notices, Notice notice) {
+    const auto severity = to_spdlog(notice.severity);
     const auto sink = journal();
     if (!sink)
-        return spdlog::log(severity, "{}", text);
-    if (spdlog::should_log(severity))
-        sink->write(severity, text,
-                    {{"WEIR_SERVICE", context.service}, {"WEIR_BACKEND", context.backend}});
+        spdlog::log(severity, "{}", notice.text);
+    else if (spdlog::should_log(severity))
+        sink->write(severity, notice.text,
+                    {{"WEIR_SERVICE", notice.service},
+                     {"WEIR_BACKEND", notice.backend},
+                     {"WEIR_INTERFACE", notice.interface}});
+    notices.add(std::move(notice), std::chrono::system_clock::now());
 }
 
 }  // namespace weir

@@ -2,27 +2,20 @@
 // leads there.
 #pragma once
 
-#include <string>
-#include <string_view>
-
 #include "lb/config/config.h"
+#include "lb/stats/notices.h"
 
 namespace weir {
-
-// What a line is about; in the journal these are fields of their own (WEIR_INSTANCE, WEIR_SERVICE,
-// WEIR_BACKEND), so that `journalctl WEIR_SERVICE=web` finds it. Empty ones are left out.
-struct LogContext {
-    std::string_view service{};
-    std::string_view backend{};
-};
 
 // Sets up the default logger. In the journal, lines carry a priority and no time of their own.
 void start_log();
 // From the configuration, now and after a reload.
 void configure_log(const Config &config);
 
-// One line. The text names service and backend as well: it stands alone outside of the journal.
-void log_change(LogLevel level, const LogContext &context, std::string_view text);
+// One line in the log, and one in `notices`, whatever level the log has. What it is about are
+// fields of their own in the journal (WEIR_INSTANCE, WEIR_SERVICE, WEIR_BACKEND, WEIR_INTERFACE),
+// so that `journalctl WEIR_SERVICE=web` finds it; the text names it as well.
+void note(Notices &notices, Notice notice);
 
 // Whether $JOURNAL_STREAM names what stderr is (systemd.exec(5)).
 bool stderr_is_journal();

@@ -83,6 +83,9 @@ Result<void> check_reloadable(const Config &running, const Config &wanted) {
         Mark mark;
         std::string_view remedy;
     };
+    const auto tcp_of = [](const Config &config) {
+        return config.api_tcp ? std::optional(config.api_tcp->listen) : std::nullopt;
+    };
     const auto &was = running.limits;
     const auto &now = wanted.limits;
     const KeyMarks &marks = wanted.marks;
@@ -95,7 +98,9 @@ Result<void> check_reloadable(const Config &running, const Config &wanted) {
         {"flow_log", was.accounts == now.accounts, marks.flow_log, restart},
         {"metrics.listen", running.metrics == wanted.metrics, marks.metrics_listen, restart},
         {"api.socket", running.api_socket == wanted.api_socket, marks.api_socket, restart},
-        {"api.group", running.api_group == wanted.api_group, marks.api_group, restart}};
+        {"api.group", running.api_group == wanted.api_group, marks.api_group, restart},
+        {"api.listen", tcp_of(running) == tcp_of(wanted),
+         wanted.api_tcp ? wanted.api_tcp->listen_mark : Mark{}, restart}};
     for (const Key &key : keys)
         if (!key.same)
             return fail(Exit::usage,

@@ -58,19 +58,22 @@ Result<void> run_until_signal(const std::string &config_file) {
     if (!state.warning.empty())
         spdlog::warn("{}", state.warning);
     begun.roster.set_overrides(std::move(state.overrides), Roster::Time{});
-    auto path = DataPath::bring_up(*config, [&](const TableState &tables) {
+    Notices notices;
+    const auto conditions = [&](const TableState &tables) {
         begun.at = std::chrono::steady_clock::now();
         begun.roster.configure(*config, begun.at, left_down(*config, tables));
         begun.conditions = begun.roster.conditions(begun.at);
         return begun.conditions;
-    });
+    };
+    auto path = DataPath::bring_up(*config, conditions, notices);
     if (!path)
         return tl::make_unexpected(path.error());
     for (const auto &warning : start_warnings(*config))
         spdlog::warn("{}", warning);
     for (const auto &line : drop_privileges())
         spdlog::warn("{}", line);
-    Daemon(loop, std::move(*config), std::move(*path), std::move(begun), std::move(*listeners))
+    Daemon(loop, std::move(*config), std::move(*path), std::move(begun), std::move(*listeners),
+           notices)
         .serve(signals);
     return {};
 }

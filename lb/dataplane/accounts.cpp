@@ -20,6 +20,8 @@ constexpr std::uint8_t kRst = 0x04;
 
 // Of a connection that is over the last packets are still to come.
 constexpr std::chrono::seconds kLinger{2};
+// A reply's account that is alone: the forward one is looked at first, and takes it along.
+constexpr std::chrono::minutes kOrphan{1};
 
 // The translation that an account names, as the flow tables have it.
 weir_flow target_of(const weir_account &account) {
@@ -32,6 +34,12 @@ weir_flow target_of(const weir_account &account) {
     flow.family = account.family;
     flow.state = account.state;
     return flow;
+}
+
+bool same_target(const weir_flow &flow, const weir_account &account) {
+    return flow.sport == account.sport && flow.dport == account.dport &&
+           from_abi(flow.saddr) == from_abi(account.saddr) &&
+           from_abi(flow.daddr) == from_abi(account.daddr);
 }
 
 Address to_address(std::uint32_t v4) {
@@ -103,8 +111,11 @@ class Accounts::Walk {
         const auto now = data_path_now(fds_.replay);
         for (std::uint32_t i = 0; i < reader.size(); ++i) {
             const auto account = reader.template value<weir_account>(i);
+            const auto tuple = reader.template key<Tuple>(i);
             if (account.direction == WEIR_FORWARD)
-                look_at(reader.template key<Tuple>(i), account, now, ended);
+                look_at(tuple, account, now, ended);
+            else if (!flow_of(tuple) && now > nanoseconds(account.seen) + kOrphan)
+                bpf_map_delete_elem(table<Tuple>(), &tuple);  // the other direction's has gone
         }
         return true;
     }
@@ -112,17 +123,19 @@ class Accounts::Walk {
     template <typename Tuple>
     void look_at(const Tuple &tuple, const weir_account &forward, nanoseconds now,
                  const std::function<void(const FlowRecord &)> &ended) {
-        const weir_account reply = reply_of(tuple.head.protocol, forward);
+        const weir_account reply = reply_of(tuple, forward);
         auto record = make_record(tuple, forward, reply);
         const auto flow = flow_of(tuple);
         if (flow && flow->state == WEIR_FLOW_CLOSED)
             record.state = FlowState::closed;
-        const bool over = !flow || is_expired(settings_, tuple.head.protocol, *flow, now);
+        const bool over = !flow || !same_target(*flow, forward) ||
+                          is_expired(settings_, tuple.head.protocol, *flow, now);
         if (!over && (record.state != FlowState::closed || now < record.last + kLinger))
             return;
         record.end = end_of(tuple.head.protocol, forward, reply, record, now);
         bpf_map_delete_elem(table<Tuple>(), &tuple);
-        remove_reply(tuple.head.protocol, forward);
+        if (reply.opened != 0)
+            remove_reply(tuple.head.protocol, forward);
         ended(record);
     }
 
@@ -150,20 +163,22 @@ class Accounts::Walk {
         return std::nullopt;
     }
 
-    // Empty where no reply was seen.
-    weir_account reply_of(std::uint8_t protocol, const weir_account &forward) const {
+    // Empty where no reply was seen, or where it is another flow's by now.
+    template <typename Tuple>
+    weir_account reply_of(const Tuple &tuple, const weir_account &forward) const {
         const weir_flow target = target_of(forward);
-        const auto key = answer_of(protocol, target);
+        const auto key = answer_of(tuple.head.protocol, target);
         weir_account reply{};
-        const auto read = [&](int fd, const auto &tuple) {
-            if (bpf_map_lookup_elem(fd, &tuple, &reply) != 0 || reply.direction != WEIR_REPLY)
-                reply = {};
+        const auto read = [&](int fd, const auto &answer) {
+            return bpf_map_lookup_elem(fd, &answer, &reply) == 0;
         };
-        if (leads_to_v4(target))
-            read(fds_.accounts_v4, to_v4(key));
-        else
-            read(fds_.accounts_v6, key);
-        return reply;
+        const bool found =
+            leads_to_v4(target) ? read(fds_.accounts_v4, to_v4(key)) : read(fds_.accounts_v6, key);
+        const bool ours = found && reply.direction == WEIR_REPLY &&
+                          reply.sport == tuple.head.dport && reply.dport == tuple.head.sport &&
+                          from_abi(reply.saddr) == to_address(tuple.daddr) &&
+                          from_abi(reply.daddr) == to_address(tuple.saddr);
+        return ours ? reply : weir_account{};
     }
 
     void remove_reply(std::uint8_t protocol, const weir_account &forward) const {

@@ -32,6 +32,8 @@ class Collector::Walk {
         add_flows<weir_tuple_v4>({fds.flows_new_v4, "flows_new_v4"});
         add_flows<weir_tuple_v6>({fds.flows_v6, "flows_v6"});
         add_flows<weir_tuple_v6>({fds.flows_new_v6, "flows_new_v6"});
+        add_accounts({fds.accounts_v4, "accounts_v4"});
+        add_accounts({fds.accounts_v6, "accounts_v6"});
         add_plain({fds.affinity, "affinity"});
         add_plain({fds.source_rates, "source_rates"});
         add_plain({fds.source_ranges, "source_ranges"});
@@ -79,6 +81,13 @@ class Collector::Walk {
                            BatchReader(map, info.key_size, info.value_size, kBatch),
                            {map.name, of_flows, 0, info.max_entries},
                            std::move(look)});
+    }
+
+    // Without a flow log they have room for one, and nobody uses it.
+    void add_accounts(const NamedMap &map) {
+        add_plain(map);
+        if (stages_.back().use.capacity <= 1)
+            stages_.pop_back();
     }
 
     template <typename Tuple>

@@ -89,9 +89,11 @@ void append_reloads(std::vector<MetricFamily> &all, const DaemonInfo &info) {
     all.push_back(gauge("weir_config_last_reload_success_timestamp_seconds",
                         "When a configuration was last put in force, unix time.",
                         unix_seconds(info.reload.last_success)));
-    all.push_back(gauge("weir_tables_adopted",
-                        "1 if the daemon went on with the tables of an earlier run.",
-                        info.adopted ? 1 : 0));
+    all.push_back(
+        gauge("weir_tables_info",
+              "Always 1; the label tells what the start did: new tables, adopted those of "
+              "an earlier run, or taken_over what others held.",
+              1, {{"start", info.tables}}));
 }
 
 void append_interfaces(std::vector<MetricFamily> &all, const DaemonInfo &info) {

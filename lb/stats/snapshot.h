@@ -101,6 +101,7 @@ struct DaemonInfo {
     bool adopted = false;  // went on with the tables of an earlier run
     std::vector<AttachedInterface> interfaces;
     ReloadStatus reload;
+    std::string tables{};  // what the start found: "new", "adopted", "taken_over"
 };
 
 }  // namespace weir

@@ -46,8 +46,8 @@ void status(TopSample &to, const Json &document) {
     to.reload_error = reload.at("successful").get<bool>() ? "" : text(reload.at("error"));
     for (const auto &interface : document.at("interfaces"))
         add_interface(to, interface);
-    for (const auto &map : document.at("maps"))
-        to.maps.push_back({map.at("map"), map.at("entries"), map.at("capacity")});
+    for (const auto &map : document.at("tables"))
+        to.maps.push_back({map.at("name"), map.at("entries"), map.at("capacity")});
     for (const auto &[reason, packets] : document.at("drops").items())
         to.drops.emplace_back(reason, packets);
 }

@@ -1,5 +1,6 @@
 // What it costs to be watched: packets forwarded while Prometheus scrapes every second and `weir
 // monitor` runs, beside the same without either, in turns of one run.
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 
@@ -27,7 +28,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int kRounds = 7;
 constexpr auto kRound = 2s;
 constexpr int kPacketsOfFlow = 1000;
-constexpr unsigned kBatch = 50;  // packets with each system call
+constexpr int kBatch = 50;  // packets with each system call
 
 // Datagrams of one flow, as fast as the host sends them.
 void send_flow(const Endpoint &to) {
@@ -41,7 +42,7 @@ void send_flow(const Endpoint &to) {
         throw std::runtime_error("cannot connect a UDP socket");
     std::array<char, 18> payload{};
     iovec part{payload.data(), payload.size()};
-    std::array<mmsghdr, kBatch> messages{};
+    std::array<mmsghdr, std::size_t{kBatch}> messages{};
     for (mmsghdr &one : messages) {
         one.msg_hdr.msg_iov = &part;
         one.msg_hdr.msg_iovlen = 1;

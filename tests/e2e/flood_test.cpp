@@ -1,14 +1,12 @@
 // A flood of spoofed SYNs, many times what the table of new flows holds, over a crowd of
 // established connections to real servers.
 #include <fmt/format.h>
-#include <net/if.h>
-#include <netpacket/packet.h>
-#include <sys/socket.h>
 
 #include <atomic>
 #include <chrono>
 #include <thread>
 
+#include "tests/e2e/tools.h"
 #include "tests/e2e/world.h"
 #include "tests/support/traffic.h"
 
@@ -50,30 +48,15 @@ class Flood : public WeirTest, public testing::WithParamInterface<HookAndFamily>
 
     // SYNs of clients that do not exist, each from an address and port of its own.
     void flood() {
-        world().client_host.run([this] {
-            const Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-            sockaddr_ll to{};
-            to.sll_family = AF_PACKET;
-            to.sll_ifindex = static_cast<int>(if_nametoindex("eth0"));
-            Segment syn;
-            syn.destination = world().vip_tcp;
-            syn.destination_mac = mac_of(world().weir, "lb0");
-            auto source = world().stranger.bytes();
-            for (std::uint32_t i = 0; i < kFlood; i++) {
-                source[15] = static_cast<std::uint8_t>(10 + i % 200);
-                syn.source = {Address(source), static_cast<std::uint16_t>(1024 + i / 200)};
-                const Bytes frame = build(syn);
-                while (::sendto(socket.get(), frame.data(), frame.size(), 0,
-                                reinterpret_cast<const sockaddr *>(&to), sizeof to) < 0) {
-                    ASSERT_EQ(errno, ENOBUFS);  // the link's queue is full: the flood is as fast
-                    std::this_thread::yield();  // as the link
-                }
-            }
+        Segment syn;
+        syn.destination = world().vip_tcp;
+        syn.destination_mac = mac_of(world().weir, "lb0");
+        auto source = world().stranger.bytes();
+        send_frames(world().client_host, "eth0", kFlood, [&](std::uint32_t i) {
+            source[15] = static_cast<std::uint8_t>(10 + i % 200);
+            syn.source = {Address(source), static_cast<std::uint16_t>(1024 + i / 200)};
+            return build(syn);
         });
-    }
-    static MacAddress mac_of(const Netns &host, const std::string &interface) {
-        const auto text = host.output("ip -o link show " + interface);
-        return MacAddress::parse(text.substr(text.find("link/ether ") + 11, 17)).value();
     }
 };
 

@@ -198,6 +198,7 @@ TEST_P(Upgraded, ToTablesOfAnotherLayoutAndBackUnderLoad) {
     daemon = replace(std::move(daemon), WEIR_NEXT_BINARY);
     EXPECT_NE(daemon->err().find("took over from the tables of"), std::string::npos)
         << daemon->err();
+    EXPECT_EQ(metric(R"(weir_tables_info{start="taken_over"})"), 1);
     daemon = replace(std::move(daemon), WEIR_BINARY);
     expect_no_resets();
     expect_load_unharmed();

@@ -129,8 +129,12 @@ void EchoTest::SetUp() {
     WeirTest::SetUp();
     if (IsSkipped())
         return;
-    one_ = std::make_unique<EchoServer>(world().one, Protocol::tcp, world().at_one, "one");
+    start_server_one();
     two_ = std::make_unique<EchoServer>(world().two, Protocol::tcp, world().at_two, "two");
+}
+
+void EchoTest::start_server_one() {
+    one_ = std::make_unique<EchoServer>(world().one, Protocol::tcp, world().at_one, "one");
 }
 
 std::vector<std::string> generations() {

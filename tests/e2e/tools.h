@@ -76,6 +76,7 @@ class EchoTest : public WeirTest {
     using WeirTest::WeirTest;
     void SetUp() override;
     void end_server_one() { one_.reset(); }
+    void start_server_one();
 
   private:
     std::unique_ptr<EchoServer> one_, two_;

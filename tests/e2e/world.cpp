@@ -145,8 +145,8 @@ std::string Settings::text() const {
                         places.at_weir.address.to_string(), places.at_weir.port);
     yaml += services + "limits: " + limits + "\n";
     yaml += fmt::format(
-        "metrics: {{listen: \"{}\"}}\napi: {{socket: {}}}\ninstance: {}\nstate_file: {}\n", metrics,
-        socket, instance, state_file);
+        "metrics: {{listen: \"{}\"}}\napi: {{socket: {}{}}}\ninstance: {}\nstate_file: {}\n",
+        metrics, socket, of_api, instance, state_file);
     return yaml + more;
 }
 

@@ -65,6 +65,7 @@ struct Settings {
     std::string backends_of_web{};           // of dns as well; empty: both
     std::string of_web{};                    // of dns as well: "mode: fullnat", one line or many
     std::string socket = "/run/weir/weir.sock";
+    std::string of_api{};  // beside the socket: ", group: adm"
     std::string metrics = "127.0.0.1:9470";
     std::string instance = "default";
     std::string state_file = "/run/weir-state/state.json";  // not the host's

@@ -89,6 +89,13 @@ TEST_P(Events, AnAnswerThatEstablishesIsToldFromTheClientsSide) {
     EXPECT_EQ(events[0].backend, backend);
 }
 
+TEST_P(Events, ABackendThatRefusesIsTold) {
+    watch(kAllKinds);
+    const Endpoint backend = send(make(client, vip, kSyn, 100));
+    run(make(backend, client, kRst | kAck, 0, 101));
+    EXPECT_EQ(kinds(), "opened closed");
+}
+
 TEST_P(Events, ADropIsToldWithItsReason) {
     watch(kAllKinds);
     run(make(client, idle, kSyn));
@@ -195,6 +202,13 @@ TEST_P(Latencies, OfUdpAreTheFirstAnswer) {
     EXPECT_EQ(bucket_of(of(2).handshake), -1);
 }
 
+TEST_P(Latencies, OfWhatBeganElsewhereAreNotKnown) {
+    const Endpoint backend = send(make(client, vip, kAck, 100, 500));
+    path->advance(1s);
+    run(make(backend, client, kAck, 500, 101));
+    EXPECT_EQ(bucket_of(of(0).answer), -1);
+}
+
 class AccountsOfFlows : public Flows {
   protected:
     void SetUp() override {
@@ -269,6 +283,29 @@ TEST_P(AccountsOfFlows, EveryEndHasItsName) {
     EXPECT_EQ(ends[reset], FlowEnd::reset);
     EXPECT_EQ(ends[idle_one], FlowEnd::idle);
     EXPECT_EQ(ends[client], FlowEnd::removed);
+}
+
+TEST_P(AccountsOfFlows, AFlowThatGetsAnotherBackendHasAnAccountOfItsOwn) {
+    const Endpoint first = send(datagram(client, dns));
+    run(datagram(first, client));
+    value_of(path->tables().delete_flows([](const Flow &) { return true; }, [] { return true; }));
+    std::string moved = config();
+    for (std::size_t at = 0; (at = moved.find("198.51.100.12, port: 53", at)) != std::string::npos;)
+        moved.replace(at, 13, "198.51.100.13");
+    for (std::size_t at = 0; (at = moved.find("c633:640c\", port: 53", at)) != std::string::npos;)
+        moved.replace(at, 9, "c633:640d");
+    path->reload(moved);
+    const Endpoint second = send(datagram(client, dns));
+    ASSERT_NE(second, first);
+    run(datagram(second, client));
+    run(datagram(second, client));
+    path->advance(6min);
+    const auto records = ended();
+    ASSERT_EQ(records.size(), 1U);
+    EXPECT_EQ(records[0].backend, second);
+    EXPECT_EQ(records[0].forward.packets, 1U);
+    EXPECT_EQ(records[0].reply.packets, 2U);
+    EXPECT_TRUE(ended().empty()) << "the replies of the first one are nobody's";
 }
 
 TEST_P(AccountsOfFlows, ALivingFlowIsNotTold) {

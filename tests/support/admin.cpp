@@ -91,6 +91,8 @@ AdminSource RunningApi::source() {
     };
     source.info = [this]() -> const DaemonInfo & { return info; };
     source.inventory = [this]() -> const Inventory & { return inventory_; };
+    source.history = [this]() -> const History & { return history; };
+    source.notices = [this]() -> const Notices & { return notices; };
     source.flows = [this]() -> FlowWalk {
         return [this](const auto &from, const auto &go_on,
                       const auto &visit) -> Result<std::optional<FlowPosition>> {

@@ -10,6 +10,7 @@
 
 #include "lb/api/admin.h"
 #include "lb/api/http_server.h"
+#include "tests/support/sample.h"
 #include "tests/support/temp.h"
 
 namespace weir::test {
@@ -18,6 +19,8 @@ class RunningApi {
   public:
     // What it tells, and what it was told: to be changed between requests only.
     DaemonInfo info;
+    History history = sample_history();
+    Notices notices;
     Overrides overrides;
     Warning warning;              // of every change
     std::optional<Error> broken;  // every function that can fail does, with this

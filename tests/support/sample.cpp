@@ -50,6 +50,7 @@ DaemonInfo sample_info() {
     info.reload.last_success = system_clock::time_point(seconds(1700000100));
     info.reload.done = 3;
     info.reload.refused = 2;
+    info.tables = "new";
     return info;
 }
 
@@ -72,6 +73,24 @@ AllCheckTimes sample_checks() {
     web.count(CheckOutcome::Kind::failed, microseconds(3000000));
     web.count(CheckOutcome::Kind::not_made, microseconds(9));
     return all;
+}
+
+History sample_history() {
+    using std::chrono::seconds;
+    History history;
+    const auto read = [&](int second, std::vector<ServiceReading> services, std::uint64_t drops) {
+        Reading reading{std::chrono::steady_clock::time_point(seconds(second)),
+                        std::chrono::system_clock::time_point(seconds(1700000000 + second)),
+                        std::move(services),
+                        {}};
+        reading.drops[1] = drops;
+        history.add(reading);
+    };
+    read(10, {{"web", 7, {100, 10000, 100, 10000, 10}}}, 0);
+    read(15, {{"web", 7, {150, 15000, 101, 11234, 11}}}, 5);
+    read(20, {{"web", 7, {10, 900, 10, 900, 1}}, {"dns", 9, {5, 500, 5, 500, 5}}}, 5);
+    read(25, {{"web", 7, {10, 900, 10, 900, 1}}, {"dns", 9, {6, 600, 5, 500, 6}}}, 1005);
+    return history;
 }
 
 Inventory sample_inventory() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lb/health/check_times.h"
+#include "lb/stats/history.h"
 #include "lb/stats/snapshot.h"
 
 namespace weir::test {
@@ -13,6 +14,8 @@ DaemonInfo sample_info();
 std::optional<BackendView> sample_view(const BackendKey &key);
 // Of its first service: two checks passed, one failed, one could not be made.
 AllCheckTimes sample_checks();
+// Three samples of its services: web is cleared before the second, dns comes with it.
+History sample_history();
 // The services of sample_snapshot(), with ids 7 and 9.
 Inventory sample_inventory();
 

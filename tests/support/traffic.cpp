@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 namespace weir::test {
@@ -175,15 +176,25 @@ Endpoint Client::local() const {
 }
 
 void send_frame(const Netns &netns, const std::string &interface, const Bytes &frame) {
+    send_frames(netns, interface, 1, [&](std::uint32_t) { return frame; });
+}
+
+void send_frames(const Netns &netns, const std::string &interface, std::uint32_t count,
+                 const std::function<Bytes(std::uint32_t)> &make) {
     netns.run([&] {
         const Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
         check(socket.get(), "socket");
         sockaddr_ll to{};
         to.sll_family = AF_PACKET;
         to.sll_ifindex = static_cast<int>(if_nametoindex(interface.c_str()));
-        check(static_cast<int>(::sendto(socket.get(), frame.data(), frame.size(), 0,
-                                        reinterpret_cast<const sockaddr *>(&to), sizeof to)),
-              "send a frame");
+        for (std::uint32_t i = 0; i < count; i++) {
+            const Bytes frame = make(i);
+            while (::sendto(socket.get(), frame.data(), frame.size(), 0,
+                            reinterpret_cast<const sockaddr *>(&to), sizeof to) < 0) {
+                check(errno == ENOBUFS ? 0 : -1, "send a frame");
+                std::this_thread::yield();  // the link's queue is full
+            }
+        }
     });
 }
 

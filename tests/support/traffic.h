@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -53,5 +55,8 @@ class Client {
 
 // Sends one Ethernet frame, as it is, out of an interface. Throws std::system_error.
 void send_frame(const Netns &netns, const std::string &interface, const Bytes &frame);
+// So many, as fast as the link takes them; make() gets 0, 1, ...
+void send_frames(const Netns &netns, const std::string &interface, std::uint32_t count,
+                 const std::function<Bytes(std::uint32_t)> &make);
 
 }  // namespace weir::test

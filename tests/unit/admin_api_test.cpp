@@ -178,6 +178,13 @@ const std::vector<Row> kRows{
     {"GET", "/v1/status", "/v1/status"},
     {"GET", "/v1/services", "/v1/services"},
     {"GET", "/v1/backends", "/v1/backends"},
+    {"GET", "/v1/backends?service=web&attention=true&limit=1", "/v1/backends"},
+    {"GET", "/v1/backends?service=wbe", "/v1/backends"},
+    {"GET", "/v1/history", "/v1/history"},
+    {"GET", "/v1/history?service=web&after=1", "/v1/history"},
+    {"GET", "/v1/history?after=x", "/v1/history"},
+    {"GET", "/v1/events", "/v1/events"},
+    {"GET", "/v1/events?before=1", "/v1/events"},
     {"GET", "/v1/overrides", "/v1/overrides"},
     {"GET", "/v1/flows", "/v1/flows"},
     {"GET", "/v1/flows?limit=2", "/v1/flows"},
@@ -223,6 +230,9 @@ TEST_F(AdminRoutes, EveryAnswerIsAsOpenApiDescribesItAndEveryOneDescribedIsGiven
             ask(row, row.body);
     };
     api_.info.reload.error = "weir.yaml:1:1: nonsense";
+    for (const auto kind : {NoticeKind::start, NoticeKind::reload, NoticeKind::backend,
+                            NoticeKind::admin_override, NoticeKind::interface})
+        api_.notices.add({kind, LogLevel::warn, "it was so", "web", "", "lb0"}, {});
     ask_all();
     ask({"PATCH", kBackend, "/v1/services/{service}/backends/{backend}"}, std::string(70000, ' '));
     api_.overrides = {{kKey, {Admin::drain, {}}}, {kGone, {Admin::enabled, 3}}};

@@ -2,9 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lb/api/backend_query.h"
 #include "lb/api/documents.h"
 #include "lb/cli/show.h"
 #include "tests/support/sample.h"
+#include "tests/support/value.h"
 
 namespace weir {
 namespace {
@@ -24,8 +26,9 @@ TEST(ApiDocument, StatusTellsTheDaemon) {
     EXPECT_EQ(document["services"], 2);
     EXPECT_EQ(document["backends"], 3);
     EXPECT_EQ(document["drops"]["tuple_in_use"], 101);
-    EXPECT_EQ(document["maps"], Json::parse(R"([{"map": "flows_v4", "entries": 32, "capacity": 128},
-        {"map": "affinity", "entries": 1, "capacity": 2}])"));
+    EXPECT_EQ(document["tables"],
+              Json::parse(R"([{"name": "flows_v4", "flows": true, "entries": 32, "capacity": 128},
+        {"name": "affinity", "flows": false, "entries": 1, "capacity": 2}])"));
     EXPECT_EQ(document["reload"]["last_success"], 1700000100.0);
     EXPECT_THAT(show_status(document),
                 testing::AllOf(HasSubstr("weir 1.2.3, pid 4711, up 1m 30s\n"), HasSubstr("eth1"),
@@ -45,9 +48,11 @@ TEST(ApiDocument, StatusTellsWhyAReloadWasRefused) {
 }
 
 TEST(ApiDocument, ServicesAndBackendsCarryTheirCounters) {
-    const auto services = services_document(test::sample_snapshot())["services"];
+    const auto services = services_document(test::sample_snapshot(), test::sample_view)["services"];
     EXPECT_EQ(services[0], Json::parse(R"({"name": "web", "vip": "192.0.2.10:443",
-        "protocol": "tcp", "mode": "dnat", "scheduler": "maglev", "backends": 2, "new_flows": 5,
+        "protocol": "tcp", "mode": "dnat", "scheduler": "maglev", "backends": 2,
+        "states": {"active": 1, "draining": 0, "down": 1, "maintenance": 0}, "attention": 1,
+        "flows": 6, "new_flows": 5,
         "forward": {"packets": 30, "bytes": 3000}, "reply": {"packets": 20, "bytes": 2000}})"));
 }
 
@@ -91,6 +96,52 @@ TEST(ApiDocument, BackendsTellWhyTheyAreInTheirState) {
               "min_active; fallback on standby; check: connection refused\n"
               "dns      198.51.100.13:53    active  unchecked       7  100.0 %      0          1"
               "  9007199254740991      74 B            1       90 B\n");
+}
+
+std::vector<std::string> listed(const std::map<std::string, std::string> &query) {
+    const auto filter = test::value_of(parse_backend_filter(query, test::sample_inventory()));
+    const auto document = backends_document(test::sample_snapshot(), view_of, filter);
+    std::vector<std::string> names;
+    for (const auto &one : document["backends"])
+        names.push_back(one["backend"]);
+    return names;
+}
+
+TEST(ApiDocument, BackendsAreFilteredByServiceAndByWhatWantsAttention) {
+    using testing::ElementsAre;
+    EXPECT_EQ(listed({}).size(), 3U);
+    EXPECT_THAT(listed({{"service", "dns"}}), ElementsAre("198.51.100.13:53"));
+    EXPECT_THAT(listed({{"attention", "true"}}), ElementsAre("198.51.100.12:8443"));
+    EXPECT_THAT(listed({{"attention", "true"}, {"service", "dns"}}), ElementsAre());
+    EXPECT_THAT(listed({{"limit", "1"}}), ElementsAre("198.51.100.11:8443"));
+    for (const auto &[key, value] : std::map<std::string, std::string>{
+             {"service", "wbe"}, {"attention", "yes"}, {"limit", "0"}, {"colour", "red"}})
+        EXPECT_FALSE(parse_backend_filter({{key, value}}, test::sample_inventory())) << key;
+    const auto cut = [](std::size_t limit) {
+        const BackendFilter filter{.limit = limit};
+        return backends_document(test::sample_snapshot(), view_of, filter)["truncated"];
+    };
+    EXPECT_EQ(cut(2), true);
+    EXPECT_EQ(cut(3), false);
+}
+
+TEST(ApiDocument, AnOperatorShouldKnowOfABackendThatIsNotPlainlyInUse) {
+    EXPECT_FALSE(wants_attention({}));
+    for (const auto state :
+         {BackendState::down, BackendState::draining, BackendState::maintenance}) {
+        BackendView view;
+        view.condition.state = state;
+        EXPECT_TRUE(wants_attention(view)) << to_string(state);
+    }
+    BackendView kept, heavy, unasked, standby;
+    kept.health = Health::down;
+    heavy.override_.weight = 7;
+    unasked.trouble = "no descriptors left";
+    standby.standby = true;
+    EXPECT_TRUE(wants_attention(kept));
+    EXPECT_TRUE(wants_attention(heavy));
+    EXPECT_TRUE(wants_attention(unasked));
+    EXPECT_FALSE(wants_attention(standby));
 }
 
 TEST(ApiDocument, OverridesAreShownAsATable) {

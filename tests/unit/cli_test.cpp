@@ -45,22 +45,28 @@ TEST(Cli, VersionAndHelpAreNoErrors) {
 }
 
 TEST(Cli, UsageErrorsAreOneLineAndStatus2) {
-    const std::vector<std::vector<const char *>> lines{{"nonsense"},
-                                                       {"run", "--nonsense"},
-                                                       {"run", "-c"},
-                                                       {"flows", "--socket", "a", "-c", "b"},
-                                                       {"backend"},
-                                                       {"backend", "drain", "web"},
-                                                       {"backend", "stop", "web", "192.0.2.1:80"},
-                                                       {"backend", "weight", "web", "192.0.2.1:80"},
-                                                       {"overrides", "clear", "web"},
-                                                       {"reload", "now"},
-                                                       {"detach", "--instance", "../x"},
-                                                       {"detach", "--instance", "a", "-c", "b"},
-                                                       {"top", "--interval", "100ms"},
-                                                       {"top", "--interval", "1"},
-                                                       {"top", "--iterations", "x"},
-                                                       {"status", "extra"}};
+    const std::vector<std::vector<const char *>> lines{
+        {"nonsense"},
+        {"run", "--nonsense"},
+        {"run", "-c"},
+        {"flows", "--socket", "a", "-c", "b"},
+        {"backend"},
+        {"backend", "drain", "web"},
+        {"backend", "stop", "web", "192.0.2.1:80"},
+        {"backend", "weight", "web", "192.0.2.1:80"},
+        {"overrides", "clear", "web"},
+        {"reload", "now"},
+        {"detach", "--instance", "../x"},
+        {"detach", "--instance", "a", "-c", "b"},
+        {"status", "extra"},
+        {"top", "--interval", "100ms"},
+        {"top", "--interval", "1"},
+        {"top", "--iterations", "x"},
+        {"top", "--connect", "lb:1", "--cert", "c", "--key", "k"},
+        {"status", "--cert", "c"},
+        {"reload", "--connect", "192.0.2.5:1"},
+        {"backend", "drain", "web", "192.0.2.1:80", "--socket", "s", "--connect", "lb:1", "--cert",
+         "c", "--key", "k"}};
     for (const auto &line : lines) {
         const auto done = weir(line);
         EXPECT_EQ(done.status, 2) << line[0];
@@ -100,6 +106,13 @@ TEST(Cli, AListingWithoutADaemonSaysSo) {
     EXPECT_EQ(top.status, 3);
     EXPECT_EQ(top.err, done.err);
     EXPECT_EQ(top.out, "");
+}
+
+TEST(Cli, ACertificateMeansAnotherDaemonThanThisHosts) {
+    EXPECT_EQ(weir({"overrides", "clear", "--cert", "c", "--key", "k"}).err,
+              "--cert, --key and --ca (WEIR_CERT, WEIR_KEY, WEIR_CA) need --connect\n");
+    EXPECT_EQ(weir({"status", "--connect", "lb", "--cert", "c", "--key", "k"}).err,
+              "lb: expected HOST:PORT or [IPV6-ADDRESS]:PORT\n");
 }
 
 TEST(Table, IsAsWideAsItsCells) {
@@ -174,6 +187,15 @@ TEST(Preflight, SizesSocketsAndTheInstanceMayNotChangeInAReload) {
               refused("f:7:8: `api.socket`", restart));
     EXPECT_EQ(refusal([](Config &to) { to.api_group = "x"; }),
               refused("f:7:9: `api.group`", restart));
+    EXPECT_EQ(refusal([](Config &to) {
+                  to.api_tcp.emplace().listen_mark = {7, 10};
+              }),
+              refused("f:7:10: `api.listen`", restart));
+    running.api_tcp.emplace();
+    EXPECT_EQ(refusal([](Config &to) { to.api_tcp->listen.port++; }),
+              refused("f: `api.listen`", restart));
+    EXPECT_EQ(refusal([](Config &to) { to.api_tcp.reset(); }), refused("f: `api.listen`", restart));
+    EXPECT_EQ(refusal([](Config &to) { to.api_tcp->key.path = "/another"; }), "");
     EXPECT_EQ(refusal([](Config &to) {
                   to.api_socket = "x";
                   to.marks.api_socket = {};

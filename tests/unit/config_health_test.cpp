@@ -125,7 +125,11 @@ const std::string kEverything = R"(services:
       - {address: 198.51.100.12, port: 8443, health_check: {port: 81}}
       - {address: 198.51.100.13, port: 8443, health_check: {address: "2001:db8::1"}}
       - {address: 198.51.100.14, port: 8443, fallback: true}
-api: {socket: /run/weir.sock, group: adm}
+api:
+  socket: /run/weir.sock
+  group: adm
+  listen: "[2001:db8::5]:9471"
+  tls: {certificate: /tls/own cert.pem, key: /tls/own.key, client_ca: /tls/ca.pem}
 state_file: /var/lib/weir/my state.json
 log: {level: debug}
 watch: true
@@ -150,6 +154,11 @@ void expect_everything(const Config &config) {
     EXPECT_FALSE(service.backends[2].fallback);
     EXPECT_TRUE(service.backends[3].fallback);
     EXPECT_EQ(config.api_group, "adm");
+    ASSERT_TRUE(config.api_tcp);
+    EXPECT_EQ(config.api_tcp->listen, Endpoint::parse("[2001:db8::5]:9471"));
+    EXPECT_EQ(config.api_tcp->certificate.path, "/tls/own cert.pem");
+    EXPECT_EQ(config.api_tcp->key.path, "/tls/own.key");
+    EXPECT_EQ(config.api_tcp->client_ca.path, "/tls/ca.pem");
     EXPECT_EQ(config.state_file, "/var/lib/weir/my state.json");
     EXPECT_EQ(config.log_level, LogLevel::debug);
     EXPECT_TRUE(config.watch);

@@ -114,6 +114,26 @@ TEST_F(Served, AHandlerThatThrowsIsAnInternalError) {
     EXPECT_EQ(answer.find("secret"), std::string::npos) << answer;
 }
 
+TEST_F(Served, AnAnswerMayHaveHeadersAndBeTheOneThatIsKnown) {
+    serve([](const HttpRequest &request, const HttpRespond &respond) {
+        const bool known = request.if_none_match == "\"7\"";
+        HttpResponse response{known ? 304U : 200U, "text/plain", known ? "" : "seven"};
+        response.headers = {{"ETag", "\"7\""}};
+        respond(std::move(response));
+    });
+    const auto socket = connect();
+    say(socket,
+        "GET / HTTP/1.1\r\n\r\n"
+        "GET / HTTP/1.1\r\nIf-None-Match: \"7\"\r\nConnection: close\r\n\r\n");
+    const auto answers = rest(socket);
+    const auto second = answers.find("HTTP/1.1 304 ");
+    ASSERT_NE(second, std::string::npos) << answers;
+    EXPECT_NE(answers.substr(0, second).find("ETag: \"7\"\r\n"), std::string::npos) << answers;
+    EXPECT_NE(answers.substr(0, second).find("Content-Length: 5\r\n"), std::string::npos);
+    EXPECT_EQ(answers.substr(second).find("Content-Length"), std::string::npos)
+        << "it would be that of the 200";
+}
+
 TEST_F(Served, AConnectionServesManyRequests) {
     serve(answer_path);
     const auto socket = connect();

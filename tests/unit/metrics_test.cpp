@@ -75,7 +75,7 @@ constexpr std::array kLines{
     R"(weir_interface_state{interface="eth1",hook="tc",state="attached"} 1)",
     R"(weir_config_reloads_total{result="done"} 3)",
     R"(weir_config_reloads_total{result="refused"} 2)",
-    R"(weir_tables_adopted 0)",
+    R"(weir_tables_info{start="new"} 1)",
     R"(weir_config_last_reload_successful 1)",
     R"(weir_config_last_reload_success_timestamp_seconds 1700000100)"};
 

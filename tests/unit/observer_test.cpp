@@ -4,8 +4,11 @@
 #include <gmock/gmock.h>
 
 #include <boost/asio/io_context.hpp>
+#include <filesystem>
+#include <map>
 
 #include "tests/support/sample.h"
+#include "tests/support/temp.h"
 
 namespace weir {
 namespace {
@@ -14,16 +17,21 @@ using testing::HasSubstr;
 
 class ObserverTest : public testing::Test {
   protected:
-    HttpResponse ask(const std::string &method, const std::string &target) {
+    HttpResponse ask(const std::string &method, const std::string &target,
+                     const std::string &if_none_match = "") {
         HttpResponse answer{0, "", "none came", ""};
-        observer_.handle(parse_target(method, target).value(),
-                         [&](HttpResponse given) { answer = std::move(given); });
+        auto request = parse_target(method, target).value();
+        request.if_none_match = if_none_match;
+        observer_.handle(request, [&](HttpResponse given) { answer = std::move(given); });
         return answer;
     }
     AdminSource source() {
         AdminSource made;
         made.snapshot = [] { return Result<Snapshot>(test::sample_snapshot()); };
         made.info = [this]() -> const DaemonInfo & { return info_; };
+        made.inventory = [this]() -> const Inventory & { return inventory_; };
+        made.history = [this]() -> const History & { return history_; };
+        made.notices = [this]() -> const Notices & { return notices_; };
         made.overrides = [this]() -> const Overrides & { return overrides_; };
         made.backend_view = test::sample_view;
         made.reload = [this] {
@@ -36,6 +44,9 @@ class ObserverTest : public testing::Test {
     int reloads_ = 0;
     DaemonInfo info_ = test::sample_info();
     Overrides overrides_;
+    Inventory inventory_ = test::sample_inventory();
+    History history_ = test::sample_history();
+    Notices notices_;
     boost::asio::io_context loop_;
     AdminApi admin_{loop_, source()};
     std::vector<prometheus::MetricFamily> metrics_ =
@@ -65,7 +76,7 @@ TEST_F(ObserverTest, IsReadyWhenEveryInterfaceCarriesTheDataPath) {
 }
 
 TEST_F(ObserverTest, HasTheListingsAndNoChange) {
-    for (const char *path : {"status", "services", "backends", "overrides"}) {
+    for (const char *path : {"status", "services", "backends", "overrides", "history", "events"}) {
         const auto answer = ask("GET", std::string("/api/v1/") + path);
         EXPECT_EQ(answer.status, 200U) << path;
         EXPECT_FALSE(Json::parse(answer.body, nullptr, false).is_discarded()) << path;
@@ -76,6 +87,57 @@ TEST_F(ObserverTest, HasTheListingsAndNoChange) {
     EXPECT_EQ(ask("DELETE", "/api/v1/flows").status, 405U);
     EXPECT_EQ(ask("GET", "/v1/status").status, 404U) << "the socket's own paths";
     EXPECT_EQ(reloads_, 0);
+}
+
+std::string header(const HttpResponse &answer, std::string_view name) {
+    for (const auto &[key, value] : answer.headers)
+        if (key == name)
+            return std::string(value);
+    return "";
+}
+
+TEST_F(ObserverTest, ServesThePageAndAllThatItIsMadeOf) {
+    const auto page = ask("GET", "/");
+    EXPECT_EQ(page.status, 200U);
+    EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
+    EXPECT_EQ(page.body, test::read_file(WEIR_SOURCE_DIR "/lb/web/page.html"));
+    std::map<std::string, std::string> types{{".css", "text/css; charset=utf-8"},
+                                             {".js", "text/javascript; charset=utf-8"},
+                                             {".svg", "image/svg+xml"}};
+    int files = 0;
+    for (const auto &file : std::filesystem::directory_iterator(WEIR_SOURCE_DIR "/lb/web")) {
+        const auto type = types[file.path().extension()];
+        if (type.empty())
+            continue;
+        const auto answer = ask("GET", "/page/" + file.path().filename().string());
+        EXPECT_EQ(answer.status, 200U) << file.path() << " is not in lb/CMakeLists.txt";
+        EXPECT_EQ(answer.content_type, type);
+        EXPECT_EQ(answer.body, test::read_file(file.path()));
+        ++files;
+    }
+    EXPECT_GT(files, 5);
+    EXPECT_EQ(ask("GET", "/page/none.js").status, 404U);
+    EXPECT_EQ(ask("GET", "/page/..").status, 404U);
+    EXPECT_EQ(ask("POST", "/").status, 405U);
+}
+
+TEST_F(ObserverTest, ThePageMayLoadNothingFromElsewhereAndIsAskedForAgainEachTime) {
+    for (const char *path : {"/", "/page/main.js"}) {
+        const auto answer = ask("GET", path);
+        EXPECT_THAT(header(answer, "Content-Security-Policy"),
+                    testing::StartsWith("default-src 'none'; script-src 'self'; style-src 'self'; "
+                                        "connect-src 'self'; img-src 'self' data:; "));
+        EXPECT_EQ(header(answer, "X-Content-Type-Options"), "nosniff");
+        EXPECT_EQ(header(answer, "Cache-Control"), "no-cache");
+        const auto etag = header(answer, "ETag");
+        EXPECT_THAT(etag, testing::MatchesRegex("\"[0-9a-f]+\""));
+        const auto again = ask("GET", path, "\"x\", " + etag);
+        EXPECT_EQ(again.status, 304U);
+        EXPECT_EQ(again.body, "");
+        EXPECT_EQ(header(again, "ETag"), etag);
+        EXPECT_EQ(ask("GET", path, "\"x\"").status, 200U);
+    }
+    EXPECT_NE(header(ask("GET", "/"), "ETag"), header(ask("GET", "/page/main.js"), "ETag"));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <clocale>
 
+#include "lb/api/backend_query.h"
 #include "lb/top/display.h"
 #include "lb/top/tables.h"
 #include "tests/support/sample.h"
@@ -25,7 +26,7 @@ TopSample sample(Snapshot snapshot, TopTime at, const DaemonInfo &info = test::s
     const auto views = [](const BackendKey &key) { return test::sample_view(key); };
     EXPECT_TRUE(
         read_status(made, status_document(info, snapshot, 0, info.started + seconds(90)), at));
-    EXPECT_TRUE(read_services(made, services_document(snapshot), at));
+    EXPECT_TRUE(read_services(made, services_document(snapshot, views), at));
     EXPECT_TRUE(read_backends(made, backends_document(snapshot, views), at));
     return made;
 }
