@@ -157,12 +157,12 @@ TEST_F(ApiOverTcp, TheListingsAtMetricsListenChangeNothing) {
             .out;
     };
     for (const auto *prefix : {"", "/api"}) {
-        EXPECT_THAT(ask("PATCH", std::string(prefix) + kBackend), ::testing::AnyOf("404", "405"));
-        EXPECT_THAT(ask("POST", std::string(prefix) + "/v1/reload"),
-                    ::testing::AnyOf("404", "405"));
+        // 413: a body is more than this port takes
+        const auto no = ::testing::AnyOf("404", "405", "413");
+        EXPECT_THAT(ask("PATCH", std::string(prefix) + kBackend), no);
+        EXPECT_THAT(ask("POST", std::string(prefix) + "/v1/reload"), no);
         for (const auto *path : {"/v1/overrides", "/v1/flows?all=true"})
-            EXPECT_THAT(ask("DELETE", std::string(prefix) + path),
-                        ::testing::AnyOf("404", "405", "413"));
+            EXPECT_THAT(ask("DELETE", std::string(prefix) + path), no);
     }
     EXPECT_EQ(state(), "active");
     EXPECT_EQ(listing({"status"})["reload"]["done"], 0);
