@@ -131,8 +131,8 @@ TEST_F(StatusPage, EveryNumberHasAUnit) {
 TEST_F(StatusPage, WritesNumbersAsPeopleReadThem) {
     show();
     const auto written = [&](const std::string &call) {
-        const std::string text = page().run("const f = await import('/page/format.js'); return f." +
-                                            call + ".replaceAll('\\u00a0', ' ')");
+        std::string text = page().run("const f = await import('/page/format.js'); return f." +
+                                      call + ".replaceAll('\\u00a0', ' ')");
         return text;
     };
     EXPECT_EQ(written("count(1, 'flow')"), "1 flow");
