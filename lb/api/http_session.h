@@ -78,20 +78,18 @@ template <typename Next>
 void end_stream(TlsStream &stream, const Next &next) {
     stream.async_shutdown(next);
 }
-inline std::string who(PlainStream & /*stream*/) {
+inline std::string who(PlainStream & /*stream*/, const std::string & /*from*/) {
     return "";
 }
-inline std::string who(TlsStream &stream) {
-    return fmt::format("{} from {}", peer_subject(stream.native_handle()),
-                       address_of(stream.next_layer()));
+inline std::string who(TlsStream &stream, const std::string &from) {
+    return fmt::format("{} from {}", peer_subject(stream.native_handle()), from);
 }
-inline void note_failure(HttpShared & /*shared*/, PlainStream & /*stream*/,
-                         const boost::system::error_code & /*error*/) {}
-inline void note_failure(HttpShared &shared, TlsStream &stream,
-                         const boost::system::error_code &error) {
-    if (error != boost::asio::error::operation_aborted)
-        shared.failures.note(address_of(stream.next_layer()),
-                             handshake_problem(stream.native_handle(), error));
+inline std::string why_not(PlainStream & /*stream*/, const boost::system::error_code &error) {
+    return error.message();
+}
+inline std::string why_not(TlsStream &stream, const boost::system::error_code &error) {
+    return error == boost::beast::error::timeout ? "it took too long"
+                                                 : handshake_problem(stream.native_handle(), error);
 }
 
 // Reads a request, has it answered, and again until the peer or a timeout ends it.
@@ -116,12 +114,15 @@ class HttpSession final : public OpenConnection,
 
     void start() {
         socket().expires_after(shared_->limits.timeout);
-        begin_stream(stream_, [self = this->shared_from_this()](error_code error) {
+        // asked now: a peer that has gone, or a socket that a timeout has closed, has no address
+        const auto from = address_of(socket());
+        begin_stream(stream_, [self = this->shared_from_this(), from](error_code error) {
             if (error) {
-                note_failure(*self->shared_, self->stream_, error);
+                if (error != boost::asio::error::operation_aborted)
+                    self->shared_->failures.note(from, why_not(self->stream_, error));
                 return self->leave();
             }
-            self->who_ = who(self->stream_);
+            self->who_ = who(self->stream_, from);
             self->retired_ ? self->leave() : self->read();
         });
     }

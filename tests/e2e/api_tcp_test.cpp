@@ -137,6 +137,7 @@ TEST_F(ApiOverTcp, I11ManyFailedHandshakesAreOneLine) {
 TEST_F(ApiOverTcp, ClientsThatStallInTheHandshakeBlockNobody) {
     const auto daemon = start(write_config(text()));
     std::vector<std::unique_ptr<Process>> stalled;
+    stalled.reserve(20);
     for (int i = 0; i < 20; i++)
         stalled.push_back(std::make_unique<Process>(
             std::vector<std::string>{"bash", "-c",
@@ -157,15 +158,15 @@ TEST_F(ApiOverTcp, TheListingsAtMetricsListenChangeNothing) {
             .out;
     };
     for (const auto *prefix : {"", "/api"}) {
-        EXPECT_THAT(ask("PATCH", std::string(prefix) + kBackend), ::testing::AnyOf("404", "405"));
-        EXPECT_THAT(ask("POST", std::string(prefix) + "/v1/reload"),
-                    ::testing::AnyOf("404", "405"));
+        // 413: a body is more than this port takes
+        const auto no = ::testing::AnyOf("404", "405", "413");
+        EXPECT_THAT(ask("PATCH", std::string(prefix) + kBackend), no);
+        EXPECT_THAT(ask("POST", std::string(prefix) + "/v1/reload"), no);
         for (const auto *path : {"/v1/overrides", "/v1/flows?all=true"})
-            EXPECT_THAT(ask("DELETE", std::string(prefix) + path),
-                        ::testing::AnyOf("404", "405", "413"));
+            EXPECT_THAT(ask("DELETE", std::string(prefix) + path), no);
     }
     EXPECT_EQ(state(), "active");
-    EXPECT_EQ(listing({"status"})["reload"]["done"], 0);
+    EXPECT_EQ(metric(R"(weir_config_reloads_total{result="done"})"), 0);
 }
 
 TEST_F(ApiOverTcp, CertificatesAreRenewedByAReload) {

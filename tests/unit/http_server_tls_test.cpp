@@ -237,6 +237,7 @@ TEST_F(ServedOverTls, TheClientSaysThatAPortDoesNotSpeakTls) {
 }
 
 TEST_F(ServedOverTls, AHandshakeThatStallsBlocksNobodyAndEnds) {
+    const LogOfTest log;
     serve({4, 1024, 0, std::chrono::seconds(1)});
     auto silent = connect();
     auto half = connect();
@@ -245,6 +246,8 @@ TEST_F(ServedOverTls, AHandshakeThatStallsBlocksNobodyAndEnds) {
     EXPECT_EQ(rest(silent), "") << "the server closes";
     rest(half);
     EXPECT_EQ(asked_, 1);
+    stop();
+    EXPECT_EQ(log.text(), "warning TLS handshake with 127.0.0.1 failed: it took too long\n");
 }
 
 TEST_F(ServedOverTls, HandshakesCountAsConnections) {
