@@ -16,10 +16,10 @@ namespace weir {
 namespace {
 
 // From a request on; a client waits longer. Those that wait for another one's walk have less.
-constexpr std::chrono::seconds kWalkTime{20};
+constexpr std::chrono::seconds kWalkTime{25};
 // From its own beginning on: the next page goes on.
 constexpr std::chrono::seconds kPageTime{2};
-constexpr int kWalkerNice = 10;
+constexpr int kWalkerNice = 5;
 
 HttpResponse json(std::string text, unsigned status = 200) {
     return {status, "application/json", std::move(text) + "\n"};

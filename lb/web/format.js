@@ -36,10 +36,11 @@ export function bits(bytes) {
   return three.format(number / divisor) + kSpace + unit;
 }
 
-// Of 1: '33.3 %'
+// Of 1: '33.3 %', '< 0.1 %'
 export function percent(share) {
   const number = share * 100;
-  return (number < 100 ? three : whole).format(number) + kSpace + '%';
+  const few = number > 0 && number < 0.1;
+  return (few ? `<${kSpace}0.1` : tenths.format(number)) + kSpace + '%';
 }
 
 // Of seconds, in two steps: '12 s', '3 min 20 s', '5 d 3 h'

@@ -24,7 +24,8 @@ async function get(path) {
 class History {
   started = null;
   last = 0;
-  most = 120;
+  period = 5;  // seconds between samples
+  most = 120;  // samples
   length = 0;
   services = new Map();  // name -> {forward_packets: [...], ...}
   drops = {};
@@ -36,6 +37,7 @@ class History {
       Object.assign(this, { started: answer.started, length: 0, services: new Map(), drops: {} });
     }
     this.last = answer.last;
+    this.period = answer.period;
     const length = Math.min(this.most, this.length + answer.times.length);
     const before = this.services;
     this.services = new Map(answer.services.map(({ service, ...series }) =>

@@ -66,7 +66,7 @@ export class Services {
     say(row.forward, `${bits(now(row.series.forward_bytes))} to backends`);
     say(row.reply, `${bits(now(row.series.reply_bytes))} to clients`);
     const both = sum([row.series.forward_bytes ?? [], row.series.reply_bytes ?? []]);
-    draw(row.line, both, this.daemon.history.most, 'traffic', bits);
+    draw(row.line, both, this.daemon.history, 'traffic', bits);
     row.text = `${service.name} ${service.vip} ${service.protocol} ${word} ${this.troubles_of(service)}`.toLowerCase();
   }
 

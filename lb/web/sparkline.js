@@ -1,8 +1,11 @@
 // A small line of what was, with the same in words for who does not see it.
 
+import { duration } from './format.js';
+
 const kNamespace = 'http://www.w3.org/2000/svg';
 const kWidth = 120;
 const kHeight = 24;
+const kLeast = 24;  // samples that the width stands for, as long as there are fewer
 
 export function make_sparkline() {
   const svg = document.createElementNS(kNamespace, 'svg');
@@ -17,12 +20,12 @@ export function make_sparkline() {
   return svg;
 }
 
-// `values`: a number for each of the samples, the oldest first; null: not known. They fill the width
-// from the right once there are `most`. `words` writes a value with its unit.
-export function draw(svg, values, most, what, words) {
+// `values`: a number for each of the samples, the oldest first; null: not known. `words` writes one
+// with its unit.
+export function draw(svg, values, { length, period }, what, words) {
   const known = values.filter((value) => value !== null);
   const highest = Math.max(...known, 0);
-  const step = kWidth / Math.max(1, most - 1);
+  const step = kWidth / (Math.max(kLeast, length) - 1);
   const left = kWidth - step * (values.length - 1);
   let path = '';
   let pen = 'M';
@@ -37,7 +40,8 @@ export function draw(svg, values, most, what, words) {
   });
   const text = known.length === 0
     ? `${what}: nothing measured yet`
-    : `${what}: now ${words(values.at(-1))}, lowest ${words(Math.min(...known))}, highest ${words(highest)}`;
+    : `${what}: now ${words(values.at(-1))}; in ${duration(length * period)} lowest ` +
+      `${words(Math.min(...known))}, highest ${words(highest)}`;
   // a sample takes its place in both at once
   if (svg.getAttribute('aria-label') !== text) svg.setAttribute('aria-label', text);
   if (svg.lastChild.getAttribute('d') !== path) svg.lastChild.setAttribute('d', path);

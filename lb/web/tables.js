@@ -5,7 +5,7 @@ import { now, sum } from './poll.js';
 import { draw, make_sparkline } from './sparkline.js';
 
 const kEventsAtFirst = 10;
-const kFull = 0.8;
+const kFull = 0.9;
 
 function body_of(id) {
   return document.querySelector(`#${id} tbody`);
@@ -31,7 +31,7 @@ export function update_totals({ history }) {
     (element, { what, of, words }) => {
       const series = sum(of ? services.map((service) => service[of]) : Object.values(history.drops));
       say(element.querySelector('span'), words(now(series)));
-      draw(element.querySelector('svg'), series, history.most, what, words);
+      draw(element.querySelector('svg'), series, history, what, words);
     });
 }
 
@@ -49,13 +49,15 @@ export function update_drops({ status, history }) {
       const series = history.drops[reason] ?? [];
       say(name, reason);
       say(current.firstChild, words(now(series)));
-      draw(current.lastChild, series, history.most, reason, words);
+      draw(current.lastChild, series, history, reason, words);
       say(all, count(packets, 'packet'));
     });
 }
 
 export function update_tables({ status }) {
-  keep(body_of('tables'), status.tables, ({ name }) => name,
+  const fullest = [...status.tables].sort((one, other) =>
+    other.entries / other.capacity - one.entries / one.capacity);
+  keep(body_of('tables'), fullest, ({ name }) => name,
     () => row_of([make('span'), '']),
     (element, { name, entries, capacity }) => {
       const [title, full, number] = element.children;

@@ -67,8 +67,10 @@ TEST_F(StatusPage, ShowsTrafficAndDrops) {
     };
     EXPECT_TRUE(eventually(shown)) << summary() << page().text("#totals");
     EXPECT_THAT(page().text("#drops-table"), HasSubstr("no_backend\t"));
-    EXPECT_THAT(page().label("#totals svg"),
-                MatchesRegex("Traffic to backends: now .*bit/s, lowest .*bit/s, highest .*bit/s"));
+    EXPECT_THAT(
+        page().label("#totals svg"),
+        MatchesRegex(
+            "Traffic to backends: now .*bit/s; in [0-9]+.*s lowest .*bit/s, highest .*bit/s"));
     EXPECT_TRUE(eventually([&] { return page().has("#service-list path[d*=L]"); }))
         << "a line, once there are two samples";
 }

@@ -29,8 +29,9 @@ class StatusPage : public EchoTest {
         EchoTest::SetUp();
     }
     // Weir, and a browser that shows its page.
-    void show(const Settings &settings) {
-        daemon_ = start(write_config(settings.text()));
+    void show(const Settings &settings) { show_file(write_config(settings.text())); }
+    void show_file(const std::string &config) {
+        daemon_ = start(config);
         browser_ = std::make_unique<Browser>(world().weir);
         browser_->open("http://127.0.0.1:9470/");
         ASSERT_TRUE(eventually([&] { return page().has("#service-list li"); })) << summary();
