@@ -127,6 +127,7 @@ Lines table(std::vector<TopColumn> columns, const std::vector<Row> &rows,
             const std::function<TopCells(const Row &)> &cells_of, std::size_t first,
             std::optional<std::size_t> selected, const TopSize &size) {
     std::vector<TopCells> cells;
+    cells.reserve(rows.size());
     for (const Row &row : rows)
         cells.push_back(cells_of(row));
     const TopTable layout(std::move(columns), cells, size.columns);

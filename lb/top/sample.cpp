@@ -20,7 +20,7 @@ TopCounters counters(const Json &document) {
 
 std::string note(const Json &backend) {
     const auto &health = backend.at("health");
-    if (const auto reason = text(health.at("reason")); !reason.empty())
+    if (auto reason = text(health.at("reason")); !reason.empty())
         return reason;
     if (const auto trouble = text(health.at("trouble")); !trouble.empty())
         return "not checked: " + trouble;

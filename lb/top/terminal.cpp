@@ -145,7 +145,7 @@ std::optional<TopKey> Terminal::key() {
         if (what == ERR)
             return std::nullopt;
         if (what != KEY_CODE_YES) {
-            if (const auto key = key_of(code))
+            if (auto key = key_of(code))
                 return key;
         } else if (const auto kind = kind_of(code)) {
             return TopKey{*kind};
