@@ -105,12 +105,12 @@ std::string show_event(const Json &event) {
         line += " => " + event.at("backend").get<std::string>();
     if (!event.at("snat").is_null())
         line += " as " + event.at("snat").get<std::string>();
+    const auto flags = event.at("tcp_flags").get<std::string>();
     if (!event.at("reason").is_null())
-        line += fmt::format(
-            ": {} (from {} by {}, {} bytes{}{})", event.at("reason").get<std::string>(),
-            event.at("from").get<std::string>(), text_of(event, "interface", "?"),
-            event.at("bytes").get<std::uint32_t>(), event.at("tcp_flags") == "" ? "" : ", ",
-            event.at("tcp_flags").get<std::string>());
+        line +=
+            fmt::format(": {} (from {} by {}, {} bytes{}{})", event.at("reason").get<std::string>(),
+                        event.at("from").get<std::string>(), text_of(event, "interface", "?"),
+                        event.at("bytes").get<std::uint32_t>(), flags.empty() ? "" : ", ", flags);
     return line;
 }
 

@@ -78,8 +78,10 @@ TEST(History, AServiceThatIsNewOrHasAnotherIdBeginsAnew) {
 
 TEST(History, KeepsTheLastSamplesOnly) {
     History history;
-    for (int i = 0; i <= 250; ++i)
-        history.add(reading(5 * i, {counted("web", 1, static_cast<std::uint64_t>(i * i))}));
+    for (int i = 0; i <= 250; ++i) {
+        const auto number = static_cast<std::uint64_t>(i);
+        history.add(reading(5 * i, {counted("web", 1, number * number)}));
+    }
     EXPECT_EQ(history.last(), 250U);
     EXPECT_EQ(history.first(), 131U);
     const auto kept = packets(history, "web");

@@ -85,6 +85,7 @@ std::string joined(const std::vector<std::string> &lines) {
 
 std::vector<std::string> names(const std::vector<const TopServiceRow *> &rows) {
     std::vector<std::string> all;
+    all.reserve(rows.size());
     for (const auto *row : rows)
         all.push_back(row->service.name);
     return all;
