@@ -201,7 +201,8 @@ void AdminApi::beside(const HttpRespond &respond, std::chrono::steady_clock::dur
                       std::function<Result<std::string>(const GoOn &)> work) {
     using Clock = std::chrono::steady_clock;
     const auto latest = Clock::now() + kWalkTime;
-    boost::asio::post(walker_, [this, latest, most, respond, work = std::move(work)]() mutable {
+    boost::asio::post(walker_, [this, latest, most, respond = HttpRespond(respond),
+                                work = std::move(work)]() mutable {
         const auto deadline = std::min(latest, Clock::now() + most);
         const auto document = work([&] { return !stop_ && Clock::now() < deadline; });
         auto response = document ? json(*document) : failure(document.error());

@@ -30,6 +30,7 @@ tl::unexpected<Error> unknown(const char *what, const std::string &word,
 
 Result<std::uint32_t> parse_kinds(const std::string &list) {
     std::vector<std::string> names;
+    names.reserve(WEIR_EVENT_KINDS);
     for (int kind = 0; kind < WEIR_EVENT_KINDS; kind++)
         names.emplace_back(to_string(static_cast<EventKind>(kind)));
     std::uint32_t kinds = 0;
@@ -44,6 +45,7 @@ Result<std::uint32_t> parse_kinds(const std::string &list) {
 
 Result<std::set<std::uint8_t>> parse_reasons(const std::string &list) {
     std::vector<std::string> names;
+    names.reserve(WEIR_DROP_REASONS);
     for (std::uint8_t reason = 0; reason < WEIR_DROP_REASONS; reason++)
         names.emplace_back(drop_reason_name(reason));
     std::set<std::uint8_t> reasons;

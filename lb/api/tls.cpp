@@ -143,8 +143,8 @@ Result<void> trust(ssl::context &context, const PemFile &file) {
 }
 
 Result<TlsContext> make(const TlsFiles &files, bool server) {
-    const auto context = std::make_shared<ssl::context>(server ? ssl::context::tls_server
-                                                               : ssl::context::tls_client);
+    auto context = std::make_shared<ssl::context>(server ? ssl::context::tls_server
+                                                         : ssl::context::tls_client);
     SSL_CTX *const native = context->native_handle();
     SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
     // a session that is resumed would outlive its certificate
@@ -157,7 +157,7 @@ Result<TlsContext> make(const TlsFiles &files, bool server) {
                            server ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT)
         .and_then([&] { return use_key(*context, files.key, files.certificate); })
         .and_then([&] { return trust(*context, files.authorities); })
-        .map([&] { return context; });
+        .map([&] { return std::move(context); });
 }
 
 }  // namespace
