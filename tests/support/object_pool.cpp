@@ -76,10 +76,9 @@ void clear(int map) {
             return zero_all(map, info);
         case BPF_MAP_TYPE_ARRAY_OF_MAPS:
             return empty_all(map, info);
-        case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
-            return;  // of listeners, which take their entries along
-        case BPF_MAP_TYPE_RINGBUF:
-            return;  // the test that watches takes out what there is
+        case BPF_MAP_TYPE_PERF_EVENT_ARRAY:  // of listeners, which take their entries along
+        case BPF_MAP_TYPE_RINGBUF:           // of watchers, which take out what there is
+            return;
         default:
             throw std::runtime_error(fmt::format("{} is of a type not cleared here", info.name));
     }
