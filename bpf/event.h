@@ -18,12 +18,10 @@ static __always_inline const struct weir_watch *event_watch(__u32 kind) {
     return watched && watched->kinds & 1U << kind && world_now() < watched->until ? watched : NULL;
 }
 
-/* A place in the ring, unless there are too many. The reader looks for itself, several times a
- * second: waking it up would cost more than the event. */
-static __always_inline struct weir_event *event_reserve(const struct weir_watch *watched,
-                                                        __u64 now) {
+/* Whether there are not too many: the counters of those that are left out, or NULL. */
+static __always_inline struct weir_event_stats *event_admit(const struct weir_watch *watched,
+                                                            __u64 now) {
     struct weir_event_stats *stats;
-    struct weir_event *event;
     struct weir_rate rate;
     __u32 zero = 0;
 
@@ -36,10 +34,7 @@ static __always_inline struct weir_event *event_reserve(const struct weir_watch 
         return NULL;
     }
     stats->due = rate.due;
-    event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-    if (!event)
-        stats->full++;
-    return event;
+    return stats;
 }
 
 /* `what`: the kind, and above its 8 bits the drop reason; `whose`: the service's id, and above its
@@ -47,10 +42,17 @@ static __always_inline struct weir_event *event_reserve(const struct weir_watch 
 static __noinline void event_send(int family, const struct weir_packet *packet,
                                   const struct weir_flow *entry, __u32 what, __u64 whose) {
     const struct weir_watch *watched = event_watch(what & 0xff);
-    struct weir_event *event = watched ? event_reserve(watched, packet->now) : NULL;
+    struct weir_event_stats *stats = watched ? event_admit(watched, packet->now) : NULL;
+    struct weir_event *event;
 
-    if (!event)
+    if (!stats)
         return;
+    /* compared with NULL once only: Linux 6.1 takes it for NULL again ("Unreleased reference") */
+    event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+    if (!event) {
+        stats->full++;
+        return;
+    }
     __builtin_memset(event, 0, sizeof(*event));
     event->time = packet->now;
     nat_source(family, &packet->tuple, &event->saddr);
@@ -73,6 +75,8 @@ static __noinline void event_send(int family, const struct weir_packet *packet,
         event->new_sport = entry->sport;
         event->new_dport = entry->dport;
     }
+    /* the reader looks for itself, several times a second: waking it up costs more than the event
+     */
     bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
 
