@@ -46,15 +46,23 @@ static __always_inline enum weir_drop_reason admit_flow(const struct weir_servic
     return WEIR_DROP_NONE;
 }
 
+/* The flows of a backend, and the sockets of local programs that are connected to it. Not inlined:
+ * for the stack's sake. */
+static __noinline __s64 admit_flows_of(__u32 backend) {
+    const __s32 *flows = bpf_map_lookup_elem(&backend_flows, &backend);
+    const __s32 *sockets = bpf_map_lookup_elem(&socket_flows, &backend);
+
+    return (flows ? *flows : 0) + (__s64)(sockets ? *sockets : 0);
+}
+
 /*
  * Whether a backend has as many flows as it may. The count is the daemon's, and the data path's
  * since; without a daemon it only grows, and holds nobody back (I7).
  */
 static __always_inline int admit_backend_full(__u32 backend, __u32 most, __u64 now) {
     const struct weir_settings *set = settings_get();
-    const __s32 *flows = bpf_map_lookup_elem(&backend_flows, &backend);
 
-    return set && flows && *flows >= (__s32)most &&
+    return set && admit_flows_of(backend) >= (__s64)most &&
            (options.replay || now < set->counted_at + WEIR_COUNT_VALID_NS);
 }
 

@@ -155,6 +155,14 @@ struct {
     __type(value, __s32);
 } backend_flows SEC(".maps");
 
+/* Sockets of local programs that are connected to each backend (sock.bpf.c). Signed, as above. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32); /* backend id */
+    __type(value, __s32);
+} socket_flows SEC(".maps");
+
 /* The SNAT pool: IPv4 from index 0, IPv6 from WEIR_MAX_SNAT. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);

@@ -15,6 +15,19 @@ enum weir_snat {
     WEIR_SNAT_HAIRPIN = 2, /* a backend as a client: from the VIP, so that replies come back here */
 };
 
+/* A backend that is being picked. */
+struct weir_pick {
+    struct weir_service service;
+    struct weir_client client;
+    __u32 backend;
+    __u32 hash;  /* what leads to a slot of the ring */
+    __s32 flows; /* of `backend`; scheduler least-conn */
+    __u32 weight;
+    __u8 in_turn; /* `hash` counts slots */
+    __u8 reason;  /* why `backend` takes no flow: enum weir_drop_reason */
+    __u8 zero[2];
+};
+
 /* A flow that is being opened. */
 struct weir_opening {
     union weir_any_tuple tuple; /* of the packet */
@@ -22,23 +35,17 @@ struct weir_opening {
     union weir_any_tuple old; /* of the client whose connection is over */
     struct weir_flow flow;    /* forward */
     struct weir_flow reply;
-    struct weir_service service;
-    struct weir_client client;
+    struct weir_pick pick;
     struct weir_address source; /* SNAT address of a hairpin */
     __u64 now;
-    __u32 backend;
-    __u32 hash;  /* what leads to a slot of the ring */
-    __u32 first; /* SNAT: where the search begins */
-    __s32 flows; /* of `backend`; scheduler least-conn */
-    __u32 weight;
+    __u32 first;    /* SNAT: where the search begins */
     __u8 family;    /* of the packet */
     __u8 snat;      /* enum weir_snat */
     __u8 flags;     /* of the flow */
     __u8 reason;    /* enum weir_drop_reason */
-    __u8 in_turn;   /* `hash` counts slots */
     __u8 urgent;    /* SNAT: few ports are free */
     __u8 midstream; /* a segment from the middle of a connection */
-    __u8 zero;
+    __u8 zero[6];
 };
 
 /* Bytes of the packet that an ICMP error carries at most; whole words, for bpf_csum_diff(). */

@@ -2,19 +2,9 @@
 /* Service: does the packet open a flow to one, which backend gets it, and how it is entered. */
 #pragma once
 
-#include "bpf/admit.h"
 #include "bpf/flow.h"
 #include "bpf/latency.h"
-#include "bpf/schedule.h"
-
-/* Backends tried for a new flow before its tuple counts as taken. */
-enum { WEIR_OPEN_TRIES = 4 };
-
-/* Slots of the ring that are looked at for another backend than the one that refused. */
-enum { WEIR_SLOT_TRIES = 32 };
-
-/* Backends that least-conn weighs for one flow, from a random one on. */
-enum { WEIR_LEAST_TRIES = 32 };
+#include "bpf/pick.h"
 
 /* SNAT ports tried towards one backend, from a random one on; the first of them must be free. */
 enum { WEIR_SNAT_TRIES = 128, WEIR_SNAT_FREE_TRIES = 16 };
@@ -39,22 +29,6 @@ static __always_inline struct weir_service *service_find(int family,
 
     nat_destination(family, tuple, &key.vip);
     return bpf_map_lookup_elem(&services, &key);
-}
-
-/* The backend in the slot that o->hash leads to; WEIR_NO_BACKEND when the ring is empty. */
-static __always_inline __u32 service_pick(const struct weir_opening *o) {
-    void *ring = bpf_map_lookup_elem(&rings, &o->service.id);
-    __u32 slot = 0;
-    __u32 *value;
-
-    if (!ring)
-        return WEIR_NO_BACKEND;
-    value = bpf_map_lookup_elem(ring, &slot);
-    if (!value || *value == 0)
-        return WEIR_NO_BACKEND;
-    slot = o->in_turn ? 1 + o->hash % *value : schedule_slot(o->hash, *value);
-    value = bpf_map_lookup_elem(ring, &slot);
-    return value ? *value : WEIR_NO_BACKEND;
 }
 
 /* Whether the owner of a reply tuple that is wanted is done with it. Where ports are short, that is
@@ -176,7 +150,7 @@ static long snat_try(__u32 index, void *unused) {
     return 0;
 }
 
-/* To the backend o->backend. */
+/* To the backend o->pick.backend. */
 static __always_inline enum weir_drop_reason service_open_to(struct weir_opening *o,
                                                              const struct weir_backend *backend) {
     struct weir_flow *flow = &o->flow;
@@ -184,7 +158,7 @@ static __always_inline enum weir_drop_reason service_open_to(struct weir_opening
     __builtin_memset(flow, 0, sizeof(*flow));
     flow->seen = o->now;
     flow->service = backend->service;
-    flow->backend = o->backend;
+    flow->backend = o->pick.backend;
     flow->next_hop.ifindex = WEIR_HOP_UNKNOWN;
     flow->flags = o->flags;
     flow->daddr = backend->address;
@@ -192,7 +166,7 @@ static __always_inline enum weir_drop_reason service_open_to(struct weir_opening
     flow->family = nat_family_of(&backend->address);
     o->urgent = 0;
     if (o->snat == WEIR_SNAT_NONE) {
-        flow->saddr = o->client.address;
+        flow->saddr = o->pick.client.address;
         flow->sport = o->tuple.head.sport;
         return service_enter(o);
     }
@@ -202,96 +176,16 @@ static __always_inline enum weir_drop_reason service_open_to(struct weir_opening
 
 /* Whose address the backend sees. */
 static __always_inline void service_choose_snat(struct weir_opening *o) {
-    const __u32 *is_backend = bpf_map_lookup_elem(&backend_addresses, &o->client.address);
+    const __u32 *is_backend = bpf_map_lookup_elem(&backend_addresses, &o->pick.client.address);
 
-    o->snat = o->service.mode == WEIR_MODE_FULLNAT ? WEIR_SNAT_POOL
-              : is_backend                         ? WEIR_SNAT_HAIRPIN
-                                                   : WEIR_SNAT_NONE;
+    o->snat = o->pick.service.mode == WEIR_MODE_FULLNAT ? WEIR_SNAT_POOL
+              : is_backend                              ? WEIR_SNAT_HAIRPIN
+                                                        : WEIR_SNAT_NONE;
     if (o->snat == WEIR_SNAT_NONE)
         return;
     /* a replay is to be the same every time */
-    o->first = options.replay ? o->hash : bpf_get_prandom_u32();
+    o->first = options.replay ? o->pick.hash : bpf_get_prandom_u32();
     o->first &= 0x7fffffff; /* so that adding to it does not overflow */
-}
-
-/* One try: with the backend of the client's affinity, or that of the hash. */
-static __always_inline enum weir_drop_reason service_attempt(struct weir_opening *o,
-                                                             int from_ring) {
-    const struct weir_backend *backend;
-    enum weir_drop_reason reason;
-
-    backend = bpf_map_lookup_elem(&backends, &o->backend);
-    /* the ring is right about who takes new flows; affinity knows nothing of it */
-    if (!backend || backend->service != o->service.id ||
-        (!from_ring && (backend->state != WEIR_BACKEND_ACTIVE || !backend->weight)))
-        return WEIR_DROP_NO_BACKEND;
-    if (o->service.flows_per_backend &&
-        admit_backend_full(o->backend, o->service.flows_per_backend, o->now))
-        return WEIR_DROP_BACKEND_FULL;
-    reason = service_open_to(o, backend);
-    if (reason != WEIR_DROP_NONE)
-        return reason;
-    admit_count(o->backend);
-    if (o->service.affinity_s)
-        admit_remember(&o->client, o->backend, o->now);
-    return WEIR_DROP_NONE;
-}
-
-/* For bpf_loop(): 0 goes on. */
-static long service_try_slot(__u32 index, void *unused) {
-    struct weir_opening *o = service_opening();
-    __u32 picked;
-
-    (void)index;
-    (void)unused;
-    if (!o)
-        return 1;
-    o->in_turn = 0;
-    o->hash = schedule_mix(o->hash + 1);
-    picked = service_pick(o);
-    if (picked == o->backend)
-        return 0;
-    o->backend = picked;
-    return 1;
-}
-
-/* Another backend than o->backend, which has refused. False when there seems to be none. */
-static __always_inline int service_pick_other(struct weir_opening *o) {
-    __u32 refused = o->backend;
-
-    bpf_loop(WEIR_SLOT_TRIES, service_try_slot, NULL, 0);
-    return o->backend != refused;
-}
-
-/*
- * For bpf_loop(): weighs the backend in a slot of a least-conn ring, which has one for each
- * backend, against the best so far. 0 goes on.
- */
-static long service_weigh(__u32 index, void *unused) {
-    struct weir_opening *o = service_opening();
-    const struct weir_backend *backend;
-    const __s32 *flows;
-    __u32 *value, slot = 0;
-    void *ring;
-
-    (void)unused;
-    ring = o ? bpf_map_lookup_elem(&rings, &o->service.id) : NULL;
-    value = ring ? bpf_map_lookup_elem(ring, &slot) : NULL;
-    if (!value || index >= *value)
-        return 1;
-    slot = 1 + (o->hash % *value + index) % *value;
-    value = bpf_map_lookup_elem(ring, &slot);
-    backend = value ? bpf_map_lookup_elem(&backends, value) : NULL;
-    flows = value ? bpf_map_lookup_elem(&backend_flows, value) : NULL;
-    if (!backend || !flows)
-        return 0;
-    if (o->backend == WEIR_NO_BACKEND ||
-        ((__s64)*flows + 1) * o->weight < ((__s64)o->flows + 1) * backend->weight) {
-        o->backend = *value;
-        o->flows = *flows;
-        o->weight = backend->weight;
-    }
-    return 0;
 }
 
 /*
@@ -300,42 +194,56 @@ static long service_weigh(__u32 index, void *unused) {
  */
 static __always_inline void service_set_hash(struct weir_opening *o, int family,
                                              const struct weir_packet *packet) {
-    __u8 scheduler = o->service.scheduler;
+    __u8 scheduler = o->pick.service.scheduler;
 
     o->midstream =
         packet->tuple.head.protocol == IPPROTO_TCP && !(packet->tcp_flags & WEIR_TCP_SYN);
-    o->in_turn = 0;
+    o->pick.in_turn = 0;
     if (scheduler == WEIR_SCHEDULE_SOURCE) {
-        o->hash = family == WEIR_V4 ? schedule_source_hash(WEIR_V4, &packet->tuple)
-                                    : schedule_source_hash(WEIR_V6, &packet->tuple);
+        o->pick.hash = family == WEIR_V4 ? schedule_source_hash(WEIR_V4, &packet->tuple)
+                                         : schedule_source_hash(WEIR_V6, &packet->tuple);
         return;
     }
-    o->hash = family == WEIR_V4 ? schedule_hash(WEIR_V4, &packet->tuple)
-                                : schedule_hash(WEIR_V6, &packet->tuple);
+    o->pick.hash = family == WEIR_V4 ? schedule_hash(WEIR_V4, &packet->tuple)
+                                     : schedule_hash(WEIR_V6, &packet->tuple);
     if (o->midstream)
-        o->service.scheduler = WEIR_SCHEDULE_TUPLE;
+        o->pick.service.scheduler = WEIR_SCHEDULE_TUPLE;
     else if (scheduler != WEIR_SCHEDULE_TUPLE && scheduler != WEIR_SCHEDULE_TURN && !options.replay)
-        o->hash = bpf_get_prandom_u32(); /* a replay is to be the same every time */
+        o->pick.hash = bpf_get_prandom_u32(); /* a replay is to be the same every time */
 }
 
-/* A turn is taken where it decides: a client with an affinity leaves it to the next one. */
-static __always_inline void service_take_turn(struct weir_opening *o) {
-    __u32 *turn = bpf_map_lookup_elem(&turns, &o->service.id);
+/* For bpf_loop(): 0 goes on. */
+static long service_try_slot(__u32 index, void *unused) {
+    struct weir_opening *o = service_opening();
 
-    if (!turn)
-        return;
-    o->in_turn = 1;
-    o->hash = __sync_fetch_and_add(turn, 1);
+    (void)index;
+    (void)unused;
+    return o ? pick_try_slot(&o->pick) : 1;
 }
 
-static __always_inline __u32 service_first(struct weir_opening *o) {
-    if (o->service.scheduler == WEIR_SCHEDULE_TURN)
-        service_take_turn(o);
-    if (o->service.scheduler != WEIR_SCHEDULE_LEAST)
-        return service_pick(o);
-    o->backend = WEIR_NO_BACKEND;
-    bpf_loop(WEIR_LEAST_TRIES, service_weigh, NULL, 0);
-    return o->backend;
+/* For bpf_loop(): 0 goes on. */
+static long service_weigh(__u32 index, void *unused) {
+    struct weir_opening *o = service_opening();
+
+    (void)unused;
+    return o ? pick_weigh(&o->pick, index) : 1;
+}
+
+/* One try: with the backend of the client's affinity, or that of the hash. */
+static __always_inline enum weir_drop_reason service_attempt(struct weir_opening *o,
+                                                             int from_ring) {
+    const struct weir_backend *backend = pick_check(&o->pick, from_ring, o->now);
+    enum weir_drop_reason reason;
+
+    if (!backend)
+        return (enum weir_drop_reason)o->pick.reason;
+    reason = service_open_to(o, backend);
+    if (reason != WEIR_DROP_NONE)
+        return reason;
+    admit_count(o->pick.backend);
+    if (o->pick.service.affinity_s)
+        admit_remember(&o->pick.client, o->pick.backend, o->now);
+    return WEIR_DROP_NONE;
 }
 
 /* The affinity's backend first, if there is one; then that which the scheduler picks, and when it
@@ -344,18 +252,19 @@ static __always_inline enum weir_drop_reason service_schedule(struct weir_openin
     enum weir_drop_reason reason = WEIR_DROP_NO_BACKEND;
     int from_ring = 1;
 
-    if (o->service.affinity_s) {
-        o->backend = admit_affinity(&o->client, o->service.affinity_s, o->now);
-        from_ring = o->backend == WEIR_NO_BACKEND;
+    if (o->pick.service.affinity_s) {
+        o->pick.backend = admit_affinity(&o->pick.client, o->pick.service.affinity_s, o->now);
+        from_ring = o->pick.backend == WEIR_NO_BACKEND;
     }
     if (from_ring)
-        o->backend = service_first(o);
+        o->pick.backend = pick_scheduled(&o->pick, service_weigh, NULL);
     for (int attempt = 0; attempt < WEIR_OPEN_TRIES; attempt++) {
-        if (o->backend == WEIR_NO_BACKEND)
+        if (o->pick.backend == WEIR_NO_BACKEND)
             return WEIR_DROP_NO_BACKEND;
         reason = service_attempt(o, from_ring);
         if (reason == WEIR_DROP_NONE || reason == WEIR_DROP_FLOW_TABLE_FULL ||
-            (reason == WEIR_DROP_NO_BACKEND && from_ring) || !service_pick_other(o))
+            (reason == WEIR_DROP_NO_BACKEND && from_ring) ||
+            !pick_other(&o->pick, service_try_slot, NULL))
             return reason;
         from_ring = 1;
     }
@@ -375,22 +284,22 @@ __noinline int service_open(int family, const struct weir_packet *packet,
     if (!o || !packet || !service || !chosen)
         return WEIR_DROP_FLOW_TABLE_FULL;
     o->tuple = packet->tuple;
-    o->service = *service;
+    o->pick.service = *service;
     o->family = (__u8)family;
     o->flags = (__u8)flags;
     o->now = packet->now;
-    o->backend = WEIR_NO_BACKEND;
-    o->client.service = service->id;
-    nat_source(family, &packet->tuple, &o->client.address);
+    o->pick.backend = WEIR_NO_BACKEND;
+    o->pick.client.service = service->id;
+    nat_source(family, &packet->tuple, &o->pick.client.address);
     nat_destination(family, &packet->tuple, &o->source);
-    if (bpf_map_lookup_elem(&vips, &o->client.address))
+    if (bpf_map_lookup_elem(&vips, &o->pick.client.address))
         return WEIR_DROP_SOURCE_DENIED; /* two services would answer each other for ever */
-    reason = admit_flow(service, &o->client.address, packet->now);
+    reason = admit_flow(service, &o->pick.client.address, packet->now);
     if (reason != WEIR_DROP_NONE)
         return reason;
     service_set_hash(o, family, packet);
     service_choose_snat(o);
     reason = service_schedule(o);
-    *chosen = o->backend;
+    *chosen = o->pick.backend;
     return reason;
 }
