@@ -426,3 +426,4 @@ enum { WEIR_MAX_XDP_DEVICES = 256 };
 #define WEIR_NO_SERVICE 0xffffffffU
 
 #include "bpf/abi_observe.h"
+#include "bpf/abi_socket.h"

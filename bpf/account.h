@@ -29,8 +29,8 @@ static __always_inline int account_fits(const struct weir_account *account,
                                         const struct weir_flow *entry) {
     return account->service == entry->service && account->backend == entry->backend &&
            account->sport == entry->sport && account->dport == entry->dport &&
-           flow_same_address(&account->saddr, &entry->saddr) &&
-           flow_same_address(&account->daddr, &entry->daddr);
+           nat_same_address(&account->saddr, &entry->saddr) &&
+           nat_same_address(&account->daddr, &entry->daddr);
 }
 
 /*

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "bpf/nat.h"
-#include "bpf/world.h"
+#include "bpf/route.h"
 
 static __always_inline void *flow_established_table(int family) {
     return family == WEIR_V4 ? (void *)&flows_v4 : (void *)&flows_v6;
@@ -73,16 +73,10 @@ static __always_inline int flow_expired(const struct weir_flow *flow, __u8 proto
     return set && now - flow->seen >= flow_timeout_s(set, protocol, flow->state) * 1000000000ULL;
 }
 
-static __always_inline int flow_same_address(const struct weir_address *a,
-                                             const struct weir_address *b) {
-    return a->words[0] == b->words[0] && a->words[1] == b->words[1] && a->words[2] == b->words[2] &&
-           a->words[3] == b->words[3];
-}
-
 /* Whether two entries translate to the same tuple, and so belong to the same flow. */
 static __always_inline int flow_same_target(const struct weir_flow *a, const struct weir_flow *b) {
-    return a->sport == b->sport && a->dport == b->dport &&
-           flow_same_address(&a->saddr, &b->saddr) && flow_same_address(&a->daddr, &b->daddr);
+    return a->sport == b->sport && a->dport == b->dport && nat_same_address(&a->saddr, &b->saddr) &&
+           nat_same_address(&a->daddr, &b->daddr);
 }
 
 /* Whether packets with this tuple leave with a source that is not their sender's. */
@@ -91,7 +85,7 @@ static __always_inline int flow_hides_client(int family, const union weir_any_tu
     struct weir_address from;
 
     nat_source(family, tuple, &from);
-    return entry->direction == WEIR_FORWARD && !flow_same_address(&from, &entry->saddr);
+    return entry->direction == WEIR_FORWARD && !nat_same_address(&from, &entry->saddr);
 }
 
 /*
@@ -166,9 +160,9 @@ static __always_inline void flow_touch(int family, const struct weir_packet *pac
 static __noinline void flow_refresh(void *ctx, int family, const struct weir_packet *packet,
                                     struct weir_flow *entry, struct weir_next_hop *hop) {
     __u8 flags = entry->flags & (__u8) ~(WEIR_FLOW_XDP | WEIR_FLOW_NO_TX);
-    __u16 mtu = world_route(ctx, packet, entry, hop);
+    __u16 mtu = route_find(ctx, packet, entry, hop);
 
-    flags |= world_xdp_flags(hop->ifindex);
+    flags |= route_xdp_flags(hop->ifindex);
     flow_touch(family, packet, entry);
     entry->mtu = mtu;
     entry->flags = flags;
@@ -184,6 +178,6 @@ static __always_inline void flow_route(void *ctx, int family, const struct weir_
                                        struct weir_flow *entry, struct weir_next_hop *hop) {
     *hop = entry->next_hop;
     if (flow_due(entry, packet->now) || hop->ifindex == WEIR_HOP_UNKNOWN ||
-        (hop->ifindex && hop->ifindex != WEIR_HOP_UNREACHABLE && !world_is_resolved(hop)))
+        (hop->ifindex && hop->ifindex != WEIR_HOP_UNREACHABLE && !route_is_resolved(hop)))
         flow_refresh(ctx, family, packet, entry, hop);
 }

@@ -20,8 +20,8 @@ static __always_inline __u32 hold_set(const struct weir_fragment_key *key) {
 
 static __always_inline int hold_same(const struct weir_fragment_key *a,
                                      const struct weir_fragment_key *b) {
-    return a->id == b->id && a->protocol == b->protocol &&
-           flow_same_address(&a->saddr, &b->saddr) && flow_same_address(&a->daddr, &b->daddr);
+    return a->id == b->id && a->protocol == b->protocol && nat_same_address(&a->saddr, &b->saddr) &&
+           nat_same_address(&a->daddr, &b->daddr);
 }
 
 static __always_inline int hold_seize(struct weir_held *place, __u32 from) {

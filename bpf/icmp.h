@@ -167,7 +167,7 @@ static __always_inline __u16 icmp_write_outer(int family, struct __sk_buff *skb,
     nat_source(family, &packet->tuple, &from);
     nat_source(family, &in->answer, &hidden);
     was = from;
-    if (flow_same_address(&from, &hidden))
+    if (nat_same_address(&from, &hidden))
         from = flow->saddr;
     delta = nat_address_delta(&was, &from);
     nat_destination(family, &packet->tuple, &was);

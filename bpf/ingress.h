@@ -47,7 +47,7 @@ static __noinline __u32 ingress_look(const struct weir_packet *packet,
         return WEIR_FLOWS_RESELECT;
     backend = bpf_map_lookup_elem(&backends, &flow->backend);
     if (!backend || backend->service != flow->service || flow->direction != WEIR_FORWARD ||
-        backend->port != flow->dport || !flow_same_address(&backend->address, &flow->daddr))
+        backend->port != flow->dport || !nat_same_address(&backend->address, &flow->daddr))
         return WEIR_FLOWS_STAY;
     if (backend->state >= WEIR_BACKEND_DOWN && flow->state == WEIR_FLOW_NEW)
         return WEIR_FLOWS_RESELECT;

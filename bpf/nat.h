@@ -63,6 +63,12 @@ static __always_inline __u8 nat_family_of(const struct weir_address *address) {
     return mapped ? WEIR_V4 : WEIR_V6;
 }
 
+static __always_inline int nat_same_address(const struct weir_address *a,
+                                            const struct weir_address *b) {
+    return a->words[0] == b->words[0] && a->words[1] == b->words[1] && a->words[2] == b->words[2] &&
+           a->words[3] == b->words[3];
+}
+
 /* Works out the deltas, once addresses and ports are set. */
 static __always_inline void nat_measure(int family, const union weir_any_tuple *tuple,
                                         struct weir_flow *flow) {

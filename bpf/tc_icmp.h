@@ -28,7 +28,7 @@ static __always_inline int tc_icmp(struct __sk_buff *skb, int family,
         return TC_ACT_SHOT;
     }
     if (side == TC_INGRESS && !(entry->flags & WEIR_FLOW_LOCAL && entry->direction == WEIR_REPLY))
-        world_route(skb, packet, entry, &hop);
+        route_find(skb, packet, entry, &hop);
     if (hop.ifindex == WEIR_HOP_STACK && side == TC_INGRESS &&
         tc_is_for_client(family, packet, entry))
         return TC_ACT_OK; /* as a reply: with the VIP as its source, the stack might refuse it */

@@ -39,7 +39,7 @@ static __always_inline int tc_send(struct __sk_buff *skb, const struct weir_pack
         if (packet->l3_offset > ETH_HLEN)
             bpf_skb_vlan_pop(skb);
     }
-    if (!world_is_resolved(hop))
+    if (!route_is_resolved(hop))
         return (int)bpf_redirect_neigh(hop->ifindex, NULL, 0, 0);
     bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_dest), hop->dmac, ETH_ALEN, 0);
     bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_source), hop->smac, ETH_ALEN, 0);
@@ -97,7 +97,7 @@ static __always_inline int tc_is_for_client(int family, const struct weir_packet
 
     nat_destination(family, &packet->tuple, &to);
     return entry->direction == WEIR_REPLY && !(entry->flags & WEIR_FLOW_LOCAL) &&
-           flow_same_address(&to, &entry->daddr);
+           nat_same_address(&to, &entry->daddr);
 }
 
 /* The packet's length after translation. */

@@ -34,7 +34,7 @@ static __always_inline int xdp_can_take(int family, const struct weir_packet *pa
 
     return entry->family == family && packet->ttl > 1 && packet->ip_length <= entry->mtu &&
            decision->hop.ifindex != WEIR_HOP_STACK &&
-           decision->hop.ifindex != WEIR_HOP_UNREACHABLE && world_is_resolved(&decision->hop) &&
+           decision->hop.ifindex != WEIR_HOP_UNREACHABLE && route_is_resolved(&decision->hop) &&
            !(entry->flags & WEIR_FLOW_LOCAL) && xdp_can_send(decision, packet->ifindex);
 }
 
