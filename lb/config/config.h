@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "lb/config/health_check.h"
+#include "lb/config/mark.h"
+#include "lb/config/sockets.h"
 #include "lb/net/address.h"
 #include "lb/result.h"
 
@@ -31,15 +33,6 @@ std::string_view to_string(Scheduler scheduler);  // "maglev", "wrr", "least-con
 std::string_view to_string(OnDown on_down);
 std::string_view to_string(Announce announce);
 std::string_view to_string(LogLevel level);
-
-// A place in the file, for messages that are found only later (an interface that is missing).
-struct Mark {
-    int line = 0;    // 1-based; 0 when the value is a default
-    int column = 0;  // 1-based
-};
-
-// "FILE:LINE:COL"; only "FILE" when the value is a default.
-std::string place(const std::string &file, const Mark &mark);
 
 struct InterfaceConfig {
     std::string name;
@@ -191,7 +184,8 @@ struct Config {
     std::string api_group;  // owns the socket beside root; empty: root's group
     std::optional<ApiTcpConfig> api_tcp{};
     std::string state_file;  // what operators changed at run time; set to its default by the reader
-    std::optional<FlowLogConfig> flow_log;  // none: flows have no accounts
+    std::optional<SocketsConfig> sockets{};  // none: programs go the packets' way
+    std::optional<FlowLogConfig> flow_log;   // none: flows have no accounts
     LogLevel log_level = LogLevel::info;
     bool watch = false;  // reload when the file changes
     ReplayConfig replay;

@@ -161,6 +161,20 @@ void print_api(Out out, const Config &config) {
                        string(tcp->key.path), string(tcp->client_ca.path));
 }
 
+void print_sockets(Out out, const Config &config) {
+    if (!config.sockets)
+        return;
+    const SocketsConfig &sockets = *config.sockets;
+    const auto texts = [](const auto &items) {
+        return list(items, [](const auto &one) { return string(one.to_string()); });
+    };
+    fmt::format_to(out, "sockets:\n");
+    if (!sockets.cgroup.empty())
+        fmt::format_to(out, "  cgroup: {}\n", string(sockets.cgroup));
+    fmt::format_to(out, "  bind: {{guard: {}, allow: {}}}\n  deny: {}\n  mark: {:#x}\n",
+                   sockets.guard, texts(sockets.allow), texts(sockets.deny), sockets.mark);
+}
+
 void print_rest(Out out, const Config &config) {
     fmt::format_to(out, "snat: {{addresses: {}, ports: {}}}\n",
                    list(config.snat.addresses,
@@ -177,6 +191,7 @@ void print_rest(Out out, const Config &config) {
     if (config.metrics)
         fmt::format_to(out, "metrics: {{listen: \"{}\"}}\n", config.metrics->to_string());
     print_api(out, config);
+    print_sockets(out, config);
     fmt::format_to(out, "state_file: {}\n", string(config.state_file));
     if (config.flow_log)
         fmt::format_to(out, "flow_log: {{file: {}, rate: {}}}\n", string(config.flow_log->file),

@@ -16,8 +16,7 @@ constexpr std::uint32_t kLargestRing = 1U << 23U;  // 64 MiB of table
 constexpr std::uint32_t kHighestRate = 1000000000;
 constexpr std::uint16_t kLowestSnatPort = 1024;
 constexpr std::size_t kLongestInterface = 15;  // IFNAMSIZ without the NUL
-constexpr std::size_t kLongestInstance = 31;
-constexpr std::size_t kLongestName = 63;  // as a DNS label; fits a metric label
+constexpr std::size_t kLongestName = 63;       // as a DNS label; fits a metric label
 
 // As dev_valid_name() in the kernel's net/core/dev.c, and printable.
 bool is_interface_name(const std::string &text) {
@@ -211,39 +210,6 @@ void read_timeouts(Problems &problems, const Value &value, Timeouts &timeouts) {
     mapping.duration("udp", timeouts.udp);
 }
 
-void read_metrics(Problems &problems, const Value &value, Config &config) {
-    Mapping mapping(problems, value, {"metrics", {"listen"}, {}, {}});
-    mapping.parsed("listen", "ADDRESS:PORT, such as 127.0.0.1:9470", parse_listen, config.metrics);
-    config.marks.metrics_listen = mapping.value_mark("listen");
-}
-
-// What the daemon itself keeps and tells.
-void read_housekeeping(Problems &problems, Mapping &mapping, Config &config) {
-    mapping.parsed("instance", fmt::format("1 to {} of A-Z a-z 0-9 _ -", kLongestInstance),
-                   text_if([](const auto &text) { return is_word(text, kLongestInstance, "_-"); }),
-                   config.instance);
-    config.state_file = fmt::format("/var/lib/weir/{}.json", config.instance);
-    mapping.parsed("state_file", "an absolute path of printable ASCII", text_if(is_path),
-                   config.state_file);
-    mapping.flag("watch", config.watch);
-    if (const Value *value = mapping.find("log"))
-        Mapping(problems, *value, {"log", {"level"}, {}, {}})
-            .choice("level", {LogLevel::debug, LogLevel::info, LogLevel::warn, LogLevel::error}, {},
-                    config.log_level);
-    config.marks.state_file = mapping.value_mark("state_file");
-    config.marks.instance = mapping.value_mark("instance");
-}
-
-void read_replay(Problems &problems, const Value &value, ReplayConfig &replay) {
-    Mapping mapping(problems, value, {"replay", {"mac"}, {}, {}});
-    const auto parse = [](const std::string &text) -> std::optional<MacAddress> {
-        const auto mac = MacAddress::parse(text);
-        const bool group = mac && (mac->bytes[0] & 1U) != 0;
-        return mac && !group && *mac != MacAddress{} ? mac : std::nullopt;
-    };
-    mapping.parsed("mac", "a unicast MAC address such as 02:00:00:00:00:01", parse, replay.mac);
-}
-
 }  // namespace
 
 bool is_word(const std::string &text, std::size_t longest, std::string_view also) {
@@ -273,7 +239,7 @@ void read_config(Problems &problems, const Value &root, Config &config) {
                     {"",
                      {"services"},
                      {"interfaces", "snat", "limits", "timeouts", "metrics", "api", "replay",
-                      "instance", "state_file", "watch", "log", "flow_log"},
+                      "instance", "state_file", "watch", "log", "flow_log", "sockets"},
                      {}});
     for (const Value &item : mapping.list("interfaces"))
         read_interface(problems, item, config.interfaces.emplace_back());
@@ -291,6 +257,8 @@ void read_config(Problems &problems, const Value &root, Config &config) {
         read_api(problems, *value, config);
     if (const Value *value = mapping.find("replay"))
         read_replay(problems, *value, config.replay);
+    if (const Value *value = mapping.find("sockets"))
+        read_sockets(problems, *value, config);
     if (const Value *value = mapping.find("flow_log"))
         read_flow_log(problems, *value, config);
     read_housekeeping(problems, mapping, config);

@@ -11,8 +11,14 @@ void read_config(Problems &problems, const Value &root, Config &config);
 // A service's `health_check`; `what` begins the messages.
 void read_health_check(Problems &problems, const Value &value, const std::string &what,
                        HealthCheckConfig &check);
+// `instance`, `state_file`, `watch`, `log`: what the daemon itself keeps and tells.
+void read_housekeeping(Problems &problems, Mapping &mapping, Config &config);
+void read_metrics(Problems &problems, const Value &value, Config &config);
+void read_replay(Problems &problems, const Value &value, ReplayConfig &replay);
 // `api`: the socket, and TCP with mutual TLS.
 void read_api(Problems &problems, const Value &value, Config &config);
+// `sockets`: the services for the programs of this host.
+void read_sockets(Problems &problems, const Value &value, Config &config);
 void read_flow_log(Problems &problems, const Value &value, Config &config);
 // What the values mean together: names and endpoints that clash, families, counts over limits.
 void validate_config(Problems &problems, const Config &config);
