@@ -14,7 +14,6 @@
 
 enum weir_socket_flags {
     WEIR_SOCKET_GUARD = 1, /* VIPs and SNAT ports are refused to bind() */
-    WEIR_SOCKET_JOIN = 2,  /* data between two local ends goes from socket to socket */
 };
 
 /* Bits of weir_socket_settings::denied: of IPv4, and WEIR_DENY_V6 higher the same of IPv6. */
@@ -27,10 +26,10 @@ enum weir_denied_sockets {
 
 struct weir_socket_settings {
     __u64 netns;  /* cookie of the daemon's network namespace: bind() is guarded there */
-    __u32 epoch;  /* counts the times that `socket_flows` was begun anew */
     __u32 flags;  /* enum weir_socket_flags */
     __u32 denied; /* enum weir_denied_sockets */
     __u32 mark;   /* of sockets that have none (SO_MARK); 0: none is set */
+    __u32 zero;
 };
 WEIR_ASSERT(sizeof(struct weir_socket_settings) == 24);
 
@@ -55,11 +54,11 @@ struct weir_socket {
     struct weir_socket_way way;
     __u64 connecting; /* TCP: when its SYN was sent, ns; 0: it is not under way */
     __u32 epoch;      /* of `socket_flows`, where it is counted */
+    __u32 counted;    /* it is in `socket_flows` */
     __u8 protocol;    /* IPPROTO_TCP, IPPROTO_UDP */
-    __u8 counted;     /* it is in `socket_flows` */
-    __u8 zero[2];
+    __u8 zero[7];
 };
-WEIR_ASSERT(sizeof(struct weir_socket) == 72);
+WEIR_ASSERT(sizeof(struct weir_socket) == 80);
 
 /* VIPs that one UDP socket sends to without being connected; of more, the oldest is forgotten. */
 enum { WEIR_SOCKET_WAYS = 8 };
@@ -74,6 +73,33 @@ struct weir_datagrams {
     struct weir_socket_way ways[WEIR_SOCKET_WAYS];
 };
 WEIR_ASSERT(sizeof(struct weir_datagrams) == 464);
+
+/* -- listeners ----------------------------------------------------------------------------------
+ */
+
+enum { WEIR_LISTENERS = 64 };
+
+/* An entry of `listeners`: for whom the socket at the same place of `listener_sockets` listens.
+ * They stand in the order in which they are tried; the first without a protocol is their end. */
+struct weir_listener {
+    struct weir_address address; /* zeros where the mask has them */
+    struct weir_address mask;
+    __u16 first_port; /* host order */
+    __u16 last_port;
+    __u8 protocol; /* IPPROTO_TCP, IPPROTO_UDP */
+    __u8 zero[3];
+};
+WEIR_ASSERT(sizeof(struct weir_listener) == 40);
+
+/* A socket that is to be found. */
+struct weir_listener_wanted {
+    struct weir_address address; /* where it is bound to, or what it would get */
+    __be16 port;
+    __u8 protocol;
+    __u8 zero;
+    __u32 index; /* into `listener_sockets` */
+};
+WEIR_ASSERT(sizeof(struct weir_listener_wanted) == 24);
 
 /* -- counters -----------------------------------------------------------------------------------
  */
@@ -93,8 +119,7 @@ enum weir_socket_event {
     WEIR_SOCKET_BIND_SNAT = 1, /* bind() refused: the port is of the SNAT range */
     WEIR_SOCKET_DENIED = 2,    /* socket() refused */
     WEIR_SOCKET_UNTRACKED = 3, /* no memory to remember what a socket was given */
-    WEIR_SOCKET_JOINED = 4,    /* connections whose data goes from socket to socket */
-    WEIR_SOCKET_EVENTS = 5,
+    WEIR_SOCKET_EVENTS = 4,
 };
 
 /* Who uses what: key of `socket_users`. */

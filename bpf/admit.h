@@ -52,7 +52,7 @@ static __noinline __s64 admit_flows_of(__u32 backend) {
     const __s32 *flows = bpf_map_lookup_elem(&backend_flows, &backend);
     const __s32 *sockets = bpf_map_lookup_elem(&socket_flows, &backend);
 
-    return (flows ? *flows : 0) + (__s64)(sockets ? *sockets : 0);
+    return (flows ? *flows : 0) + (__s64)(sockets && *sockets > 0 ? *sockets : 0);
 }
 
 /*

@@ -11,6 +11,8 @@
 #include "bpf/socket_bind.h"
 #include "bpf/socket_connect.h"
 #include "bpf/socket_datagram.h"
+#include "bpf/socket_listen.h"
+#include "bpf/socket_watch.h"
 
 SEC("cgroup/sock_create")
 int weir_sock_create(struct bpf_sock *sk) {
@@ -76,8 +78,25 @@ int weir_sock_release(struct bpf_sock *sk) {
     struct weir_socket *socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 
     if (socket)
-        socket_forget(socket);
+        socket_close(socket, bpf_get_socket_cookie(sk));
     return 1;
+}
+
+SEC("sockops")
+int weir_sockops(struct bpf_sock_ops *ctx) {
+    watch_socket(ctx);
+    return 1;
+}
+
+SEC("sk_lookup")
+int weir_sk_lookup(struct bpf_sk_lookup *ctx) {
+    return listen_assign(ctx);
+}
+
+/* For BPF_PROG_TEST_RUN. */
+SEC("tc")
+int weir_find_listener(struct __sk_buff *skb) {
+    return listen_find(skb);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

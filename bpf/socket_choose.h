@@ -24,22 +24,11 @@ static long socket_weigh(__u32 index, void *pick) {
     return pick_weigh(*(struct weir_pick **)pick, index);
 }
 
-/* The address as which a socket comes: its own, or that which the host will give it. */
-static __always_inline void socket_source(const struct bpf_sock *sk, __u32 service,
-                                          struct weir_address *address) {
-    const struct weir_address *usual;
+/* The address as which this host's programs come to a service. Not one that a socket is bound to: a
+ * program may bind itself to any (IP_FREEBIND), and would come as whom it likes. */
+static __always_inline void socket_source(__u32 service, struct weir_address *address) {
+    const struct weir_address *usual = bpf_map_lookup_elem(&socket_sources, &service);
 
-    if (sk && sk->family == WEIR_V4 && sk->src_ip4)
-        return nat_map_v4(address, sk->src_ip4);
-    if (sk && sk->family == WEIR_V6 &&
-        (sk->src_ip6[0] || sk->src_ip6[1] || sk->src_ip6[2] || sk->src_ip6[3])) {
-        address->words[0] = sk->src_ip6[0];
-        address->words[1] = sk->src_ip6[1];
-        address->words[2] = sk->src_ip6[2];
-        address->words[3] = sk->src_ip6[3];
-        return;
-    }
-    usual = bpf_map_lookup_elem(&socket_sources, &service);
     if (usual)
         *address = *usual;
     else
@@ -101,14 +90,13 @@ __noinline int socket_pick(struct weir_pick *p, struct weir_socket_way *way, __u
 }
 
 /* Begins to pick for a socket: may it? Returns enum weir_drop_reason. */
-static __always_inline int socket_admit(struct weir_pick *p, const struct bpf_sock *sk,
-                                        const struct weir_service_key *asked,
+static __always_inline int socket_admit(struct weir_pick *p, const struct weir_service_key *asked,
                                         const struct weir_service *service, __u64 now) {
     __builtin_memset(p, 0, sizeof(*p));
     p->service = *service;
     p->client.service = service->id;
     p->backend = WEIR_NO_BACKEND;
-    socket_source(sk, service->id, &p->client.address);
+    socket_source(service->id, &p->client.address);
     socket_set_hash(p, nat_family_of(&asked->vip));
     return admit_flow(service, &p->client.address, now);
 }

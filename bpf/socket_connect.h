@@ -7,20 +7,31 @@
 
 #include "bpf/socket_choose.h"
 
-/* It is connected to something else, or closed. */
-static __always_inline void socket_forget(struct weir_socket *socket) {
+/* Not what it was connected to: a TCP socket may live on without its program, and be looked at. */
+static __always_inline void socket_close(struct weir_socket *socket, __u64 cookie) {
     socket_count_closed(socket);
+    if (socket->protocol == IPPROTO_UDP)
+        bpf_map_delete_elem(&udp_sockets, &cookie);
+}
+
+/* It is connected to something else now. */
+static __always_inline void socket_forget(struct bpf_sock_addr *ctx) {
+    struct weir_socket *socket = bpf_sk_storage_get(&sockets, ctx->sk, NULL, 0);
+
+    if (!socket)
+        return;
+    socket_close(socket, bpf_get_socket_cookie(ctx));
     __builtin_memset(socket, 0, sizeof(*socket));
 }
 
 /* What getpeername() and recvfrom() go by. */
 static __always_inline void socket_remember(struct bpf_sock_addr *ctx,
                                             const struct weir_socket_way *way, __u8 protocol) {
-    const struct weir_socket_settings *set = socket_settings_get();
     struct weir_socket *socket =
         bpf_sk_storage_get(&sockets, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+    __u64 cookie;
 
-    if (!socket || !set) {
+    if (!socket) {
         socket_count_event(WEIR_SOCKET_UNTRACKED);
         return;
     }
@@ -28,13 +39,15 @@ static __always_inline void socket_remember(struct bpf_sock_addr *ctx,
     socket->way = *way;
     socket->protocol = protocol;
     socket->connecting = 0;
-    socket->epoch = set->epoch;
-    socket_count_live(socket, 1);
+    socket_count_open(socket);
+    if (protocol == IPPROTO_UDP) {
+        cookie = bpf_get_socket_cookie(ctx);
+        bpf_map_update_elem(&udp_sockets, &cookie, socket, BPF_ANY);
+    }
 }
 
 static __always_inline int socket_connect(int family, struct bpf_sock_addr *ctx) {
     const struct weir_service *service;
-    struct weir_socket *socket;
     struct weir_service_key asked;
     struct weir_socket_way way;
     struct weir_pick pick;
@@ -44,19 +57,19 @@ static __always_inline int socket_connect(int family, struct bpf_sock_addr *ctx)
     socket_read(family, ctx, &asked);
     service = bpf_map_lookup_elem(&services, &asked);
     if (!service) {
-        socket = bpf_sk_storage_get(&sockets, ctx->sk, NULL, 0);
-        if (socket)
-            socket_forget(socket);
+        socket_forget(ctx);
         return 1;
     }
     __builtin_memset(&way, 0, sizeof(way));
-    reason = socket_admit(&pick, ctx->sk, &asked, service, now);
+    reason = socket_admit(&pick, &asked, service, now);
     if (reason == WEIR_DROP_NONE)
         reason = socket_pick(&pick, &way, now);
     if (reason != WEIR_DROP_NONE)
         return socket_refuse(pick.service.id, (__u8)reason);
-    if (!socket_same_family(&asked, &way))
+    if (!socket_same_family(&asked, &way)) {
+        socket_forget(ctx);
         return 1;
+    }
     way.vip = asked.vip;
     way.vip_port = asked.port;
     if (pick.service.affinity_s)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Socket count: what becomes of the sockets of local programs, and who they belong to. */
+/* Socket count: what becomes of the sockets of local programs, and who they belong to. Atomically,
+ * for programs are interrupted by others on their CPU. */
 #pragma once
 
+#include "bpf/nat.h"
 #include "bpf/socket_maps.h"
 
 static __always_inline void socket_count_event(enum weir_socket_event event) {
@@ -9,7 +11,7 @@ static __always_inline void socket_count_event(enum weir_socket_event event) {
     __u64 *times = bpf_map_lookup_elem(&socket_events, &index);
 
     if (times)
-        (*times)++;
+        __sync_fetch_and_add(times, 1);
 }
 
 /* For the cgroup of the program that is at work. A cgroup for which there is no room counts among
@@ -38,9 +40,9 @@ static __always_inline void socket_count_given(__u32 service, __u32 backend, int
     struct weir_socket_stats *of_backend = bpf_map_lookup_elem(&socket_backend_stats, &backend);
 
     if (of_service)
-        connected ? of_service->connected++ : of_service->chosen++;
+        __sync_fetch_and_add(connected ? &of_service->connected : &of_service->chosen, 1);
     if (of_backend)
-        connected ? of_backend->connected++ : of_backend->chosen++;
+        __sync_fetch_and_add(connected ? &of_backend->connected : &of_backend->chosen, 1);
     socket_count_user(service);
 }
 
@@ -50,9 +52,9 @@ static __always_inline void socket_count_refused(__u32 service, __u8 reason) {
     __u64 *times = bpf_map_lookup_elem(&socket_refusals, &index);
 
     if (of_service)
-        of_service->refused++;
+        __sync_fetch_and_add(&of_service->refused, 1);
     if (times)
-        (*times)++;
+        __sync_fetch_and_add(times, 1);
 }
 
 static __always_inline void socket_count_failed(const struct weir_socket_way *way) {
@@ -61,25 +63,34 @@ static __always_inline void socket_count_failed(const struct weir_socket_way *wa
     struct weir_socket_stats *of_backend = bpf_map_lookup_elem(&socket_backend_stats, &backend);
 
     if (of_service)
-        of_service->failed++;
+        __sync_fetch_and_add(&of_service->failed, 1);
     if (of_backend)
-        of_backend->failed++;
+        __sync_fetch_and_add(&of_backend->failed, 1);
 }
 
 /* The socket is, or is no more, one of those that are connected to its backend. */
-static __always_inline void socket_count_live(struct weir_socket *socket, __s32 change) {
+static __always_inline void socket_count_live(const struct weir_socket *socket, __s32 change) {
     __u32 backend = socket->way.backend;
     __s32 *live = bpf_map_lookup_elem(&socket_flows, &backend);
 
     if (live)
         __sync_fetch_and_add(live, change);
-    socket->counted = change > 0;
 }
 
-static __always_inline void socket_count_closed(struct weir_socket *socket) {
-    const struct weir_socket_settings *set = socket_settings_get();
+static __always_inline void socket_count_open(struct weir_socket *socket) {
+    socket->epoch = socket_epoch_get();
+    socket->counted = 1;
+    socket_count_live(socket, 1);
+}
 
-    if (set && socket->counted && socket->epoch == set->epoch)
+/* Once, whether its program closes it or it ends by itself. Not where the backend is another one by
+ * now, whose count this never was. */
+static __always_inline void socket_count_closed(struct weir_socket *socket) {
+    __u32 id = socket->way.backend;
+    const struct weir_backend *backend = bpf_map_lookup_elem(&backends, &id);
+
+    if (__sync_lock_test_and_set(&socket->counted, 0) && socket->epoch == socket_epoch_get() &&
+        backend && backend->port == socket->way.port &&
+        nat_same_address(&backend->address, &socket->way.address))
         socket_count_live(socket, -1);
-    socket->counted = 0;
 }

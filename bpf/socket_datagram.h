@@ -94,7 +94,7 @@ static __always_inline int datagram_choose(struct bpf_sock_addr *ctx, struct wei
     way->vip = asked->vip;
     way->vip_port = asked->port;
     way->service = service->id;
-    reason = socket_admit(&pick, ctx->sk, asked, service, now);
+    reason = socket_admit(&pick, asked, service, now);
     if (reason == WEIR_DROP_NONE)
         reason = socket_pick(&pick, way, now);
     if (reason == WEIR_DROP_NONE && datagram_is_taken(all, way))
@@ -119,6 +119,18 @@ static __always_inline __u32 datagram_leaves(const struct weir_socket_way *way, 
     return socket_way_leaves(way);
 }
 
+/* One that is connected, and names its peer all the same: another backend's answer would never
+ * reach it. */
+static __always_inline int datagram_to_peer(int family, struct bpf_sock_addr *ctx,
+                                            const struct weir_service_key *asked) {
+    const struct weir_socket *socket = bpf_sk_storage_get(&sockets, ctx->sk, NULL, 0);
+
+    if (!socket || !datagram_is_to(&socket->way, asked))
+        return 0;
+    socket_write(family, ctx, &socket->way.address, socket->way.port);
+    return 1;
+}
+
 static __always_inline int datagram_send(int family, struct bpf_sock_addr *ctx) {
     const struct weir_service *service;
     struct weir_service_key asked;
@@ -130,7 +142,7 @@ static __always_inline int datagram_send(int family, struct bpf_sock_addr *ctx) 
 
     socket_read(family, ctx, &asked);
     service = bpf_map_lookup_elem(&services, &asked);
-    if (!service)
+    if (!service || datagram_to_peer(family, ctx, &asked))
         return 1;
     all = bpf_sk_storage_get(&datagrams, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
     if (!all) {

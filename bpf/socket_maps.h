@@ -11,6 +11,14 @@ struct {
     __type(value, struct weir_socket_settings);
 } socket_settings SEC(".maps");
 
+/* Counts the times that `socket_flows` was begun anew; goes with it. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u32);
+} socket_epoch SEC(".maps");
+
 /* Gone with their sockets, so that nothing has to be collected, and nothing is evicted. */
 struct {
     __uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -26,10 +34,17 @@ struct {
     __type(value, struct weir_datagrams);
 } datagrams SEC(".maps");
 
-/*
- * As whom programs of this host come to a service, where they have bound themselves to no address:
- * the source that the host would give them towards its first backend.
- */
+/* Connected UDP sockets once more, by their cookies: the kernel lists UDP sockets to the daemon
+ * without what is stored with them. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 65536);
+    __type(key, __u64); /* bpf_get_socket_cookie() */
+    __type(value, struct weir_socket);
+} udp_sockets SEC(".maps");
+
+/* As whom programs of this host come to a service: from the source that the host has towards its
+ * first backend. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
@@ -45,6 +60,28 @@ struct {
     __type(key, struct weir_service_key);
     __type(value, __u8);
 } socket_allowed SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, WEIR_LISTENERS);
+    __type(key, __u32);
+    __type(value, struct weir_listener);
+} listeners SEC(".maps");
+
+/* A socket that closes leaves it. */
+struct {
+    __uint(type, BPF_MAP_TYPE_SOCKMAP);
+    __uint(max_entries, WEIR_LISTENERS);
+    __type(key, __u32);
+    __type(value, __u64);
+} listener_sockets SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct weir_listener_wanted);
+} listener_wanted SEC(".maps");
 
 /* -- counters -- */
 
@@ -92,6 +129,13 @@ struct {
     __type(key, __u32); /* service id * WEIR_SOCKET_HISTOGRAMS + enum weir_socket_histogram */
     __type(value, struct weir_latency);
 } socket_histograms SEC(".maps");
+
+static __always_inline __u32 socket_epoch_get(void) {
+    __u32 zero = 0;
+    const __u32 *epoch = bpf_map_lookup_elem(&socket_epoch, &zero);
+
+    return epoch ? *epoch : 0;
+}
 
 static __always_inline const struct weir_socket_settings *socket_settings_get(void) {
     __u32 zero = 0;
