@@ -126,6 +126,7 @@ Json status_document(const DaemonInfo &info, const Snapshot &snapshot, std::size
             {"config_file", info.config_file},
             {"adopted", info.adopted},
             {"interfaces", interfaces},
+            {"sockets", snapshot.sockets ? Json(snapshot.sockets->cgroup) : Json(nullptr)},
             {"services", snapshot.services.size()},
             {"backends", backends},
             {"overrides", overrides},

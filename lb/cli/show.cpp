@@ -89,6 +89,8 @@ std::string show_status(const Json &document) {
         document.at("adopted").get<bool>() ? " (went on with the tables of an earlier run)" : "");
     shown += fmt::format("config    {}, {}\n", text(document.at("config_file")),
                          reload_line(document.at("reload")));
+    if (!document.at("sockets").is_null())
+        shown += fmt::format("sockets   of programs in {}\n", text(document.at("sockets")));
     shown += fmt::format("services  {}, backends {}\n\n", text(document.at("services")),
                          text(document.at("backends")));
     if (document.at("overrides").get<std::size_t>() > 0)

@@ -173,6 +173,11 @@ void print_sockets(Out out, const Config &config) {
         fmt::format_to(out, "  cgroup: {}\n", string(sockets.cgroup));
     fmt::format_to(out, "  bind: {{guard: {}, allow: {}}}\n  deny: {}\n  mark: {:#x}\n",
                    sockets.guard, texts(sockets.allow), texts(sockets.deny), sockets.mark);
+    fmt::format_to(out, "  listeners:{}\n", sockets.listeners.empty() ? " []" : "");
+    for (const ListenerConfig &one : sockets.listeners)
+        fmt::format_to(out, "    - {{addresses: {}, ports: {}, protocol: {}, to: {}}}\n",
+                       string(one.addresses.to_string()), one.ports.to_string(),
+                       to_string(one.protocol), string(one.to.to_string()));
 }
 
 void print_rest(Out out, const Config &config) {

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <charconv>
 
 #include "lb/config/schema.h"
 
@@ -38,15 +38,15 @@ std::optional<DeniedSocket> parse_denied(const std::string &text) {
 
 // A number in decimal, or in hexadecimal as iptables and tc print marks.
 std::optional<std::uint32_t> parse_mark(const std::string &text) {
-    std::size_t end = 0;
-    try {
-        const auto value = std::stoull(text, &end, 0);
-        if (end == text.size() && text.front() != '-' && value <= UINT32_MAX)
-            return static_cast<std::uint32_t>(value);
-    } catch (const std::exception &) {
-        return std::nullopt;
-    }
-    return std::nullopt;
+    constexpr int kDecimal = 10;
+    constexpr int kHexadecimal = 16;
+    const bool hexadecimal = text.compare(0, 2, "0x") == 0;
+    const char *const begin = text.data() + (hexadecimal ? 2 : 0);
+    const char *const end = text.data() + text.size();
+    std::uint32_t value = 0;
+    const auto [rest, error] =
+        std::from_chars(begin, end, value, hexadecimal ? kHexadecimal : kDecimal);
+    return error == std::errc() && rest == end ? std::optional(value) : std::nullopt;
 }
 
 void read_bind(Problems &problems, const Value &value, SocketsConfig &sockets) {
@@ -62,7 +62,56 @@ void read_bind(Problems &problems, const Value &value, SocketsConfig &sockets) {
                });
 }
 
+std::optional<PortRange> parse_ports(const std::string &text) {
+    const auto one = parse_number(text, kHighestPort);
+    const auto ports = one ? std::optional(PortRange{static_cast<std::uint16_t>(*one),
+                                                     static_cast<std::uint16_t>(*one)})
+                           : PortRange::parse(text);
+    return ports && ports->first != 0 ? ports : std::nullopt;
+}
+
+// A block, or an address alone.
+std::optional<Prefix> parse_addresses(const std::string &text) {
+    constexpr std::uint8_t kBitsV4 = 32;
+    constexpr std::uint8_t kBitsV6 = 128;
+    if (const auto address = Address::parse(text))
+        return Prefix{*address, address->is_v4() ? kBitsV4 : kBitsV6};
+    return Prefix::parse(text);
+}
+
+void read_listener(Problems &problems, const Value &value, ListenerConfig &listener) {
+    Mapping mapping(problems, value,
+                    {"sockets, listener", {"addresses", "ports", "protocol", "to"}, {}, {}});
+    listener.mark = mapping.mark();
+    mapping.parsed("addresses", "an address, or a block such as 203.0.113.0/24", parse_addresses,
+                   listener.addresses);
+    mapping.parsed("ports", "a port, or ports such as 8000-8999", parse_ports, listener.ports);
+    mapping.choice("protocol", {Protocol::tcp, Protocol::udp}, {}, listener.protocol);
+    mapping.parsed("to", "ADDRESS:PORT, such as 127.0.0.1:8080", parse_listen, listener.to);
+    if (listener.to.address.is_v4() != listener.addresses.address.is_v4() && listener.to.port != 0)
+        mapping.complain("to", "must be of the family of `addresses`");
+    if (listener.protocol == Protocol::udp && listener.to.port != 0 &&
+        listener.ports != PortRange{listener.to.port, listener.to.port})
+        mapping.complain("ports",
+                         "must be that of `to`: a UDP socket answers from the port that it has");
+}
+
+void read_listeners(Problems &problems, Mapping &mapping, SocketsConfig &sockets) {
+    for (const Value &item : mapping.list("listeners")) {
+        ListenerConfig &listener = sockets.listeners.emplace_back();
+        read_listener(problems, item, listener);
+        if (sockets.listeners.size() > kMostListeners)
+            problems.add(listener.mark,
+                         fmt::format("sockets: more than {} listeners", kMostListeners));
+    }
+}
+
 }  // namespace
+
+std::string ListenerConfig::to_string() const {
+    return fmt::format("{} {} {}", addresses.to_string(), ports.to_string(),
+                       weir::to_string(protocol));
+}
 
 std::string_view to_string(SocketFamily family) {
     switch (family) {
@@ -99,7 +148,8 @@ std::string AllowedBind::to_string() const {
 }
 
 void read_sockets(Problems &problems, const Value &value, Config &config) {
-    Mapping mapping(problems, value, {"sockets", {}, {"cgroup", "bind", "deny", "mark"}, {}});
+    Mapping mapping(problems, value,
+                    {"sockets", {}, {"cgroup", "bind", "deny", "mark", "listeners"}, {}});
     SocketsConfig &sockets = config.sockets.emplace();
     sockets.mark_of_all = mapping.mark();
     mapping.parsed("cgroup", "a folder of cgroup v2, such as system.slice/web.service",
@@ -109,6 +159,7 @@ void read_sockets(Problems &problems, const Value &value, Config &config) {
         read_bind(problems, *bind, sockets);
     mapping.items("deny", "stream, dgram or raw, or one of them after ipv4/ or ipv6/", parse_denied,
                   [&](const DeniedSocket &one, const Mark &) { sockets.deny.push_back(one); });
+    read_listeners(problems, mapping, sockets);
     mapping.parsed("mark", "a number from 0 to 0xffffffff", parse_mark, sockets.mark);
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "lb/config/mark.h"
@@ -39,6 +40,24 @@ struct AllowedBind {
     bool operator==(const AllowedBind &) const = default;
 };
 
+inline constexpr std::size_t kMostListeners = 64;
+
+// One local socket that listens for many addresses and ports.
+struct ListenerConfig {
+    Prefix addresses;
+    PortRange ports;
+    Protocol protocol = Protocol::tcp;
+    Endpoint to;  // where the socket listens
+    Mark mark{};
+
+    std::string to_string() const;  // "203.0.113.0/24 8000-8999 tcp"
+    auto operator<=>(const ListenerConfig &other) const {
+        return std::tie(addresses, ports, protocol, to) <=>
+               std::tie(other.addresses, other.ports, other.protocol, other.to);
+    }
+    bool operator==(const ListenerConfig &other) const { return (*this <=> other) == 0; }
+};
+
 // The services for the programs of this host, at their sockets.
 struct SocketsConfig {
     std::string cgroup;  // a folder of cgroup v2: absolute, or below where that is mounted; empty:
@@ -46,6 +65,7 @@ struct SocketsConfig {
     bool guard = true;   // VIPs and SNAT ports are refused to bind()
     std::vector<AllowedBind> allow;
     std::vector<DeniedSocket> deny;
+    std::vector<ListenerConfig> listeners;
     std::uint32_t mark = 0;  // SO_MARK of sockets that have none; 0: none is set
     Mark cgroup_mark{};
     Mark mark_of_all{};  // of `sockets`

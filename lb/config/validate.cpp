@@ -203,6 +203,23 @@ void check_listens(Problems &problems, const Config &config) {
                                                    tcp->listen.to_string()));
 }
 
+// Packets of a service never come to a listener.
+void check_listeners(Problems &problems, const Config &config) {
+    if (!config.sockets)
+        return;
+    for (const ListenerConfig &listener : config.sockets->listeners)
+        for (const ServiceConfig &service : config.services)
+            if (listener.protocol == service.protocol &&
+                listener.ports.contains(service.vip.port) &&
+                listener.addresses.contains(service.vip.address))
+                problems.add(
+                    listener.mark,
+                    fmt::format("sockets: the listener {} contains {}/{}, which is service "
+                                "'{}' at line {}",
+                                listener.to_string(), service.vip.to_string(),
+                                to_string(service.protocol), service.name, service.mark.line));
+}
+
 }  // namespace
 
 void validate_config(Problems &problems, const Config &config) {
@@ -217,6 +234,7 @@ void validate_config(Problems &problems, const Config &config) {
     check_snat_families(problems, config);
     check_counts(problems, config);
     check_listens(problems, config);
+    check_listeners(problems, config);
 }
 
 }  // namespace weir

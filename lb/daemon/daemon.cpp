@@ -40,6 +40,11 @@ Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, BackendCont
                   [this]() -> const Inventory & { return path_.inventory(); }),
       events_(loop, path_.tables(), [this]() -> const Inventory & { return path_.inventory(); }),
       recorder_(loop, path_.tables(), [this]() -> const Inventory & { return path_.inventory(); }),
+      reaper_(
+          loop,
+          [this] { return path_.sockets().cgroup().empty() ? nullptr : path_.sockets().tables(); },
+          [this]() -> const Inventory & { return path_.inventory(); }, notices),
+      sockets_listening_(loop, path_.sockets(), notices),
       exporter_([this] { return collect(); }),
       admin_(loop, admin_source()),
       observer_(exporter_, admin_, [this]() -> const DaemonInfo & { return info_; }),
@@ -117,6 +122,23 @@ Result<Snapshot> Daemon::snapshot() {
             if (flow_log_)
                 snapshot.flow_log = flow_log_->stats();
             return snapshot;
+        })
+        .and_then([this](Snapshot snapshot) {
+            return add_sockets(snapshot).map([&] { return std::move(snapshot); });
+        });
+}
+
+Result<void> Daemon::add_sockets(Snapshot &snapshot) {
+    const SocketPath &path = path_.sockets();
+    if (path.tables() == nullptr || path.cgroup().empty())
+        return {};
+    return read_socket_snapshot(*path.tables(), path_.inventory(), cgroups_)
+        .map([&](SocketSnapshot seen) {
+            seen.cgroup = path.cgroup();
+            seen.ended_tcp = reaper_.tcp();
+            seen.ended_udp = reaper_.udp();
+            seen.listening = sockets_listening_.listening();
+            snapshot.sockets = std::move(seen);
         });
 }
 
@@ -138,6 +160,9 @@ void Daemon::note_ready() {
                 "{}{} ({}{})", on.empty() ? "" : ", ", interface.name, to_string(interface.hook),
                 interface.hook == Hook::xdp ? fmt::format(" {}", to_string(interface.xdp_mode))
                                             : "");
+    if (!path_.sockets().cgroup().empty())
+        on +=
+            fmt::format("{}the sockets of {}", on.empty() ? "" : " and ", path_.sockets().cgroup());
     note(notices_,
          {NoticeKind::start, LogLevel::info,
           fmt::format(

@@ -18,8 +18,10 @@
 #include "lb/daemon/file_watch.h"
 #include "lb/daemon/flow_log.h"
 #include "lb/daemon/link_watch.h"
+#include "lb/daemon/listener_watch.h"
 #include "lb/daemon/listeners.h"
 #include "lb/daemon/recorder.h"
+#include "lb/daemon/socket_reaper.h"
 #include "lb/result.h"
 
 namespace weir {
@@ -36,6 +38,7 @@ class Daemon {
   private:
     AdminSource admin_source();
     Result<Snapshot> snapshot();
+    Result<void> add_sockets(Snapshot &snapshot);
     std::vector<prometheus::MetricFamily> collect();
     void note_ready();
     void wait_for_signal(boost::asio::signal_set &signals);
@@ -59,6 +62,9 @@ class Daemon {
     EventStream events_;
     std::unique_ptr<FlowLog> flow_log_;
     Recorder recorder_;
+    SocketReaper reaper_;
+    ListenerWatch sockets_listening_;
+    CgroupNames cgroups_;
     DaemonInfo info_;
     Exporter exporter_;
     AdminApi admin_;

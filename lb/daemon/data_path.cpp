@@ -53,6 +53,7 @@ Result<DataPath> DataPath::load(const Config &config, const ConditionsOf &condit
 
 // The error that led here is the one to report.
 void DataPath::give_up() {
+    sockets_.undo(nullptr);
     static_cast<void>(host_.roll_back());
     if (!adopted())
         static_cast<void>(detach_all(takeover_.own(objects_)));
@@ -66,6 +67,7 @@ Result<void> DataPath::start(const Config &config, const ConditionsOf &condition
         start_with_ = takeover_.is_fresh() ? "taken_over" : "adopted";
     return host_.reserve(config)
         .and_then([&] { return takeover_.copy(objects_, config); })
+        .and_then([&] { return load_sockets(config); })
         .and_then([&] { return state(); })
         .map([&](const TableState &current) { conditions_ = conditions(current); })
         .and_then([&] {
@@ -99,13 +101,20 @@ Result<void> DataPath::attach(const Config &config) {
             return interfaces_.attach(objects_, config, takeover_.own(objects_), takeover_.place());
         })
         .and_then([&] { return takeover_.bring_over(objects_); })
+        .and_then([&] { return sockets_.attach(config); })
         .and_then([&] { return interfaces_.take_place(objects_, takeover_.own(objects_)); })
         .and_then([&] { return takeover_.finish(pins_); });
+}
+
+// Before the tables are filled, which are theirs as well.
+Result<void> DataPath::load_sockets(const Config &config) {
+    return sockets_.load(objects_, config, takeover_.folder(), takeover_.share());
 }
 
 // Lets go of interfaces and of what was changed on the host, where an earlier run or configuration
 // had them and `config` does not.
 Result<void> DataPath::settle(const Config &config) {
+    sockets_.settle(config);
     return interfaces_.leave_others(objects_, takeover_.own(objects_)).and_then([&] {
         return host_.settle(config);
     });
@@ -127,7 +136,10 @@ Result<Plan> DataPath::plan(const Config &config) {
 Result<void> DataPath::apply(const Config &config, const Plan &plan) {
     rings_in_doubt_ = true;
     state_.reset();
-    if (auto done = tables().apply(plan); !done)
+    auto done = sockets_.prepare(plan).and_then([&] { return tables().apply(plan); }).and_then([&] {
+        return sockets_.write_sources(plan.result);
+    });
+    if (!done)
         return done;
     rings_in_doubt_ = false;
     state_ = plan.result;
@@ -165,6 +177,8 @@ Result<void> DataPath::reload(const Config &running, const Config &config,
     auto done = host_.begin()
                     .and_then([&] { return host_.reserve(config); })
                     .and_then([&] { return interfaces.attach(objects_, config, own); })
+                    .and_then([&] { return load_sockets(config); })
+                    .and_then([&] { return sockets_.attach(config); })
                     .and_then([&] { return host_.announce(config); })
                     .and_then([&] {
                         written = true;
@@ -176,6 +190,7 @@ Result<void> DataPath::reload(const Config &running, const Config &config,
         if (const auto back = written ? write(running) : Result<void>(); !back)
             spdlog::error("what a reload that failed has written cannot be taken back: {}",
                           back.error().message);
+        sockets_.undo(&running);
         standing.put_back(objects_, own);
         static_cast<void>(host_.roll_back());
         return done;
@@ -190,7 +205,9 @@ Result<void> DataPath::reload(const Config &running, const Config &config,
 bool DataPath::look_after(const Config &config) {
     const AsAdministrator whose_programs_are_there;
     const bool changed = interfaces_.look_after(objects_, config);
-    auto done = host_.announce(config);
+    auto done = state().and_then([&](const TableState &tables) {
+        return sockets_.write_sources(tables).and_then([&] { return host_.announce(config); });
+    });
     // an interface that came back has another number, and the notes name the old one
     if (done && changed)
         done = host_.settle(config);

@@ -10,6 +10,7 @@
 #include "lb/config/config.h"
 #include "lb/daemon/host_setup.h"
 #include "lb/daemon/interfaces.h"
+#include "lb/daemon/socket_path.h"
 #include "lb/dataplane/objects.h"
 #include "lb/dataplane/pins.h"
 #include "lb/dataplane/tables.h"
@@ -44,6 +45,7 @@ class DataPath {
     const Inventory &inventory() const { return inventory_; }
     const std::vector<AttachedInterface> &interfaces() const { return interfaces_.list(); }
     std::vector<std::pair<PacketHook, ProgramRuns>> runs() const { return objects_.runs(); }
+    const SocketPath &sockets() const { return sockets_; }
     // Went on with the tables of an earlier run.
     bool adopted() const { return pins_.adopted(); }
     // What the start did about tables: "new", "adopted", or "taken_over" from others.
@@ -55,6 +57,7 @@ class DataPath {
           host_(std::move(host)),
           takeover_(std::move(takeover)),
           objects_(std::move(objects)),
+          sockets_(pins_.path()),
           interfaces_(notices),
           rings_in_doubt_(adopted()) {}
     static Result<DataPath> load(const Config &config, const ConditionsOf &conditions,
@@ -64,6 +67,7 @@ class DataPath {
     Result<void> start_with_tables_in_use(const Config &config);
     void give_up();
     Result<void> attach(const Config &config);
+    Result<void> load_sockets(const Config &config);
     Result<void> settle(const Config &config);
     Result<TableState> state();
     Result<Plan> plan(const Config &config);
@@ -74,6 +78,7 @@ class DataPath {
     HostSetup host_;
     Takeover takeover_;
     Objects objects_;
+    SocketPath sockets_;
     Inventory inventory_;
     Conditions conditions_;
     // What the tables hold, where that is certain: reading ten thousand services takes a while.

@@ -51,10 +51,12 @@ Result<void> check_privilege(const std::string &command) {
 }
 
 Result<void> check_interfaces(const Config &config) {
+    if (config.interfaces.empty() && config.sockets)
+        return {};
     if (config.interfaces.empty())
         return fail(Exit::usage,
                     fmt::format("{}: no interface is configured: name at least one under "
-                                "`interfaces`",
+                                "`interfaces`, or `sockets` for the programs of this host alone",
                                 config.file));
     const bool any = std::any_of(
         config.interfaces.begin(), config.interfaces.end(),

@@ -39,7 +39,7 @@ Result<void> run_until_signal(const std::string &config_file) {
     auto config = load_config(config_file);
     if (!config)
         return tl::make_unexpected(config.error());
-    if (config->interfaces.empty())
+    if (config->interfaces.empty() && !config->sockets)
         return check_interfaces(*config);
     if (auto allowed = check_privilege("weir run"); !allowed)
         return allowed;

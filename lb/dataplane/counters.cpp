@@ -9,13 +9,12 @@
 #include <vector>
 
 #include "lb/dataplane/map_access.h"
+#include "lb/dataplane/map_reads.h"
 #include "lb/dataplane/tables.h"
 
 namespace weir {
 
 namespace {
-
-constexpr std::uint32_t kBatch = 4096;  // entries that are read with one system call
 
 constexpr std::array<std::string_view, WEIR_DROP_REASONS> kDropReasons{
     "no_backend",      "tuple_in_use",  "flow_table_full", "unreachable",      "rewrite_failed",
@@ -25,31 +24,6 @@ static_assert(!kDropReasons.back().empty());
 
 constexpr std::array<std::string_view, WEIR_ICMP_EVENTS> kIcmpEvents{"translated", "answered",
                                                                      "sent"};
-
-// All CPUs' values of one entry. The kernel pads each to eight bytes; those here are multiples of
-// it.
-template <typename Value>
-Result<std::vector<Value>> read_per_cpu(int fd, std::string_view name, std::uint32_t index) {
-    static_assert(sizeof(Value) % 8 == 0);
-    std::vector<Value> values(static_cast<std::size_t>(libbpf_num_possible_cpus()));
-    if (bpf_map_lookup_elem(fd, &index, values.data()) != 0)
-        return fail(Exit::refused, fmt::format("map {}: cannot read entry {}: {}", name, index,
-                                               std::strerror(errno)));
-    return values;
-}
-
-template <std::size_t N>
-Result<std::array<std::uint64_t, N>> read_sums(int fd, std::string_view name) {
-    std::array<std::uint64_t, N> sums{};
-    for (std::uint32_t index = 0; index < N; ++index) {
-        const auto values = read_per_cpu<std::uint64_t>(fd, name, index);
-        if (!values)
-            return tl::make_unexpected(values.error());
-        for (const std::uint64_t one : *values)
-            sums[index] += one;
-    }
-    return sums;
-}
 
 void add(Counters &sum, const weir_stats &one) {
     sum.forward_packets += one.forward_packets;
@@ -67,29 +41,6 @@ Result<Counters> read_counters(int fd, std::string_view name, std::uint32_t id) 
     for (const weir_stats &one : *values)
         add(sum, one);
     return sum;
-}
-
-// Calls visit() with each of the first `count` entries of an array, `copies` values of each; they
-// come in the order of their indices.
-template <typename Value, typename Visit>
-Result<void> for_entries(const NamedMap &map, std::uint32_t count, std::size_t copies,
-                         Visit visit) {
-    const std::uint32_t batch = std::min(count, kBatch);
-    std::vector<std::uint32_t> keys(batch);
-    std::vector<Value> values(batch * copies);
-    std::uint32_t position = 0;
-    for (std::uint32_t done = 0; done < count;) {
-        std::uint32_t read = std::min(batch, count - done);
-        const int error = bpf_map_lookup_batch(map.fd, done == 0 ? nullptr : &position, &position,
-                                               keys.data(), values.data(), &read, nullptr);
-        // ENOENT: there are no more behind these
-        if ((error != 0 && errno != ENOENT) || read == 0)
-            return map_error(map.name, "read its entries", error != 0 ? errno : EIO);
-        for (std::uint32_t i = 0; i < read; ++i)
-            visit(values.data() + i * copies);
-        done += read;
-    }
-    return {};
 }
 
 Result<std::vector<Counters>> read_all_counters(int fd, std::string_view name,

@@ -146,6 +146,10 @@ int Objects::own_map() const {
     return bpf_map__fd(skeletons_->tc->maps.settings);
 }
 
+int Objects::map(const char *name) const {
+    return bpf_object__find_map_fd_by_name(skeletons_->tc->obj, name);
+}
+
 OwnPrograms Objects::own_programs(MapIds others) const {
     others.push_back(map_id_of(own_map()));
     return OwnPrograms(std::move(others), [skeletons = skeletons_.get()] {

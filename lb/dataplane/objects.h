@@ -63,6 +63,8 @@ class Objects {
     std::vector<Table> pinned() const;
     // The map by which programs are known for this object's.
     int own_map() const;
+    // Any map by its name, -1 if there is none.
+    int map(const char *name) const;
     // They, and those that use one of the other maps. Valid as long as this object is.
     OwnPrograms own_programs(MapIds others = {}) const;
 

@@ -39,7 +39,7 @@ void set_fixed_sizes(const weir_tc &skeleton) {
     bpf_map__set_max_entries(maps.captured, static_cast<std::uint32_t>(libbpf_num_possible_cpus()));
 }
 
-std::array<SizedMap, 18> sized_maps(const weir_tc &skeleton, const Limits &limits) {
+std::array<SizedMap, 19> sized_maps(const weir_tc &skeleton, const Limits &limits) {
     const auto &maps = skeleton.maps;
     // a flow is two entries: one per direction
     const std::uint32_t accounts = limits.accounts ? 2 * (limits.flows + limits.new_flows) : 1;
@@ -54,6 +54,7 @@ std::array<SizedMap, 18> sized_maps(const weir_tc &skeleton, const Limits &limit
              {maps.backend_stats, limits.backends},
              {maps.backend_addresses, limits.backends},
              {maps.backend_flows, limits.backends},
+             {maps.socket_flows, limits.backends},
              {maps.affinity, std::max(limits.flows / 4, kFewestAffinities)},
              {maps.flows_v4, limits.flows * 2},
              {maps.flows_new_v4, limits.new_flows * 2},
@@ -63,18 +64,21 @@ std::array<SizedMap, 18> sized_maps(const weir_tc &skeleton, const Limits &limit
              {maps.accounts_v6, accounts}}};
 }
 
-// Whether a pinned map of another start is as good as one made now: flows and counters, which only
-// packets write. What a configuration fills is never shared, for until the programs are replaced it
-// belongs to the one that is in force.
-bool can_share(const OldMap &old, const weir_tc &skeleton, const bpf_map *map) {
-    const bpf_map_info &info = old.info();
+// Only what packets and programs write. What a configuration fills is never shared, for until the
+// programs are replaced it belongs to the one that is in force.
+bool is_shareable(const weir_tc &skeleton, const bpf_map *map) {
     const auto type = bpf_map__type(map);
-    if (type != BPF_MAP_TYPE_LRU_HASH && type != BPF_MAP_TYPE_PERCPU_ARRAY)
-        return false;
-    if (info.type != type || info.max_entries != bpf_map__max_entries(map) ||
+    return type == BPF_MAP_TYPE_LRU_HASH || type == BPF_MAP_TYPE_PERCPU_ARRAY ||
+           map == skeleton.maps.socket_flows;
+}
+
+// Whether a pinned map of another start is as good as one made now.
+bool fits(const OldMap &old, const bpf_object *object, const bpf_map *map) {
+    const bpf_map_info &info = old.info();
+    if (info.type != bpf_map__type(map) || info.max_entries != bpf_map__max_entries(map) ||
         info.map_flags != bpf_map__map_flags(map))
         return false;
-    const btf *types = bpf_object__btf(skeleton.obj);
+    const btf *types = bpf_object__btf(object);
     const auto key = old.key_to(types, bpf_map__btf_key_type_id(map), bpf_map__key_size(map));
     const auto value =
         old.value_to(types, bpf_map__btf_value_type_id(map), bpf_map__value_size(map));
@@ -96,23 +100,30 @@ void set_sizes(const weir_tc &skeleton, const Limits &limits) {
         bpf_map__set_max_entries(one.map, one.entries);
 }
 
+Result<void> place_pin(const bpf_object *object, bpf_map *map, bool shareable,
+                       const std::filesystem::path &pins,
+                       const std::optional<std::filesystem::path> &from) {
+    const auto path = pins / bpf_map__name(map);
+    bpf_map__set_pin_path(map, path.c_str());
+    std::error_code ignored;
+    if (!shareable || !from || std::filesystem::exists(path, ignored))
+        return {};
+    const auto old = OldMap::open(*from / bpf_map__name(map));
+    if (old && fits(*old, object, map) && bpf_obj_pin(old->fd(), path.c_str()) != 0)
+        return fail(Exit::refused,
+                    fmt::format("cannot pin {}: {}", path.string(), std::strerror(errno)));
+    return {};
+}
+
 Result<void> place_pins(const weir_tc &skeleton, const std::filesystem::path &pins,
                         const std::optional<std::filesystem::path> &from) {
     bpf_map *map = nullptr;
     bpf_object__for_each_map(map, skeleton.obj) {
         if (!is_pinned(skeleton, map))
             continue;
-        const auto path = pins / bpf_map__name(map);
-        bpf_map__set_pin_path(map, path.c_str());
-        std::error_code ignored;
-        if (!from || std::filesystem::exists(path, ignored))
-            continue;
-        const auto old = OldMap::open(*from / bpf_map__name(map));
-        if (!old || !can_share(*old, skeleton, map))
-            continue;
-        if (bpf_obj_pin(old->fd(), path.c_str()) != 0)
-            return fail(Exit::refused,
-                        fmt::format("cannot pin {}: {}", path.string(), std::strerror(errno)));
+        if (auto placed = place_pin(skeleton.obj, map, is_shareable(skeleton, map), pins, from);
+            !placed)
+            return placed;
     }
     return {};
 }

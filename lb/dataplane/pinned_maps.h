@@ -23,5 +23,9 @@ void set_sizes(const weir_tc &skeleton, const Limits &limits);
 // pinned in `from` are pinned there before libbpf looks.
 Result<void> place_pins(const weir_tc &skeleton, const std::filesystem::path &pins,
                         const std::optional<std::filesystem::path> &from);
+// The same for one map of an object; `shareable` says whether it may be shared at all.
+Result<void> place_pin(const bpf_object *object, bpf_map *map, bool shareable,
+                       const std::filesystem::path &pins,
+                       const std::optional<std::filesystem::path> &from);
 
 }  // namespace weir

@@ -145,6 +145,8 @@ std::vector<MetricFamily> to_metrics(const Snapshot &snapshot, const DaemonInfo 
                         unix_seconds(info.started)));
     append_services(all, snapshot, views, checks);
     append_drops(all, snapshot);
+    if (snapshot.sockets)
+        append_sockets(all, *snapshot.sockets);
     append_flow_log(all, snapshot);
     append_tables(all, snapshot);
     append_programs(all, snapshot);

@@ -1,7 +1,5 @@
 // Metrics of services and backends.
 #include <array>
-#include <iterator>
-#include <limits>
 
 #include "lb/stats/metric_families.h"
 
@@ -119,32 +117,6 @@ void append_states(std::vector<MetricFamily> &all, const Snapshot &snapshot,
             all.push_back(std::move(*made));
 }
 
-// `buckets` has one more than `bounds` (seconds): those that took longer.
-template <typename Buckets, typename Bounds>
-void add_histogram(MetricFamily &to, const std::string &service, const Buckets &buckets,
-                   const Bounds &bounds, double sum) {
-    ClientMetric metric;
-    metric.label.push_back({"service", service});
-    auto bucket = std::begin(buckets);
-    for (const double bound : bounds) {
-        metric.histogram.sample_count += *bucket++;
-        metric.histogram.bucket.push_back({metric.histogram.sample_count, bound});
-    }
-    metric.histogram.sample_count += *bucket;
-    metric.histogram.bucket.push_back(
-        {metric.histogram.sample_count, std::numeric_limits<double>::infinity()});
-    metric.histogram.sample_sum = sum;
-    to.metric.push_back(std::move(metric));
-}
-
-void add_latency(MetricFamily &to, const std::string &service, const weir_latency &seen) {
-    constexpr double kSecond = 1e9;  // ns
-    std::array<double, WEIR_LATENCY_BUCKETS - 1> bounds WEIR_LATENCY_BOUNDS;
-    for (double &bound : bounds)
-        bound /= kSecond;
-    add_histogram(to, service, seen.buckets, bounds, static_cast<double>(seen.sum) / kSecond);
-}
-
 void append_latencies(std::vector<MetricFamily> &all, const Snapshot &snapshot) {
     auto answer = family("weir_flow_first_answer_seconds",
                          "From the packet that opens a flow to the backend's first answer.",
@@ -182,6 +154,14 @@ void append_checks(std::vector<MetricFamily> &all, const AllCheckTimes &checks) 
 }
 
 }  // namespace
+
+void add_latency(MetricFamily &to, const std::string &service, const weir_latency &seen) {
+    constexpr double kSecond = 1e9;  // ns
+    std::array<double, WEIR_LATENCY_BUCKETS - 1> bounds WEIR_LATENCY_BOUNDS;
+    for (double &bound : bounds)
+        bound /= kSecond;
+    add_histogram(to, service, seen.buckets, bounds, static_cast<double>(seen.sum) / kSecond);
+}
 
 void append_services(std::vector<MetricFamily> &all, const Snapshot &snapshot,
                      const BackendViews &views, const AllCheckTimes &checks) {

@@ -17,6 +17,7 @@
 #include "lb/model/roster.h"
 #include "lb/model/state.h"
 #include "lb/result.h"
+#include "lb/stats/socket_snapshot.h"
 
 namespace weir {
 
@@ -74,6 +75,7 @@ struct Snapshot {
     std::optional<FlowLogStats> flow_log{};  // none: there is no flow log
     std::vector<TableUse> tables;
     std::vector<std::pair<PacketHook, ProgramRuns>> programs{};
+    std::optional<SocketSnapshot> sockets{};  // none: there are no socket programs
 };
 
 Result<Snapshot> read_snapshot(const Tables &tables, const Inventory &inventory,

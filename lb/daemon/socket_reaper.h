@@ -1,0 +1,58 @@
+// Ends the sockets of local programs whose backend is gone, so that no program hangs on it: TCP
+// where `on_down` says so, and connected UDP also where the backend was removed.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <utility>
+
+#include "lb/dataplane/socket_tables.h"
+#include "lb/net/address.h"
+#include "lb/stats/notices.h"
+#include "lb/stats/snapshot.h"
+
+namespace weir {
+
+class SocketReaper {
+  public:
+    // `tables` gives none where there are no socket programs. Looks once a second.
+    SocketReaper(boost::asio::io_context &loop, std::function<const SocketTables *()> tables,
+                 std::function<const Inventory &()> inventory, Notices &notices);
+
+    // How many were ended.
+    std::uint64_t tcp() const { return tcp_; }
+    std::uint64_t udp() const { return udp_; }
+
+  private:
+    // A backend of a service, under their ids.
+    using Place = std::pair<std::uint32_t, std::uint32_t>;
+    struct Backend {
+        Endpoint endpoint;
+        bool leaves = false;  // its flows do not stay
+
+        bool operator==(const Backend &) const = default;
+    };
+    using Backends = std::map<Place, Backend>;
+
+    void wait();
+    void look(const SocketTables &tables);
+    static Backends backends_of(const Inventory &inventory);
+    static bool was_removed(const Backends &before, const Backends &now);
+    static bool anybody_hangs(const SocketTables &tables, const Backends &now);
+    void end(const SocketTables &tables, Protocol protocol, const Backends &now);
+
+    std::function<const SocketTables *()> tables_;
+    std::function<const Inventory &()> inventory_;
+    Notices &notices_;
+    boost::asio::steady_timer timer_;
+    Backends seen_;
+    bool looked_ = false;
+    bool again_ = false;  // a program may have been given what went at that very moment
+    std::uint64_t tcp_ = 0;
+    std::uint64_t udp_ = 0;
+};
+
+}  // namespace weir

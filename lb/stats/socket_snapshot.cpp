@@ -1,0 +1,93 @@
+#include "lb/stats/socket_snapshot.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "lb/stats/snapshot.h"
+
+namespace weir {
+namespace {
+
+struct AllCounters {
+    std::vector<SocketCounters> services, backends;
+    std::vector<SocketHistograms> histograms;
+    std::vector<std::uint32_t> live;
+};
+
+Result<AllCounters> read_counters(const SocketTables &tables, const Inventory &inventory) {
+    std::uint32_t services = 0;
+    std::uint32_t backends = 0;
+    for (const auto &service : inventory.services) {
+        services = std::max(services, service.row.id + 1);
+        for (const auto &backend : service.row.backends)
+            backends = std::max(backends, backend.id + 1);
+    }
+    AllCounters all;
+    const auto keep = [](auto &to) { return [&to](auto read) { to = std::move(read); }; };
+    return tables.service_counters(services)
+        .map(keep(all.services))
+        .and_then([&] { return tables.histograms(services).map(keep(all.histograms)); })
+        .and_then([&] { return tables.backend_counters(backends).map(keep(all.backends)); })
+        .and_then([&] { return tables.live(backends).map(keep(all.live)); })
+        .map([&] { return std::move(all); });
+}
+
+SocketServiceSnapshot make_service(const InventoryService &service, const AllCounters &counters) {
+    const auto &row = service.row;
+    SocketServiceSnapshot seen{service.name,
+                               row.protocol,
+                               counters.services.at(row.id),
+                               counters.histograms.at(row.id),
+                               {}};
+    for (const auto &backend : row.backends)
+        seen.backends.push_back(
+            {backend.endpoint, counters.backends.at(backend.id), counters.live.at(backend.id)});
+    return seen;
+}
+
+// Those whose service or cgroup nobody knows any more are left out.
+std::vector<SocketUserSnapshot> make_users(const SocketTables &tables, const Inventory &inventory,
+                                           const std::vector<SocketUser> &users,
+                                           CgroupNames &names) {
+    std::vector<SocketUserSnapshot> seen;
+    std::vector<SocketUser> gone;
+    const bool known = names.refresh(std::chrono::steady_clock::now());
+    for (const SocketUser &user : users) {
+        const auto *service = inventory.find(user.service);
+        const auto name =
+            user.cgroup == 0 ? std::optional<std::string>("other") : names.find(user.cgroup);
+        if (!name && known)
+            gone.push_back(user);
+        else if (!name)
+            continue;  // it is new, or gone: the next look tells
+        else if (service != nullptr || user.service == WEIR_NO_SERVICE)
+            seen.push_back({*name, service == nullptr ? "" : service->name, user.times});
+    }
+    static_cast<void>(tables.forget_users(gone));  // they are met again
+    return seen;
+}
+
+}  // namespace
+
+Result<SocketSnapshot> read_socket_snapshot(const SocketTables &tables, const Inventory &inventory,
+                                            CgroupNames &names) {
+    SocketSnapshot snapshot;
+    return read_counters(tables, inventory)
+        .map([&](const AllCounters &counters) {
+            for (const auto &service : inventory.services)
+                snapshot.services.push_back(make_service(service, counters));
+        })
+        .and_then([&] { return tables.refusals(); })
+        .map([&](const SocketRefusals &refusals) { snapshot.refusals = refusals; })
+        .and_then([&] { return tables.events(); })
+        .map([&](const SocketEvents &events) { snapshot.events = events; })
+        .and_then([&] { return tables.users(); })
+        .map([&](const std::vector<SocketUser> &users) {
+            snapshot.users = make_users(tables, inventory, users, names);
+            return std::move(snapshot);
+        });
+}
+
+}  // namespace weir
