@@ -55,6 +55,11 @@ Process::Process(const std::vector<std::string> &arguments, const ProcessOptions
     const auto environment = environment_with(options.environment);
     const auto envp = pointers(environment);
     const int netns = options.netns == nullptr ? -1 : options.netns->fd();
+    const Fd cgroup(options.cgroup.empty()
+                        ? -1
+                        : ::open((options.cgroup + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
+    if (!options.cgroup.empty() && !cgroup)
+        throw std::system_error(errno, std::generic_category(), options.cgroup);
     const pid_t parent = ::getpid();
     pid_ = ::fork();
     if (pid_ < 0)
@@ -65,6 +70,8 @@ Process::Process(const std::vector<std::string> &arguments, const ProcessOptions
     // only calls that are safe after fork() in a process with threads
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent || (netns >= 0 && ::setns(netns, CLONE_NEWNET) != 0))
+        ::_exit(126);
+    if (cgroup && ::write(cgroup.get(), "0", 1) != 1)
         ::_exit(126);
     const bool terminal = options.terminal >= 0;
     if (terminal && (::setsid() < 0 || ::ioctl(options.terminal, TIOCSCTTY, 0) != 0))

@@ -20,6 +20,7 @@ inline constexpr std::chrono::seconds kPatience{20};
 struct ProcessOptions {
     const Netns *netns = nullptr;               // the test's own when none
     std::vector<std::string> environment = {};  // "NAME=value", on top of the test's
+    std::string cgroup = {};                    // a folder of cgroup v2 that it joins
     int terminal =
         -1;  // its controlling terminal, standard input and output; none: /dev/null, out()
 };

@@ -64,12 +64,12 @@ const FileRow kFiles[] = {
     {"del_byte", "services: []\n\n\x7f", "f:3:1: control character 0x7f: not a text file"},
     {"merge_key", "<<: {services: []}\n",
      "f:1:1: unknown key '<<' (known keys: services, interfaces, snat, limits, timeouts, metrics, "
-     "api, replay, instance, state_file, watch, log, flow_log)"},
+     "api, replay, instance, state_file, watch, log, flow_log, sockets)"},
     {"key_that_is_a_list", "services: []\n[a]: b\n", "f:2:1: a key must be a plain name"},
     {"null_key", "services: []\n~: b\n", "f:2:1: a key must be a plain name"},
     {"control_character_in_key", "\"a\\nb\": c\n",
      "f:1:1: unknown key 'a\\x0ab' (known keys: services, interfaces, snat, limits, timeouts, "
-     "metrics, api, replay, instance, state_file, watch, log, flow_log)"},
+     "metrics, api, replay, instance, state_file, watch, log, flow_log, sockets)"},
     {"long_value", "services: []\ninstance: " + std::string(200, 'x') + "\n",
      "f:2:11: instance must be 1 to 31 of A-Z a-z 0-9 _ -, not "
      "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"

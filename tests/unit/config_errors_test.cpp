@@ -63,7 +63,7 @@ TEST_P(ConfigValue, IsRefused) {
 const EditRow kKeys[] = {
     {"unknown_at_the_top", "instance: blue", "instanze: blue",
      "f:25:1: unknown key 'instanze' (known keys: services, interfaces, snat, limits, timeouts, "
-     "metrics, api, replay, instance, state_file, watch, log, flow_log)"},
+     "metrics, api, replay, instance, state_file, watch, log, flow_log, sockets)"},
     {"unknown_in_interface", "name: eth1", "name: eth1, hok: tc",
      "f:3:18: interface 'eth1': unknown key 'hok' (known keys: name, hook, xdp_mode)"},
     {"unknown_in_service", "protocol: tcp", "proto: tcp",

@@ -1,0 +1,144 @@
+// The socket path, and backends that die, drain and go.
+#include <set>
+
+#include "tests/e2e/sockets.h"
+
+namespace weir::test {
+namespace {
+
+class SocketsOfBackends : public SocketsTest {
+  protected:
+    void run_checked(const std::string &on_down) {
+        auto wanted = settings();
+        wanted.of_web = "on_down: " + on_down +
+                        "\n    health_check: {type: tcp, interval: 1s, timeout: 500ms, rise: 1, "
+                        "fall: 1}";
+        run_weir(wanted);
+    }
+    // A program whose connection is with `server`.
+    std::unique_ptr<Process> with(const std::string &kind, const std::string &server) {
+        const auto &vip = kind == "tcp" ? world().vip_tcp : world().vip_udp;
+        for (int i = 0; i < 50; i++) {
+            auto program = keep_asking(kind, vip);
+            if (parse_exchanges(program->out()).front().server == server)
+                return program;
+        }
+        ADD_FAILURE() << "nobody was served by " << server;
+        return keep_asking(kind, vip);
+    }
+    // Backend one answers nothing any more, as one that has lost its power.
+    void silence(bool on) {
+        world().one.command(std::string("ip route ") + (on ? "add" : "del") + " blackhole " +
+                            world().one_side.to_string() + (v4() ? "/32" : "/128"));
+    }
+    static bool says(const Process &program, const std::string &error) {
+        return eventually(
+            [&] { return program.out().find("error=" + error) != std::string::npos; });
+    }
+};
+
+TEST_P(SocketsOfBackends, DrainedOnesGetNoNewSocketsAndKeepTheirOwn) {
+    run_weir(settings());
+    const auto tcp = with("tcp", "one");
+    const auto datagram = with("datagram", "one");
+    for (const auto *service : {"web", "dns"})
+        command({"backend", "drain", service, world().at_one.to_string()});
+    EXPECT_EQ(servers(ask("tcp-each", world().vip_tcp, 10)), (std::set<std::string>{"two"}));
+    EXPECT_EQ(servers(ask("datagram", world().vip_udp, 3)), (std::set<std::string>{"two"}));
+    EXPECT_EQ(servers(next(*tcp)), (std::set<std::string>{"one"}));
+    EXPECT_EQ(servers(next(*datagram)), (std::set<std::string>{"one"}));
+}
+
+TEST_P(SocketsOfBackends, NoProgramHangsOnOneThatIsDown) {
+    run_checked("reset");
+    const auto stuck = with("tcp", "one");
+    const auto fine = with("tcp", "two");
+    const auto outside_program = keep_asking("tcp", world().at_one, outside());
+    const auto direct = keep_asking("tcp", world().at_one);
+    silence(true);
+    EXPECT_TRUE(says(*stuck, "Software caused connection abort")) << stuck->out();
+    EXPECT_GE(metric("weir_socket_ended_total{protocol=\"tcp\"}"), 1);
+    EXPECT_EQ(fine->out().find("error="), std::string::npos);
+    EXPECT_EQ(direct->out().find("abort"), std::string::npos) << "nobody asked Weir for it";
+    EXPECT_EQ(outside_program->out().find("abort"), std::string::npos);
+    EXPECT_EQ(servers(ask("tcp-each", world().vip_tcp, 6)), (std::set<std::string>{"two"}));
+}
+
+TEST_P(SocketsOfBackends, OnDownKeepLeavesThemAlone) {
+    run_checked("keep");
+    const auto stuck = with("tcp", "one");
+    silence(true);
+    ASSERT_TRUE(eventually([&] {
+        return metric("weir_backend_state{service=\"web\",backend=\"" + world().at_one.to_string() +
+                      "\",state=\"down\"}") == 1;
+    }));
+    EXPECT_EQ(servers(ask("tcp-each", world().vip_tcp, 6)), (std::set<std::string>{"two"}));
+    EXPECT_EQ(connections("web", world().at_one), 1) << "found";
+    EXPECT_EQ(metric("weir_socket_ended_total{protocol=\"tcp\"}"), 0);
+    silence(false);
+    EXPECT_EQ(servers(next(*stuck)), (std::set<std::string>{"one"}));
+    EXPECT_EQ(stuck->out().find("error="), std::string::npos);
+}
+
+TEST_P(SocketsOfBackends, DatagramsGoToAnotherWhenOneIsDown) {
+    run_checked("reselect");
+    const auto datagram = with("datagram", "one");
+    silence(true);
+    EXPECT_TRUE(eventually([&] {
+        const auto all = parse_exchanges(datagram->out());
+        return !all.empty() && all.back().server == "two";
+    })) << datagram->out();
+}
+
+TEST_P(SocketsOfBackends, ARemovedOneReleasesItsUdpSocketsAndOnlyThose) {
+    run_weir(settings());
+    const auto connected = with("connected", "one");
+    const auto other = with("connected", "two");
+    const auto tcp = with("tcp", "one");
+    const auto direct = keep_asking("connected", world().at_one);
+    auto without = settings();
+    without.backends_of_web = world().at_two.address.to_string();
+    reload(without);
+    // ECONNABORTED for one that waits for an answer; for one that sends, it is connected no more
+    EXPECT_TRUE(says(*connected, "Destination address required")) << connected->out();
+    for (const auto *program : {other.get(), tcp.get(), direct.get()})
+        for (const auto &one : next(*program))
+            EXPECT_EQ(one.error, "");
+    EXPECT_EQ(metric("weir_socket_ended_total{protocol=\"udp\"}"), 1) << daemon().err();
+}
+
+TEST_P(SocketsOfBackends, HowConnectionsFareIsTold) {
+    run_weir(settings());
+    ask("tcp-each", world().vip_tcp, 20);
+    EXPECT_TRUE(
+        eventually([&] { return metric("weir_socket_rtt_seconds_count{service=\"web\"}") == 20; }));
+    EXPECT_EQ(metric("weir_socket_connect_seconds_count{service=\"web\"}"), 20);
+    EXPECT_EQ(metric("weir_socket_retransmits_count{service=\"web\"}"), 20);
+    EXPECT_EQ(metric("weir_socket_retransmits_sum{service=\"web\"}"), 0);
+    EXPECT_EQ(metric("weir_socket_connect_seconds_bucket{service=\"web\",le=\"0.5\"}"), 20);
+    EXPECT_GT(metric("weir_socket_rtt_seconds_sum{service=\"web\"}"), 0);
+    // an opening that is lost is sent again after a second
+    command({"backend", "drain", "web", world().at_two.to_string()});
+    silence(true);
+    const Process late({WEIR_SOCKET_CLIENT, "tcp", world().vip_tcp.to_string(), "1", "0"},
+                       inside());
+    ASSERT_TRUE(eventually([&] { return connections("web", world().at_one) == 1; }));
+    silence(false);
+    EXPECT_TRUE(eventually(
+        [&] { return metric("weir_socket_connect_seconds_count{service=\"web\"}") == 21; }));
+    EXPECT_EQ(metric("weir_socket_connect_seconds_bucket{service=\"web\",le=\"0.5\"}"), 20);
+    EXPECT_TRUE(
+        eventually([&] { return metric("weir_socket_retransmits_sum{service=\"web\"}") >= 1; }));
+    end_server_one();
+    EXPECT_TRUE(eventually([&] {
+        ask("tcp-each", world().vip_tcp, 4);
+        return metric("weir_socket_connects_failed_total{service=\"web\",backend=\"" +
+                      world().at_one.to_string() + "\"}") > 0;
+    }));
+}
+
+INSTANTIATE_TEST_SUITE_P(Family, SocketsOfBackends, testing::Values(Family::v4, Family::v6),
+                         [](const auto &instance) { return to_string(instance.param); });
+
+}  // namespace
+}  // namespace weir::test

@@ -1,0 +1,130 @@
+// `sockets`: what it may say, what it prints, and what is refused, with the exact message.
+#include <gtest/gtest.h>
+
+#include <ostream>
+#include <string>
+
+#include "lb/config/config.h"
+#include "tests/support/value.h"
+#include "tests/unit/config_errors.h"
+
+namespace weir {
+namespace {
+
+const std::string kService = R"(services:
+  - {name: web, vip: 192.0.2.10, port: 443, protocol: tcp, backends: [{address: 192.0.2.1, port: 1}]}
+)";
+
+const std::string kGood = kService + R"(sockets:
+  cgroup: system.slice/web.service
+  bind: {guard: true, allow: [8080, "192.0.2.10:443", "[2001:db8::1]:53"]}
+  deny: [raw, ipv6/dgram]
+  mark: 0x2a
+  listeners:
+    - {addresses: 203.0.113.0/24, ports: 8000-8999, protocol: tcp, to: 127.0.0.1:8080}
+    - {addresses: "2001:db8::7", ports: 53, protocol: udp, to: "[::1]:53"}
+)";
+
+TEST(ConfigSockets, SaysWhatIsWanted) {
+    const auto config = test::value_of(parse_config(kGood, "weir.yaml"));
+    ASSERT_TRUE(config.sockets);
+    EXPECT_EQ(config.sockets->cgroup, "system.slice/web.service");
+    EXPECT_TRUE(config.sockets->guard);
+    ASSERT_EQ(config.sockets->allow.size(), 3U);
+    EXPECT_EQ(config.sockets->allow[0], (AllowedBind{std::nullopt, 8080}));
+    EXPECT_EQ(config.sockets->allow[2].to_string(), "[2001:db8::1]:53");
+    EXPECT_EQ(config.sockets->deny,
+              (std::vector<DeniedSocket>{{SocketFamily::any, SocketType::raw},
+                                         {SocketFamily::ipv6, SocketType::dgram}}));
+    EXPECT_EQ(config.sockets->mark, 42U);
+    ASSERT_EQ(config.sockets->listeners.size(), 2U);
+    EXPECT_EQ(config.sockets->listeners[0].to_string(), "203.0.113.0/24 8000-8999 tcp");
+    EXPECT_EQ(config.sockets->listeners[1].to_string(), "2001:db8::7/128 53-53 udp");
+}
+
+TEST(ConfigSockets, OffUnlessConfiguredAndAllProgramsByDefault) {
+    EXPECT_FALSE(test::value_of(parse_config(kService, "weir.yaml")).sockets);
+    const auto config = test::value_of(parse_config(kService + "sockets: {}\n", "weir.yaml"));
+    ASSERT_TRUE(config.sockets);
+    EXPECT_EQ(config.sockets->cgroup, "");
+    EXPECT_TRUE(config.sockets->guard);
+    EXPECT_EQ(config.sockets->mark, 0U);
+}
+
+TEST(ConfigSockets, WhatIsPrintedIsReadBack) {
+    const auto text = to_yaml(test::value_of(parse_config(kGood, "weir.yaml")));
+    EXPECT_NE(text.find("sockets:\n  cgroup: \"system.slice/web.service\"\n"
+                        "  bind: {guard: true, allow: [\"8080\", \"192.0.2.10:443\", "
+                        "\"[2001:db8::1]:53\"]}\n  deny: [\"raw\", \"ipv6/dgram\"]\n  mark: 0x2a\n"
+                        "  listeners:\n    - {addresses: \"203.0.113.0/24\", ports: 8000-8999, "
+                        "protocol: tcp, to: \"127.0.0.1:8080\"}\n"),
+              std::string::npos)
+        << text;
+    EXPECT_EQ(to_yaml(test::value_of(parse_config(text, "weir.yaml"))), text);
+}
+
+struct SocketsRow {
+    const char *name;
+    const char *from;
+    const char *to;
+    const char *expected;
+};
+
+void PrintTo(const SocketsRow &row, std::ostream *out) {
+    *out << row.name;
+}
+
+class ConfigSocketsErrors : public testing::TestWithParam<SocketsRow> {};
+
+TEST_P(ConfigSocketsErrors, IsRefused) {
+    const SocketsRow &row = GetParam();
+    ASSERT_EQ(error_of(kGood), "accepted");
+    std::string text = kGood;
+    const auto at = text.find(row.from);
+    ASSERT_NE(at, std::string::npos) << row.from;
+    text.replace(at, std::string_view(row.from).size(), row.to);
+    EXPECT_EQ(error_of(text), row.expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, ConfigSocketsErrors,
+    testing::Values(
+        SocketsRow{"CgroupThatLeavesTheTree", "system.slice/web.service", "system.slice/../..",
+                   "f:4:11: sockets: cgroup must be a folder of cgroup v2, such as "
+                   "system.slice/web.service, not 'system.slice/../..'"},
+        SocketsRow{"UnknownKey", "cgroup:", "group:",
+                   "f:4:3: sockets: unknown key 'group' (known keys: cgroup, bind, deny, mark, "
+                   "listeners)"},
+        SocketsRow{"PortOutOfRange", "8080", "80800",
+                   "f:5:31: sockets, bind: allow must hold ports such as 8080, or ADDRESS:PORT, "
+                   "not '80800'"},
+        SocketsRow{"NoPort", "192.0.2.10:443", "192.0.2.10:0",
+                   "f:5:37: sockets, bind: allow must hold ports such as 8080, or ADDRESS:PORT, "
+                   "not '192.0.2.10:0'"},
+        SocketsRow{"UnknownType", "ipv6/dgram", "ipv6/datagram",
+                   "f:6:15: sockets: deny must hold stream, dgram or raw, or one of them after "
+                   "ipv4/ or ipv6/, not 'ipv6/datagram'"},
+        SocketsRow{"GuardThatIsNoFlag", "guard: true", "guard: maybe",
+                   "f:5:17: sockets, bind: guard must be true or false, not 'maybe'"},
+        SocketsRow{"MarkTooLarge", "0x2a", "0x100000000",
+                   "f:7:9: sockets: mark must be a number from 0 to 0xffffffff, not '0x100000000'"},
+        SocketsRow{"ListenerOfAnotherFamily", "127.0.0.1:8080", "\"[::1]:8080\"",
+                   "f:9:72: sockets, listener: to must be of the family of `addresses`"},
+        SocketsRow{"ListenerThatAnswersFromAnotherPort", "ports: 53,", "ports: 53-54,",
+                   "f:10:41: sockets, listener: ports must be that of `to`: a UDP socket answers "
+                   "from the port that it has"},
+        SocketsRow{"ListenerWithAService", "203.0.113.0/24, ports: 8000-8999",
+                   "192.0.2.0/24, ports: 400-500",
+                   "f:9:7: sockets: the listener 192.0.2.0/24 400-500 tcp contains "
+                   "192.0.2.10:443/tcp, which is service 'web' at line 2"},
+        SocketsRow{"ListenerWithHostBits", "203.0.113.0/24", "203.0.113.1/24",
+                   "f:9:19: sockets, listener: addresses must be an address, or a block such as "
+                   "203.0.113.0/24, not '203.0.113.1/24'"},
+        SocketsRow{"ListenerWithoutPorts", "ports: 8000-8999, ", "",
+                   "f:9:7: sockets, listener: missing key 'ports'"},
+        SocketsRow{"MarkBelowZero", "0x2a", "-1",
+                   "f:7:9: sockets: mark must be a number from 0 to 0xffffffff, not '-1'"}),
+    [](const auto &instance) { return std::string(instance.param.name); });
+
+}  // namespace
+}  // namespace weir
