@@ -167,12 +167,12 @@ SocketTrace &SocketTrace::operator=(SocketTrace &&) noexcept = default;
 
 Result<SocketTrace> SocketTrace::start(const SocketTraceOptions &options) {
     route_library_logs();
-    const auto tracefs = Tracefs::open();
-    if (!tracefs)
-        return tl::make_unexpected(tracefs.error());
     auto skeleton = load(options);
     if (!skeleton)
         return tl::make_unexpected(skeleton.error());
+    const auto tracefs = Tracefs::open();
+    if (!tracefs)
+        return tl::make_unexpected(tracefs.error());
     auto inside = std::make_unique<Inside>();
     inside->skeleton = std::move(*skeleton);
     for (const TracedSyscall &syscall : kTracedSyscalls) {
