@@ -80,17 +80,16 @@ enum weir_trace_unseen {
     WEIR_UNSEEN_KINDS = 3,
 };
 
-/* The bucket of a time. */
-static inline __u32 weir_trace_bucket(__u64 ns) {
+/* The bucket of a time. All of one type: no casts, which C and C++ write differently. */
+static inline __u64 weir_trace_bucket(__u64 ns) {
     __u64 units = ns >> WEIR_TRACE_UNIT_SHIFT;
     __u64 rest = units;
-    __u32 power = 0;
+    __u64 power = 0; /* the place of the highest bit: BPF has no instruction for it */
 
     if (units < 4)
-        return (__u32)units;
-    if (units >> 33) /* the last bucket would be left */
+        return units;
+    if (units >> 33) /* beyond the last bucket */
         return WEIR_TRACE_BUCKETS - 1;
-    /* the place of the highest bit: BPF has no instruction for it */
     if (rest >> 32) {
         rest >>= 32;
         power += 32;
@@ -111,13 +110,13 @@ static inline __u32 weir_trace_bucket(__u64 ns) {
         rest >>= 2;
         power += 2;
     }
-    power += (__u32)(rest >> 1);
-    return (power - 1) * 4 + (__u32)(units >> (power - 2) & 3);
+    power += rest >> 1;
+    return (power - 1) * 4 + (units >> (power - 2) & 3);
 }
 
 /* The shortest time in a bucket. */
-static inline __u64 weir_trace_bucket_begin(__u32 bucket) {
+static inline __u64 weir_trace_bucket_begin(__u64 bucket) {
     if (bucket < 4)
-        return (__u64)bucket << WEIR_TRACE_UNIT_SHIFT;
-    return (__u64)(4 + bucket % 4) << (bucket / 4 - 1) << WEIR_TRACE_UNIT_SHIFT;
+        return bucket << WEIR_TRACE_UNIT_SHIFT;
+    return (4 + bucket % 4) << (bucket / 4 - 1) << WEIR_TRACE_UNIT_SHIFT;
 }

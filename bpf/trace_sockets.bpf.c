@@ -134,7 +134,7 @@ static __always_inline struct weir_trace_times *times_of(const struct weir_trace
 }
 
 static __always_inline void note(struct weir_trace_times *times, __u64 took) {
-    __u32 bucket = weir_trace_bucket(took) & (WEIR_TRACE_BUCKETS - 1);
+    __u64 bucket = weir_trace_bucket(took) & (WEIR_TRACE_BUCKETS - 1);
     __u64 max = times->max;
     int tries;
 

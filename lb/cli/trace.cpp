@@ -43,6 +43,7 @@ struct Arguments {
     std::uint64_t count = 0;
     std::optional<std::size_t> top;
     bool json = false;
+    bool by_name = false;
 };
 
 struct Wanted {
@@ -62,7 +63,7 @@ Result<milliseconds> time_of(const char *option, const std::string &text, millis
 }
 
 Result<FollowOptions> ends_of(const Arguments &arguments) {
-    FollowOptions options{kShortestInterval * 10, std::nullopt, arguments.count};
+    FollowOptions options{kShortestInterval * 10, std::nullopt, arguments.count, arguments.by_name};
     if (!arguments.interval.empty()) {
         const auto interval = time_of("--interval", arguments.interval, kShortestInterval);
         if (!interval)
@@ -173,7 +174,7 @@ void add_sockets_command(CLI::App &app, int &status) {
         ->check(CLI::Range(1U, 4194304U));
     command
         ->add_option("--comm", arguments->comm,
-                     "Only processes of this name, as /proc/PID/comm has it")
+                     "Only processes of this name, as /proc/PID/comm has it; not a thread's")
         ->check(refuse_empty);
     command->add_option("--call", arguments->calls, "Only these, with commas: " + call_names())
         ->check(refuse_empty);
@@ -188,6 +189,7 @@ void add_sockets_command(CLI::App &app, int &status) {
     command->add_option("--sort", arguments->sort,
                         "The largest first: " + trace_sort_names() +
                             "; time: the time spent, accept and recv... after all others [time]");
+    command->add_flag("--by-name", arguments->by_name, "Processes of one name count together");
     command->add_flag("--json", arguments->json, "One JSON object a line");
     command->footer(kFooter);
     command->callback([arguments, &status] {

@@ -11,7 +11,8 @@ using Clock = std::chrono::steady_clock;
 // What was seen so far.
 class Looks {
   public:
-    explicit Looks(SocketTrace &trace) : trace_(trace) {}
+    Looks(SocketTrace &trace, bool by_name)
+        : trace_(trace), by_name_(by_name), all_(by_name), last_(by_name) {}
 
     Result<void> look() {
         const auto reading = trace_.read();
@@ -19,7 +20,7 @@ class Looks {
             return tl::make_unexpected(reading.error());
         const auto now = Clock::now();
         last_seconds_ = std::chrono::duration<double>(now - std::exchange(at_, now)).count();
-        last_ = Tally();
+        last_ = Tally(by_name_);
         last_.add(*reading);
         all_.add(*reading);
         return {};
@@ -31,6 +32,7 @@ class Looks {
 
   private:
     SocketTrace &trace_;
+    bool by_name_;
     Clock::time_point begin_ = Clock::now();
     Clock::time_point at_ = begin_;
     double last_seconds_ = 0;
@@ -60,7 +62,7 @@ bool wait(const Waiter &waiter, Clock::time_point next, TraceOutput &output) {
 
 Result<void> follow(SocketTrace &trace, const Waiter &waiter, const FollowOptions &options,
                     TraceOutput &output) {
-    Looks looks(trace);
+    Looks looks(trace, options.by_name);
     const auto end =
         options.duration ? looks.begin() + *options.duration : Clock::time_point::max();
     auto next = looks.begin();

@@ -45,6 +45,7 @@ struct FollowOptions {
     std::chrono::milliseconds interval;
     std::optional<std::chrono::milliseconds> duration;
     std::uint64_t count = 0;  // intervals; 0: no end
+    bool by_name = false;     // as Tally has it
 };
 
 Result<void> follow(SocketTrace &trace, const Waiter &waiter, const FollowOptions &options,

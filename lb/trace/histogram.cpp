@@ -10,10 +10,10 @@
 namespace weir {
 namespace {
 
-constexpr std::uint32_t kToAPower = 4;  // buckets to a power of two
+constexpr std::size_t kToAPower = 4;  // buckets to a power of two
 
 // The first time that is not in the bucket any more; 0: it has no end.
-std::uint64_t end_of(std::uint32_t bucket) {
+std::uint64_t end_of(std::size_t bucket) {
     return bucket + 1 < WEIR_TRACE_BUCKETS ? weir_trace_bucket_begin(bucket + 1) : 0;
 }
 
@@ -40,7 +40,7 @@ std::uint64_t Histogram::percentile(double percent) const {
     const auto wanted =
         static_cast<std::uint64_t>(std::ceil(static_cast<double>(count_) * percent / 100));
     std::uint64_t calls = 0;
-    for (std::uint32_t i = 0; i < buckets_.size(); i++) {
+    for (std::size_t i = 0; i < buckets_.size(); i++) {
         calls += buckets_.at(i);
         if (calls < wanted || calls == 0)
             continue;
@@ -53,9 +53,9 @@ std::uint64_t Histogram::percentile(double percent) const {
 std::vector<Histogram::Range> Histogram::ranges() const {
     std::vector<Range> ranges;
     std::size_t used = 0;
-    for (std::uint32_t first = 0; first < buckets_.size(); first += kToAPower) {
+    for (std::size_t first = 0; first < buckets_.size(); first += kToAPower) {
         Range range{weir_trace_bucket_begin(first), end_of(first + kToAPower - 1)};
-        for (std::uint32_t i = first; i < first + kToAPower; i++)
+        for (std::size_t i = first; i < first + kToAPower; i++)
             range.calls += buckets_.at(i);
         if (range.calls == 0 && ranges.empty())
             continue;

@@ -62,9 +62,7 @@ Result<Link> attach(const bpf_program *program, const TracedSyscall &syscall, in
     perf_event_attr event{};
     event.size = sizeof event;
     event.type = PERF_TYPE_TRACEPOINT;
-    event.config = static_cast<std::uint64_t>(tracepoint);
-    event.sample_period = 1;
-    event.wakeup_events = 1;
+    event.config = static_cast<__u64>(tracepoint);
     const auto fd = ::syscall(SYS_perf_event_open, &event, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
     if (fd < 0)
         return refused(fmt::format("to trace {}()", syscall.name), errno);

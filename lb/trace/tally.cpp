@@ -8,10 +8,6 @@
 namespace weir {
 namespace {
 
-TraceProcess process_of(std::uint32_t pid, const char *comm) {
-    return {pid, std::string(comm, ::strnlen(comm, WEIR_COMM_SIZE))};
-}
-
 std::size_t histograms_of(const TraceCalls &calls) {
     return 1 + calls.errors.size();
 }
@@ -76,8 +72,13 @@ void Tally::note_waiting(const TraceReading &reading) {
         TraceCalls &calls = of({process_of(one.pid, one.comm), static_cast<weir_call>(one.call)});
         calls.waiting++;
         // one that began after the clock was read waits for 0
-        calls.longest = std::max(calls.longest, reading.now - std::min(reading.now, one.at));
+        calls.longest =
+            std::max(calls.longest, reading.now - std::min<std::uint64_t>(reading.now, one.at));
     }
+}
+
+TraceProcess Tally::process_of(std::uint32_t pid, const char *comm) const {
+    return {by_name_ ? 0 : pid, std::string(comm, ::strnlen(comm, WEIR_COMM_SIZE))};
 }
 
 TraceCalls &Tally::of(const Key &key) {
@@ -90,9 +91,10 @@ TraceCalls &Tally::of(const Key &key) {
 // Those that did nothing for the longest time, until half of the room is free: not at every
 // reading.
 void Tally::put_idle_together() {
+    const TraceProcess others{0, kOthers};
     std::vector<std::pair<std::uint64_t, TraceProcess>> idle;
     for (const auto &[process, reading] : seen_)
-        if (process.pid != 0)
+        if (process != others)
             idle.emplace_back(reading, process);
     std::sort(idle.begin(), idle.end());
     for (const auto &[reading, process] : idle) {
@@ -100,10 +102,10 @@ void Tally::put_idle_together() {
             return;
         for (auto at = calls_.lower_bound({process, weir_call{}});
              at != calls_.end() && at->first.first == process; at = calls_.erase(at)) {
-            TraceCalls &others = of({{0, kOthers}, at->first.second});
-            const auto before = histograms_of(others);
-            merge(others, at->second);
-            histograms_ += histograms_of(others) - before;
+            TraceCalls &all = of({others, at->first.second});
+            const auto before = histograms_of(all);
+            merge(all, at->second);
+            histograms_ += histograms_of(all) - before;
             histograms_ -= histograms_of(at->second);
         }
         seen_.erase(process);

@@ -54,7 +54,9 @@ class Tally {
     static constexpr std::size_t kMostHistograms = 16384;  // 17 MB
     static constexpr const char *kOthers = "(others)";
 
-    explicit Tally(std::size_t most = kMostHistograms) : most_(most) {}
+    // `by_name`: processes of one name count together.
+    explicit Tally(bool by_name = false, std::size_t most = kMostHistograms)
+        : by_name_(by_name), most_(most) {}
 
     void add(const TraceReading &reading);
 
@@ -66,8 +68,10 @@ class Tally {
   private:
     void note_waiting(const TraceReading &reading);
     void put_idle_together();
+    TraceProcess process_of(std::uint32_t pid, const char *comm) const;
     TraceCalls &of(const Key &key);
 
+    bool by_name_;
     std::size_t most_;
     std::map<Key, TraceCalls> calls_;
     std::map<TraceProcess, std::uint64_t> seen_;  // in which reading last

@@ -1,5 +1,6 @@
 #include "tests/e2e/traced.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -10,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <cstdio>
 #include <sstream>
 #include <stdexcept>
 #include <system_error>
@@ -30,7 +32,7 @@ int run_work(const std::string &name, const std::function<void()> &work, const N
         require(::read(go, &told, 1) == 1, "told to begin");
         work();
     } catch (const std::exception &error) {
-        fprintf(stderr, "%s: %s\n", name.c_str(), error.what());
+        std::fprintf(stderr, "%s: %s\n", name.c_str(), error.what());
         return 1;
     }
     return 0;

@@ -106,7 +106,7 @@ TEST(TraceBuckets, HoldTheirTimesAndAreNoWiderThanAQuarter) {
 }
 
 TEST(TraceBuckets, FollowOneAnotherAndTheLastTakesTheRest) {
-    for (std::uint32_t i = 0; i < WEIR_TRACE_BUCKETS; i++)
+    for (std::uint64_t i = 0; i < WEIR_TRACE_BUCKETS; i++)
         EXPECT_EQ(weir_trace_bucket(weir_trace_bucket_begin(i)), i);
     EXPECT_EQ(weir_trace_bucket(1ULL << 39), WEIR_TRACE_BUCKETS - 1);
     EXPECT_EQ(weir_trace_bucket(~0ULL), WEIR_TRACE_BUCKETS - 1);
@@ -121,7 +121,7 @@ TEST(TraceHistogram, PercentilesAreNeverLessAndAtMostAQuarterMore) {
     const auto histogram = histogram_of(all);
     std::sort(all.begin(), all.end());
     for (const double percent : {1.0, 50.0, 90.0, 99.0, 99.9, 100.0}) {
-        const auto index = static_cast<std::size_t>(std::ceil(percent / 100 * 5000)) - 1;
+        const auto index = static_cast<std::size_t>(std::ceil(5000 * percent / 100)) - 1;
         EXPECT_GE(histogram.percentile(percent), all[index]) << percent;
         EXPECT_LE(histogram.percentile(percent), all[index] + std::max(all[index] / 4, 64UL))
             << percent;
@@ -217,10 +217,22 @@ TEST(TraceTally, ANameOfAllItsCharactersIsWhole) {
     EXPECT_EQ(tally_of(reading).calls().begin()->first.first.comm, "0123456789abcde");
 }
 
+TEST(TraceTally, ProcessesOfOneNameCountTogetherWhereThatIsWanted) {
+    TraceReading reading;
+    for (std::uint32_t pid = 1; pid <= 3; pid++)
+        reading.ended.emplace_back(key_of(pid, "curl", WEIR_CALL_CONNECT), times_of({pid}));
+    reading.waiting = {waiting_of(7, "curl", WEIR_CALL_CONNECT, 0)};
+    Tally tally(true);
+    tally.add(reading);
+    EXPECT_EQ(tally.calls().size(), 1);
+    EXPECT_EQ(calls_of(tally, 0, "curl", WEIR_CALL_CONNECT).done.count(), 3);
+    EXPECT_EQ(calls_of(tally, 0, "curl", WEIR_CALL_CONNECT).waiting, 1);
+}
+
 // I11
 TEST(TraceTally, IsBoundedAndLosesNoCall) {
     constexpr std::size_t kMost = 100;
-    Tally tally(kMost);
+    Tally tally(false, kMost);
     std::uint64_t calls = 0;
     for (std::uint32_t reading = 0; reading < 50; reading++) {
         TraceReading more;
