@@ -157,7 +157,7 @@ TEST_F(TraceSystem, ShowsProcessesOfContainersAsTheHostDoes) {
     caller.begin();
     EXPECT_TRUE(caller.wait());
     trace->kill(SIGINT);
-    const auto told = documents_of(trace->wait().out).back();
+    auto told = documents_of(trace->wait().out).back();
     EXPECT_EQ(calls_of(told, *shared)["connect"], 1) << told;
     ::munmap(shared, sizeof(pid_t));
 }
@@ -185,7 +185,7 @@ TEST_F(TraceSystem, DoesNotSeeThe32BitCalls) {
     caller.begin();
     if (!caller.wait())
         GTEST_SKIP() << "this kernel runs no 32-bit programs";
-    const auto told = documents_of(trace->wait().out).back();
+    auto told = documents_of(trace->wait().out).back();
     EXPECT_EQ(calls_of(told, caller.pid()), (std::map<std::string, std::uint64_t>{{"socket", 1}}));
     EXPECT_EQ(told["missing"]["no_beginning"], 0);
 }

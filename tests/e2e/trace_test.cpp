@@ -69,7 +69,7 @@ TEST_F(Trace, CountsEveryCallOfAllThreadsOnceWhateverTheInterval) {
     EXPECT_TRUE(caller.wait());
     const auto done = trace->wait();
     EXPECT_EQ(done.status, 0) << done.err;
-    const auto told = documents_of(done.out);
+    auto told = documents_of(done.out);
     ASSERT_GE(told.size(), 2U) << done.out;
     const Calls all = calls_of(told.back(), caller.pid());
     EXPECT_EQ(all, (Calls{{"socket", 670},
@@ -102,17 +102,17 @@ TEST_F(Trace, TimesIncludeWaiting) {
     EXPECT_TRUE(caller.wait());
     const auto done = trace->wait();
     EXPECT_EQ(done.status, 0) << done.err;
-    const auto told = documents_of(done.out);
+    auto told = documents_of(done.out);
     ASSERT_EQ(told.size(), 1U) << "without --interval the whole alone: " << done.out;
     for (const char *call : {"accept", "recv", "connect"}) {
-        const auto row = row_of(told[0], caller.pid(), call);
+        auto row = row_of(told[0], caller.pid(), call);
         ASSERT_FALSE(row.is_null()) << call;
         EXPECT_GE(row["done"]["p99_ns"].get<std::uint64_t>(), kAsleepNs) << row;
         EXPECT_GE(row["done"]["max_ns"].get<std::uint64_t>(), kAsleepNs) << row;
         EXPECT_GE(calls_from(row, kAsleepNs), 1U) << row;
     }
     EXPECT_EQ(row_of(told[0], caller.pid(), "connect")["done"]["calls"], 3);
-    const auto send = row_of(told[0], caller.pid(), "send");
+    auto send = row_of(told[0], caller.pid(), "send");
     EXPECT_LE(send["done"]["p50_ns"], row_of(told[0], caller.pid(), "recv")["done"]["p50_ns"]);
 }
 
@@ -155,16 +155,16 @@ TEST_F(Trace, FailedCallsAreCountedByErrnoAndApartFromThoseToBeMadeAgain) {
     EXPECT_TRUE(caller.wait());
     const auto done = trace->wait();
     EXPECT_EQ(done.status, 0) << done.err;
-    const auto told = documents_of(done.out);
+    auto told = documents_of(done.out);
     ASSERT_EQ(told.size(), 1U) << done.out;
-    const auto connect = row_of(told[0], caller.pid(), "connect");
+    auto connect = row_of(told[0], caller.pid(), "connect");
     EXPECT_EQ(connect["errors"]["ECONNREFUSED"]["calls"], 3) << connect;
     EXPECT_EQ(connect["errors"]["EINPROGRESS"]["calls"], 2) << connect;
     EXPECT_EQ(connect["failed"], 3);
     EXPECT_EQ(connect["again"], 2);
     EXPECT_EQ(connect["done"]["calls"], 0);
     EXPECT_TRUE(connect["done"]["p99_ns"].is_null()) << "no time of a call that did nothing";
-    const auto recv = row_of(told[0], caller.pid(), "recv");
+    auto recv = row_of(told[0], caller.pid(), "recv");
     EXPECT_EQ(recv["errors"]["EAGAIN"]["calls"], 5) << recv;
     EXPECT_EQ(recv["errors"]["EINTR"]["calls"], 1) << "the kernel's code is another: " << recv;
     EXPECT_EQ(recv["again"], 6);
@@ -185,7 +185,7 @@ TEST_F(Trace, FiltersByNameAndByCall) {
     trace->kill(SIGINT);
     const auto done = trace->wait();
     EXPECT_EQ(done.status, 0) << done.err;
-    const auto told = documents_of(done.out);
+    auto told = documents_of(done.out);
     ASSERT_EQ(told.size(), 1U) << done.out;
     EXPECT_EQ(calls_of(told[0], one.pid()), (Calls{{"send", 10}, {"connect", 3}}));
     EXPECT_EQ(told[0]["rows"].size(), 2U) << "and nobody else's: " << done.out;
@@ -205,7 +205,7 @@ TEST_F(Trace, TellsOfCallsThatHaveNotEndedAndForgetsThoseOfTheDead) {
     ASSERT_TRUE(eventually([&] {
         if (trace->out().find('\n') == std::string::npos)
             return false;
-        const auto row = row_of(last(), caller.pid(), "accept");
+        auto row = row_of(last(), caller.pid(), "accept");
         return !row.is_null() && row["waiting"] == 1 &&
                row["longest_waiting_ns"].get<std::uint64_t>() >= kAsleepNs;
     })) << trace->out();
@@ -216,7 +216,7 @@ TEST_F(Trace, TellsOfCallsThatHaveNotEndedAndForgetsThoseOfTheDead) {
     trace->kill(SIGTERM);
     const auto done = trace->wait();
     EXPECT_EQ(done.status, 0);
-    const auto row = row_of(documents_of(done.out).back(), caller.pid(), "accept");
+    auto row = row_of(documents_of(done.out).back(), caller.pid(), "accept");
     EXPECT_EQ(row["waiting"], 0) << row;
     EXPECT_EQ(row["errors"]["EINTR"]["calls"], 1) << row;
 }
@@ -235,7 +235,7 @@ TEST_F(Trace, CountsCallsThatBeganBeforeIt) {
     const auto trace = start_trace(caller, {"--json"});
     require(::send(pair[0].get(), "x", 1, 0) == 1, "send");
     EXPECT_TRUE(caller.wait());
-    const auto told = documents_of(trace->wait().out).back();
+    auto told = documents_of(trace->wait().out).back();
     EXPECT_EQ(told["missing"]["no_beginning"], 1) << told;
     EXPECT_EQ(told["rows"].size(), 0U) << "how long it took is not known: " << told;
 }
@@ -255,7 +255,7 @@ TEST_F(Trace, WhatHasNoRoomIsCounted) {
     EXPECT_TRUE(caller.wait());
     const auto done = trace->wait();
     EXPECT_EQ(done.status, 0) << done.err;
-    const auto told = documents_of(done.out).back();
+    auto told = documents_of(done.out).back();
     EXPECT_EQ(told["rows"].size(), kRoom);
     EXPECT_EQ(calls_of(told, caller.pid())["socket"], kRoom);
     EXPECT_EQ(told["missing"]["no_room_to_count"], kNames - kRoom);

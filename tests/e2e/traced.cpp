@@ -125,6 +125,8 @@ std::vector<Json> documents_of(const std::string &out) {
     std::istringstream stream(out);
     for (std::string line; std::getline(stream, line);)
         documents.push_back(Json::parse(line));
+    if (documents.empty())
+        throw std::runtime_error("the trace has printed nothing");
     return documents;
 }
 

@@ -62,9 +62,10 @@ std::unique_ptr<Process> start_trace(const std::vector<std::string> &arguments);
 // Of one process; ends with it.
 std::unique_ptr<Process> start_trace(const Caller &caller, std::vector<std::string> arguments);
 
-// What a trace with --json has printed: an object a line.
+// What a trace with --json has printed: an object a line, one at least.
 std::vector<Json> documents_of(const std::string &out);
-// The only row of a process's calls; null when there is none.
+// The only row of a process's calls; null when there is none. (Not to be const: [] of what is not
+// there ends the process then.)
 Json row_of(const Json &document, pid_t pid, const std::string &call);
 // How often a process made which call.
 std::map<std::string, std::uint64_t> calls_of(const Json &document, pid_t pid);
