@@ -73,7 +73,7 @@ Result<void> follow(SocketTrace &trace, const Waiter &waiter, const FollowOption
         more =
             wait(waiter, std::min(next, end), output) && next < end && intervals != options.count;
         // the last one may be a part of an interval: together they are all
-        if (const auto done = looks.look(); !done)
+        if (auto done = looks.look(); !done)
             return done;
         if (!output.show(looks.view()))
             return {};

@@ -85,6 +85,7 @@ const TraceCalls &calls_of(const Tally &tally, std::uint32_t pid, const std::str
 
 std::vector<std::string> names_of(const std::vector<TraceRow> &rows) {
     std::vector<std::string> names;
+    names.reserve(rows.size());
     for (const auto *row : rows)
         names.push_back(fmt::format("{} {}", row->first.first.comm, name_of(row->first.second)));
     return names;
