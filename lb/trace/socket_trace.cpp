@@ -35,12 +35,13 @@ struct LinkDeleter {
 using Link = std::unique_ptr<bpf_link, LinkDeleter>;
 
 tl::unexpected<Error> refused(const std::string &what, int error) {
-    const char *why = error == EPERM || error == EACCES
-                          ? "it needs CAP_BPF and CAP_PERFMON, and a kernel that is not locked "
-                            "down (run weir as root)"
-                      : error == E2BIG  ? "64 programs are there already"
-                      : error == ENOMEM ? "no memory"
-                                        : "Weir needs Linux 6.1 or later with BTF";
+    const char *why =
+        error == EPERM || error == EACCES
+            ? "it needs CAP_BPF and CAP_PERFMON, CAP_SYS_ADMIN where kernel.perf_event_paranoid is "
+              "above 2, and a kernel that is not locked down: run it as root"
+        : error == E2BIG  ? "64 programs are there already"
+        : error == ENOMEM ? "no memory"
+                          : "Weir needs Linux 6.1 or later with BTF";
     return fail(Exit::refused,
                 fmt::format("the kernel refuses {}: {} ({})", what, std::strerror(error), why));
 }

@@ -22,8 +22,7 @@ class TraceOutput : public testing::Test {
     }
 };
 
-// Some calls, and then none until it is killed: the kernel changes its code when a trace begins and
-// ends, and qemu's emulation (7.2) may run the old code for ever where another CPU is just in it.
+// Some calls, and then none until it is killed.
 void call_and_pause() {
     connect_and_accept(100);
     ::pause();
