@@ -47,6 +47,7 @@ int parse_and_run(int argc, const char *const *argv) {
     add_replay_command(app, status);
     add_capture_command(app, status);
     add_monitor_command(app, status);
+    add_trace_command(app, status);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &reason) {

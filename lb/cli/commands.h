@@ -21,6 +21,7 @@ void add_detach_command(CLI::App &app, int &status);
 void add_replay_command(CLI::App &app, int &status);
 void add_capture_command(CLI::App &app, int &status);
 void add_monitor_command(CLI::App &app, int &status);
+void add_trace_command(CLI::App &app, int &status);
 
 // The whole command line: parses it, runs what it says, returns the exit status.
 int run_cli(int argc, const char *const *argv);

@@ -36,7 +36,7 @@ TEST(Cli, WithoutASubcommandItShowsHelpAndFails) {
 TEST(Cli, VersionAndHelpAreNoErrors) {
     EXPECT_EQ(weir({"--version"}).out, "weir " WEIR_VERSION "\n");
     for (const char *name : {"run", "check", "status", "services", "backends", "flows", "overrides",
-                             "backend", "reload", "detach", "doctor", "top"}) {
+                             "backend", "reload", "detach", "doctor", "top", "trace"}) {
         const auto done = weir({name, "--help"});
         EXPECT_EQ(done.status, 0) << name;
         EXPECT_THAT(done.out, HasSubstr("Usage: weir " + std::string(name)));
@@ -59,6 +59,16 @@ TEST(Cli, UsageErrorsAreOneLineAndStatus2) {
         {"detach", "--instance", "../x"},
         {"detach", "--instance", "a", "-c", "b"},
         {"status", "extra"},
+        {"trace"},
+        {"trace", "packets"},
+        {"trace", "sockets", "--interval", "50ms"},
+        {"trace", "sockets", "--interval", "2m"},
+        {"trace", "sockets", "--duration", "10"},
+        {"trace", "sockets", "--call", "connect,read"},
+        {"trace", "sockets", "--sort", "name"},
+        {"trace", "sockets", "--pid", "0"},
+        {"trace", "sockets", "--comm", ""},
+        {"trace", "sockets", "--count", "0"},
         {"top", "--interval", "100ms"},
         {"top", "--interval", "1"},
         {"top", "--iterations", "x"},
