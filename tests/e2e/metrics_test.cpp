@@ -85,7 +85,9 @@ TEST_P(Metrics, AreWhatTcpdumpCountsOnTheWire) {
     const auto to_two = listen(world().two, "two", "in");
     const auto from_two = listen(world().two, "two", "out");
     for (int flow = 0; flow < kFlows; flow++) {
-        const Client client(world().client_host, Protocol::udp, world().vip_udp);
+        // ports of its own: the kernel may choose one twice
+        const Client client(world().client_host, Protocol::udp, world().vip_udp,
+                            static_cast<std::uint16_t>(15000 + flow));
         for (int i = 0; i < kAsks; i++)
             ASSERT_TRUE(client.ask(fmt::format("{:0{}}", i, 1 + i % 200)));
     }

@@ -74,13 +74,13 @@ TEST_F(TraceOutput, OnATerminalItIsLiveAndThenComeTheHistograms) {
         PseudoTerminal terminal(24, 100);
         const auto before = terminal.modes();
         Process trace(
-            {WEIR_BINARY, "trace", "sockets", "--comm", "weir-live", "--interval", "100ms"},
+            {WEIR_BINARY, "trace", "sockets", "--comm", "wlive", "--interval", "100ms"},
             {.environment = {"TERM=xterm-256color", "LC_ALL=C.UTF-8"},
              .terminal = terminal.program_side()});
-        EXPECT_TRUE(trace.wait_for_err("tracing all calls of weir-live")) << trace.err();
-        const Caller caller("weir-live", call_and_pause);
+        EXPECT_TRUE(trace.wait_for_err("tracing all calls of wlive")) << trace.err();
+        const Caller caller("wlive", call_and_pause);
         caller.begin();
-        EXPECT_TRUE(terminal.shows("weir-live  connect")) << terminal.screen() << trace.err();
+        EXPECT_TRUE(terminal.shows("wlive  connect")) << terminal.screen() << trace.err();
         EXPECT_TRUE(terminal.shows("CALLS/S")) << terminal.screen();
         terminal.type("s");
         EXPECT_TRUE(terminal.shows("s sort: calls")) << terminal.screen();
