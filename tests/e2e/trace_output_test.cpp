@@ -73,10 +73,9 @@ TEST_F(TraceOutput, OnATerminalItIsLiveAndThenComeTheHistograms) {
     for (const char *end : {"q", "\003"}) {
         PseudoTerminal terminal(24, 100);
         const auto before = terminal.modes();
-        Process trace(
-            {WEIR_BINARY, "trace", "sockets", "--comm", "wlive", "--interval", "100ms"},
-            {.environment = {"TERM=xterm-256color", "LC_ALL=C.UTF-8"},
-             .terminal = terminal.program_side()});
+        Process trace({WEIR_BINARY, "trace", "sockets", "--comm", "wlive", "--interval", "100ms"},
+                      {.environment = {"TERM=xterm-256color", "LC_ALL=C.UTF-8"},
+                       .terminal = terminal.program_side()});
         EXPECT_TRUE(trace.wait_for_err("tracing all calls of wlive")) << trace.err();
         const Caller caller("wlive", call_and_pause);
         caller.begin();
