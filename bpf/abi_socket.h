@@ -9,8 +9,7 @@
 
 #include "bpf/abi.h"
 
-/* -- settings of the socket programs ------------------------------------------------------------
- */
+/* -- settings of the socket programs --------------------------------------------------------- */
 
 enum weir_socket_flags {
     WEIR_SOCKET_GUARD = 1, /* VIPs and SNAT ports are refused to bind() */
@@ -33,8 +32,7 @@ struct weir_socket_settings {
 };
 WEIR_ASSERT(sizeof(struct weir_socket_settings) == 24);
 
-/* -- sockets ------------------------------------------------------------------------------------
- */
+/* -- sockets --------------------------------------------------------------------------------- */
 
 /* A way from a VIP to one of its backends, as a socket goes it. */
 struct weir_socket_way {
@@ -74,8 +72,7 @@ struct weir_datagrams {
 };
 WEIR_ASSERT(sizeof(struct weir_datagrams) == 464);
 
-/* -- listeners ----------------------------------------------------------------------------------
- */
+/* -- listeners ------------------------------------------------------------------------------- */
 
 enum { WEIR_LISTENERS = 64 };
 
@@ -101,8 +98,7 @@ struct weir_listener_wanted {
 };
 WEIR_ASSERT(sizeof(struct weir_listener_wanted) == 24);
 
-/* -- counters -----------------------------------------------------------------------------------
- */
+/* -- counters -------------------------------------------------------------------------------- */
 
 /* Of a service, and of a backend (per CPU). */
 struct weir_socket_stats {

@@ -24,13 +24,8 @@ struct AllCounters {
 };
 
 Result<AllCounters> read_counters(const Tables &tables, const Inventory &inventory) {
-    std::uint32_t services = 0;
-    std::uint32_t backends = 0;
-    for (const auto &service : inventory.services) {
-        services = std::max(services, service.row.id + 1);
-        for (const auto &backend : service.row.backends)
-            backends = std::max(backends, backend.id + 1);
-    }
+    const std::uint32_t services = inventory.service_ids();
+    const std::uint32_t backends = inventory.backend_ids();
     auto of_services = tables.all_service_counters(services);
     if (!of_services)
         return tl::make_unexpected(of_services.error());
@@ -79,6 +74,21 @@ std::size_t Inventory::backends() const {
     for (const auto &service : services)
         count += service.row.backends.size();
     return count;
+}
+
+std::uint32_t Inventory::service_ids() const {
+    std::uint32_t above = 0;
+    for (const auto &service : services)
+        above = std::max(above, service.row.id + 1);
+    return above;
+}
+
+std::uint32_t Inventory::backend_ids() const {
+    std::uint32_t above = 0;
+    for (const auto &service : services)
+        for (const auto &backend : service.row.backends)
+            above = std::max(above, backend.id + 1);
+    return above;
 }
 
 Inventory make_inventory(const Config &config, const TableState &tables) {

@@ -36,6 +36,9 @@ struct Inventory {
     const InventoryService *find(std::string_view name) const;
     const InventoryService *find(std::uint32_t id) const;
     std::size_t backends() const;
+    // One above the largest id: how much of the tables has something to tell.
+    std::uint32_t service_ids() const;
+    std::uint32_t backend_ids() const;
 };
 
 // Services that only one of the two knows are left out.

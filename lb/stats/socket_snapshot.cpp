@@ -17,13 +17,8 @@ struct AllCounters {
 };
 
 Result<AllCounters> read_counters(const SocketTables &tables, const Inventory &inventory) {
-    std::uint32_t services = 0;
-    std::uint32_t backends = 0;
-    for (const auto &service : inventory.services) {
-        services = std::max(services, service.row.id + 1);
-        for (const auto &backend : service.row.backends)
-            backends = std::max(backends, backend.id + 1);
-    }
+    const std::uint32_t services = inventory.service_ids();
+    const std::uint32_t backends = inventory.backend_ids();
     AllCounters all;
     const auto keep = [](auto &to) { return [&to](auto read) { to = std::move(read); }; };
     return tables.service_counters(services)
@@ -53,7 +48,10 @@ std::vector<SocketUserSnapshot> make_users(const SocketTables &tables, const Inv
                                            CgroupNames &names) {
     std::vector<SocketUserSnapshot> seen;
     std::vector<SocketUser> gone;
-    const bool known = names.refresh(std::chrono::steady_clock::now());
+    const bool all_known = std::all_of(users.begin(), users.end(), [&](const SocketUser &user) {
+        return user.cgroup == 0 || names.find(user.cgroup);
+    });
+    const bool known = !all_known && names.refresh(std::chrono::steady_clock::now());
     for (const SocketUser &user : users) {
         const auto *service = inventory.find(user.service);
         const auto name =
