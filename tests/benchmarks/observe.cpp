@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/bench/bench.h"
+#include "tests/benchmarks/bench.h"
 #include "tests/e2e/world.h"
 #include "tests/support/temp.h"
 #include "tests/support/traffic.h"

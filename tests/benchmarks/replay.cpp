@@ -21,7 +21,7 @@
 
 #include "lb/dataplane/objects.h"
 #include "lb/replay/engine.h"
-#include "tests/bench/bench.h"
+#include "tests/benchmarks/bench.h"
 #include "tests/support/captures.h"
 #include "tests/support/frame.h"
 #include "tests/support/temp.h"

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "lb/dataplane/fd.h"
-#include "tests/bench/bench.h"
+#include "tests/benchmarks/bench.h"
 #include "tests/support/process.h"
 
 namespace weir::test {

@@ -20,7 +20,7 @@
 
 #include "lb/api/flow_count.h"
 #include "lb/api/flow_query.h"
-#include "tests/bench/bench.h"
+#include "tests/benchmarks/bench.h"
 #include "tests/support/program.h"
 #include "tests/support/value.h"
 

@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "lb/dataplane/fd.h"
-#include "tests/bench/bench.h"
+#include "tests/benchmarks/bench.h"
 #include "tests/e2e/world.h"
 #include "tests/support/traffic.h"
 
