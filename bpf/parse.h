@@ -169,14 +169,13 @@ static __always_inline __be16 parse_l2(const void *data, const void *end,
 }
 
 /*
- * The family of the frame's packet, which `packet` then describes: its headers lie within [data,
- * end); 0 when it is none of Weir's. `length` is that of the whole frame, of which [data, end) may
- * be only the beginning. Frames to a group of hosts are nobody's connection.
+ * The first step: the EtherType of what the frame carries, at packet->l3_offset; 0 when it is none
+ * of Weir's. `length` is that of the whole frame, of which [data, end) may be only the beginning.
+ * Frames to a group of hosts are nobody's connection.
  */
-static __always_inline int parse_packet(const void *data, const void *end, __u32 length,
-                                        enum weir_parse_scope scope, struct weir_packet *packet) {
+static __always_inline __be16 parse_frame(const void *data, const void *end, __u32 length,
+                                          enum weir_parse_scope scope, struct weir_packet *packet) {
     const struct ethhdr *eth = (const struct ethhdr *)data;
-    int family = 0;
     __be16 type;
     __u32 l3;
 
@@ -186,13 +185,27 @@ static __always_inline int parse_packet(const void *data, const void *end, __u32
     packet->length = length;
     type = parse_l2(data, end, scope, &l3);
     packet->l3_offset = (__u16)l3;
-    if (type == bpf_htons(ETH_P_IP) && parse_v4(data, end, l3, scope, packet))
+    return type;
+}
+
+/* The last one: what the IP header says must hold the L4 header, and be there. */
+static __always_inline int parse_fits(const struct weir_packet *packet) {
+    return packet->ip_length + packet->l3_offset >= (__u32)packet->l4_offset + packet->l4_header &&
+           packet->ip_length + packet->l3_offset <= packet->length;
+}
+
+/*
+ * All steps. The family of the frame's packet, which `packet` then describes: its headers lie
+ * within [data, end); 0 when it is none of Weir's.
+ */
+static __always_inline int parse_packet(const void *data, const void *end, __u32 length,
+                                        enum weir_parse_scope scope, struct weir_packet *packet) {
+    __be16 type = parse_frame(data, end, length, scope, packet);
+    int family = 0;
+
+    if (type == bpf_htons(ETH_P_IP) && parse_v4(data, end, packet->l3_offset, scope, packet))
         family = WEIR_V4;
-    else if (type == bpf_htons(ETH_P_IPV6) && parse_v6(data, end, l3, scope, packet))
+    else if (type == bpf_htons(ETH_P_IPV6) && parse_v6(data, end, packet->l3_offset, scope, packet))
         family = WEIR_V6;
-    /* what the IP header says must hold the L4 header, and be there */
-    if (packet->ip_length + l3 < (__u32)packet->l4_offset + packet->l4_header ||
-        packet->ip_length + l3 > length)
-        return 0;
-    return family;
+    return family && parse_fits(packet) ? family : 0;
 }

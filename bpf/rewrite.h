@@ -21,30 +21,76 @@ static __always_inline void rewrite_l4(struct __sk_buff *skb, const struct weir_
         return;
     bpf_skb_store_bytes(skb, l4, ports, sizeof(ports), 0);
     bpf_l4_csum_replace(skb, check, 0, flow->address_delta, BPF_F_PSEUDO_HDR | zero);
-    bpf_l4_csum_replace(skb, check, 0, flow->port_delta, zero);
+    if (flow->port_delta != 0 && flow->port_delta != 0xffff) /* both are zero */
+        bpf_l4_csum_replace(skb, check, 0, flow->port_delta, zero);
+}
+
+/* What of an IP header is rewritten, and lies between: one write costs less than three. */
+struct rewrite_v4 {
+    __u8 ttl;
+    __u8 protocol;
+    __u16 check;
+    __be32 saddr;
+    __be32 daddr;
+};
+_Static_assert(sizeof(struct rewrite_v4) == sizeof(struct iphdr) - offsetof(struct iphdr, ttl),
+               "not the end of an IPv4 header");
+
+struct rewrite_v6 {
+    __be16 payload_len;
+    __u8 nexthdr;
+    __u8 hop_limit;
+    struct weir_address saddr;
+    struct weir_address daddr;
+};
+_Static_assert(sizeof(struct rewrite_v6) ==
+                   sizeof(struct ipv6hdr) - offsetof(struct ipv6hdr, payload_len),
+               "not the end of an IPv6 header");
+
+static __always_inline int rewrite_ip4(struct __sk_buff *skb, const struct weir_packet *packet,
+                                       const struct weir_flow *flow, __u8 ttl) {
+    const void *end = (const void *)(long)skb->data_end;
+    const struct iphdr *ip = (const void *)(long)skb->data + (packet->l3_offset & WEIR_OFFSET_MASK);
+    struct rewrite_v4 part = {.ttl = ttl, .protocol = packet->tuple.head.protocol};
+    __u16 delta;
+
+    if ((const void *)(ip + 1) > end)
+        return 0;
+    delta = csum_delta16(bpf_htons((__u16)(packet->ttl << 8)), bpf_htons((__u16)(ttl << 8)));
+    part.check = csum_apply(ip->check, csum_add(flow->address_delta, delta));
+    part.saddr = flow->saddr.words[3];
+    part.daddr = flow->daddr.words[3];
+    return !bpf_skb_store_bytes(skb, packet->l3_offset + offsetof(struct iphdr, ttl), &part,
+                                sizeof(part), 0);
+}
+
+static __always_inline int rewrite_ip6(struct __sk_buff *skb, const struct weir_packet *packet,
+                                       const struct weir_flow *flow, __u8 ttl) {
+    const void *end = (const void *)(long)skb->data_end;
+    const struct ipv6hdr *ip =
+        (const void *)(long)skb->data + (packet->l3_offset & WEIR_OFFSET_MASK);
+    struct rewrite_v6 part = {.hop_limit = ttl};
+
+    if ((const void *)(ip + 1) > end)
+        return 0;
+    part.payload_len = ip->payload_len;
+    part.nexthdr = ip->nexthdr;
+    part.saddr = flow->saddr;
+    part.daddr = flow->daddr;
+    return !bpf_skb_store_bytes(skb, packet->l3_offset + offsetof(struct ipv6hdr, payload_len),
+                                &part, sizeof(part), BPF_F_RECOMPUTE_CSUM);
 }
 
 /*
- * Addresses, ports and checksums, within a family. Only the first call can fail, for want of
- * memory, and then nothing was written (I5).
+ * Addresses, ports, checksums, and the TTL or hop limit, within a family. Only the first write can
+ * fail, for want of memory, and then nothing was written (I5).
  */
-static __always_inline int rewrite_addresses(int family, struct __sk_buff *skb,
-                                             const struct weir_packet *packet,
-                                             const struct weir_flow *flow) {
-    __u32 ip = packet->l3_offset;
-
-    if (family == WEIR_V4) {
-        __be32 addresses[2] = {flow->saddr.words[3], flow->daddr.words[3]};
-
-        if (bpf_skb_store_bytes(skb, ip + offsetof(struct iphdr, saddr), addresses,
-                                sizeof(addresses), 0))
-            return 0;
-        bpf_l3_csum_replace(skb, ip + offsetof(struct iphdr, check), 0, flow->address_delta, 0);
-    } else if (bpf_skb_store_bytes(skb, ip + offsetof(struct ipv6hdr, saddr), &flow->saddr,
-                                   sizeof(flow->saddr) + sizeof(flow->daddr),
-                                   BPF_F_RECOMPUTE_CSUM)) {
+static __always_inline int rewrite_headers(int family, struct __sk_buff *skb,
+                                           const struct weir_packet *packet,
+                                           const struct weir_flow *flow, __u8 ttl) {
+    if (!(family == WEIR_V4 ? rewrite_ip4(skb, packet, flow, ttl)
+                            : rewrite_ip6(skb, packet, flow, ttl)))
         return 0;
-    }
     rewrite_l4(skb, packet, packet->l4_offset, flow);
     return 1;
 }

@@ -10,10 +10,19 @@
 #include "bpf/parse.h"
 #include "bpf/world.h"
 
+/* Both MAC addresses of a next hop, as they stand in a frame. Words, because clang copies bytes one
+ * by one. */
+static __always_inline const __u32 *route_macs(const struct weir_next_hop *hop) {
+    return (const __u32 *)hop->dmac;
+}
+_Static_assert(offsetof(struct weir_next_hop, dmac) % sizeof(__u32) == 0 &&
+                   offsetof(struct weir_next_hop, smac) ==
+                       offsetof(struct weir_next_hop, dmac) + ETH_ALEN,
+               "not as in a frame");
+
 /* The neighbour's address is known. */
 static __always_inline int route_is_resolved(const struct weir_next_hop *hop) {
-    return hop->dmac[0] || hop->dmac[1] || hop->dmac[2] || hop->dmac[3] || hop->dmac[4] ||
-           hop->dmac[5];
+    return route_macs(hop)[0] || ((const __u16 *)hop->dmac)[2];
 }
 
 /*

@@ -81,12 +81,19 @@ static __always_inline enum weir_drop_reason service_claim(struct weir_opening *
     return owner && flow_same_target(owner, &o->reply) ? WEIR_DROP_NONE : WEIR_DROP_TUPLE_IN_USE;
 }
 
-/* Enters both directions of the flow that o->flow describes, the reply first. */
-static __noinline enum weir_drop_reason service_enter(struct weir_opening *o) {
-    struct weir_flow *flow = &o->flow;
+/*
+ * Enters both directions of the flow that is being opened, the reply first. A global function, as
+ * others here: the verifier looks at it once, and not for each try.
+ */
+__noinline int service_enter(void) {
+    struct weir_opening *o = service_opening();
     enum weir_drop_reason reason;
+    struct weir_flow *flow;
     long error;
 
+    if (!o)
+        return WEIR_DROP_FLOW_TABLE_FULL;
+    flow = &o->flow;
     nat_measure(o->family, &o->tuple, flow);
     /* what was read is read again: kept, it would take stack ("combined stack size", 6.1) */
     barrier();
@@ -143,7 +150,7 @@ static long snat_try(__u32 index, void *unused) {
     o->reason = WEIR_DROP_SNAT_EXHAUSTED;
     if (!snat_choose(o, set, index))
         return 1;
-    o->reason = (__u8)service_enter(o);
+    o->reason = (__u8)service_enter();
     if (o->reason != WEIR_DROP_TUPLE_IN_USE)
         return 1;
     o->reason = WEIR_DROP_SNAT_EXHAUSTED;
@@ -168,7 +175,7 @@ static __always_inline enum weir_drop_reason service_open_to(struct weir_opening
     if (o->snat == WEIR_SNAT_NONE) {
         flow->saddr = o->pick.client.address;
         flow->sport = o->tuple.head.sport;
-        return service_enter(o);
+        return (enum weir_drop_reason)service_enter();
     }
     bpf_loop(WEIR_SNAT_TRIES, snat_try, NULL, 0);
     return (enum weir_drop_reason)o->reason;
@@ -230,13 +237,16 @@ static long service_weigh(__u32 index, void *unused) {
 }
 
 /* One try: with the backend of the client's affinity, or that of the hash. */
-static __always_inline enum weir_drop_reason service_attempt(struct weir_opening *o,
-                                                             int from_ring) {
-    const struct weir_backend *backend = pick_check(&o->pick, from_ring, o->now);
+__noinline int service_attempt(int from_ring) {
+    struct weir_opening *o = service_opening();
+    const struct weir_backend *backend;
     enum weir_drop_reason reason;
 
+    if (!o)
+        return WEIR_DROP_FLOW_TABLE_FULL;
+    backend = pick_check(&o->pick, from_ring, o->now);
     if (!backend)
-        return (enum weir_drop_reason)o->pick.reason;
+        return o->pick.reason;
     reason = service_open_to(o, backend);
     if (reason != WEIR_DROP_NONE)
         return reason;
@@ -261,7 +271,7 @@ static __always_inline enum weir_drop_reason service_schedule(struct weir_openin
     for (int attempt = 0; attempt < WEIR_OPEN_TRIES; attempt++) {
         if (o->pick.backend == WEIR_NO_BACKEND)
             return WEIR_DROP_NO_BACKEND;
-        reason = service_attempt(o, from_ring);
+        reason = (enum weir_drop_reason)service_attempt(from_ring);
         if (reason == WEIR_DROP_NONE || reason == WEIR_DROP_FLOW_TABLE_FULL ||
             (reason == WEIR_DROP_NO_BACKEND && from_ring) ||
             !pick_other(&o->pick, service_try_slot, NULL))

@@ -17,20 +17,41 @@
 /* What parsing may read: headers up to the latest place where L4 can start. */
 enum { TC_HEADERS = WEIR_OFFSET_MASK + 1 + sizeof(struct tcphdr) };
 
+/* Global functions, as further below: the verifier looks at them once, and not for each number of
+ * VLAN tags. */
+__noinline int tc_parse_v4(struct __sk_buff *skb, struct weir_packet *packet) {
+    return packet && parse_v4((void *)(long)skb->data, (void *)(long)skb->data_end,
+                              packet->l3_offset & WEIR_OFFSET_MASK, WEIR_PARSE_ALL, packet);
+}
+
+__noinline int tc_parse_v6(struct __sk_buff *skb, struct weir_packet *packet) {
+    return packet && parse_v6((void *)(long)skb->data, (void *)(long)skb->data_end,
+                              packet->l3_offset & WEIR_OFFSET_MASK, WEIR_PARSE_ALL, packet);
+}
+
+/* As parse_packet(). */
+static __always_inline int tc_parse_headers(struct __sk_buff *skb, struct weir_packet *packet) {
+    __be16 type = parse_frame((void *)(long)skb->data, (void *)(long)skb->data_end,
+                              world_length(skb->len), WEIR_PARSE_ALL, packet);
+    int family = 0;
+
+    if (type == bpf_htons(ETH_P_IP) && tc_parse_v4(skb, packet))
+        family = WEIR_V4;
+    else if (type == bpf_htons(ETH_P_IPV6) && tc_parse_v6(skb, packet))
+        family = WEIR_V6;
+    return family && parse_fits(packet) ? family : 0;
+}
+
 /*
  * Parses an skb, whose headers may lie outside its linear part: then they are pulled there. Of one
  * that is still to be cut into segments (GSO) the length to compare with an MTU is a segment's.
  */
 static __always_inline int tc_parse(struct __sk_buff *skb, struct weir_packet *packet) {
     __u32 wanted = skb->len < TC_HEADERS ? skb->len : TC_HEADERS;
-    int family = 0;
+    int family = tc_parse_headers(skb, packet);
 
-    for (int attempt = 0; attempt < 2 && !family; attempt++) {
-        if (attempt > 0 && (skb->data_end - skb->data >= wanted || bpf_skb_pull_data(skb, wanted)))
-            return 0;
-        family = parse_packet((void *)(long)skb->data, (void *)(long)skb->data_end,
-                              world_length(skb->len), WEIR_PARSE_ALL, packet);
-    }
+    if (!family && skb->data_end - skb->data < wanted && !bpf_skb_pull_data(skb, wanted))
+        family = tc_parse_headers(skb, packet);
     if (!family)
         return 0;
     if (skb->gso_size)

@@ -41,8 +41,7 @@ static __always_inline int tc_send(struct __sk_buff *skb, const struct weir_pack
     }
     if (!route_is_resolved(hop))
         return (int)bpf_redirect_neigh(hop->ifindex, NULL, 0, 0);
-    bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_dest), hop->dmac, ETH_ALEN, 0);
-    bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_source), hop->smac, ETH_ALEN, 0);
+    bpf_skb_store_bytes(skb, 0, hop->dmac, 2 * ETH_ALEN, 0);
     if (side == TC_EGRESS && hop->ifindex == skb->ifindex)
         return TC_ACT_OK;
     return (int)bpf_redirect(hop->ifindex, 0);
@@ -151,18 +150,22 @@ static __always_inline void tc_decide(int family, struct __sk_buff *skb,
 
 /* The translation. False when it cannot be done; the reason is noted. */
 static __always_inline int tc_rewrite(int family, struct __sk_buff *skb, struct weir_packet *packet,
-                                      struct weir_decision *decision) {
+                                      enum tc_side side, struct weir_decision *decision) {
     const struct weir_flow *entry = decision->entry;
+    __u8 ttl = packet->ttl - (side == TC_INGRESS && decision->way == WEIR_WAY_OUT);
 
-    if (entry->family == family && rewrite_addresses(family, skb, packet, entry))
+    if (entry->family == family && rewrite_headers(family, skb, packet, entry, ttl))
         return 1;
     if (entry->family != family) {
         if (!nat64_can(family, skb, packet)) {
             decide_drop(decision, WEIR_DROP_NOT_TRANSLATABLE);
             return 0;
         }
-        if (nat64_rewrite(skb, family, packet, entry))
+        if (nat64_rewrite(skb, family, packet, entry)) {
+            if (ttl != packet->ttl)
+                rewrite_ttl(entry->family, skb, packet->l3_offset, packet->ttl, ttl);
             return 1;
+        }
     }
     decide_drop(decision, WEIR_DROP_REWRITE_FAILED);
     return 0;
@@ -173,7 +176,6 @@ static __always_inline int tc_translate(int family, struct __sk_buff *skb,
                                         struct weir_packet *packet, enum tc_side side,
                                         struct weir_decision *decision) {
     const struct weir_flow *entry = decision->entry;
-    __u8 to = entry->family;
     __u32 segments = skb->gso_segs ? skb->gso_segs : 1; /* NAT64 resets it */
 
     if (packet->fragment == WEIR_FIRST_FRAGMENT) {
@@ -181,13 +183,11 @@ static __always_inline int tc_translate(int family, struct __sk_buff *skb,
         if (side == TC_INGRESS && hold_release(skb, family, packet))
             return TC_ACT_SHOT; /* it comes again */
     }
-    if (decision->way == WEIR_WAY_DROP || !tc_rewrite(family, skb, packet, decision))
+    if (decision->way == WEIR_WAY_DROP || !tc_rewrite(family, skb, packet, side, decision))
         return tc_drop(skb, family, packet, decision, side);
     tc_count(skb, family, packet, entry, decision->opened, segments);
     flow_track(family, packet, decision->entry);
     if (decision->way == WEIR_WAY_UP)
         return TC_ACT_OK;
-    if (side == TC_INGRESS)
-        rewrite_ttl(to, skb, packet->l3_offset, packet->ttl, packet->ttl - 1);
     return tc_send(skb, packet, &decision->hop, side);
 }

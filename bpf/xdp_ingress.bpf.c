@@ -57,12 +57,15 @@ static __always_inline int xdp_forward(int family, struct xdp_md *ctx,
     void *data = (void *)(long)ctx->data;
     void *end = (void *)(long)ctx->data_end;
     struct ethhdr *eth = data;
+    const __u32 *macs = route_macs(hop);
+    __u32 *to = data;
 
     if ((void *)(eth + 1) > end ||
         !nat_decrement_ttl(family, data + (packet->l3_offset & WEIR_OFFSET_MASK), end))
         return XDP_ABORTED; /* cannot be: the verifier does not see what nat_rewrite() checked */
-    __builtin_memcpy(eth->h_dest, hop->dmac, ETH_ALEN);
-    __builtin_memcpy(eth->h_source, hop->smac, ETH_ALEN);
+    to[0] = macs[0];
+    to[1] = macs[1];
+    to[2] = macs[2];
     if (hop->ifindex == ctx->ingress_ifindex && !(flags & WEIR_FLOW_NO_TX))
         return XDP_TX;
     return (int)bpf_redirect(hop->ifindex, 0);
@@ -105,11 +108,27 @@ __noinline int xdp_ingress_v6(struct xdp_md *ctx, const struct weir_packet *pack
     return packet ? xdp_ingress(WEIR_V6, ctx, packet) : XDP_PASS;
 }
 
+/* What lies in one buffer needs no helper to tell its length. */
+static __always_inline int xdp_parse(struct xdp_md *ctx, struct weir_packet *packet) {
+    void *data = (void *)(long)ctx->data;
+    void *end = (void *)(long)ctx->data_end;
+    __u32 length = (__u32)(end - data);
+    int family = 0;
+    __u32 whole;
+
+    if (!options.replay)
+        family = parse_packet(data, end, length, WEIR_PARSE_PLAIN, packet);
+    if (family)
+        return family;
+    whole = world_length((__u32)bpf_xdp_get_buff_len(ctx));
+    if (!options.replay && whole == length)
+        return 0;
+    return parse_packet(data, end, whole, WEIR_PARSE_PLAIN, packet);
+}
+
 static __always_inline int xdp_run(struct xdp_md *ctx) {
-    __u32 length = world_length((__u32)bpf_xdp_get_buff_len(ctx));
     struct weir_packet packet;
-    int family = parse_packet((void *)(long)ctx->data, (void *)(long)ctx->data_end, length,
-                              WEIR_PARSE_PLAIN, &packet);
+    int family = xdp_parse(ctx, &packet);
 
     if (!family || ingress_is_idle())
         return XDP_PASS;

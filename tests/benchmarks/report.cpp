@@ -85,15 +85,21 @@ std::string Report::json() const {
 
 int run_benchmark(int argc, char **argv, void (*work)(Report &)) {
     const std::vector<std::string> arguments(argv + 1, argv + argc);
-    if (!arguments.empty() && (arguments.size() != 2 || arguments[0] != "--json")) {
-        fmt::print(stderr, "usage: {} [--json FILE]\n", argv[0]);
-        return 2;
+    std::string json;
+    std::string only;
+    for (std::size_t i = 0; i < arguments.size(); i += 2) {
+        const bool whole = i + 1 < arguments.size();
+        if (!whole || (arguments[i] != "--json" && arguments[i] != "--only")) {
+            fmt::print(stderr, "usage: {} [--json FILE] [--only NAME]\n", argv[0]);
+            return 2;
+        }
+        (arguments[i] == "--json" ? json : only) = arguments[i + 1];
     }
     try {
-        Report report;
+        Report report(only);
         work(report);
-        if (!arguments.empty() && !(std::ofstream(arguments[1]) << report.json() << std::flush))
-            throw std::runtime_error("cannot write " + arguments[1]);
+        if (!json.empty() && !(std::ofstream(json) << report.json() << std::flush))
+            throw std::runtime_error("cannot write " + json);
         return 0;
     } catch (const std::exception &error) {
         fmt::print(stderr, "{}: {}\n", argv[0], error.what());

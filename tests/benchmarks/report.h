@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weir::test {
@@ -43,6 +44,9 @@ Measurement compare(std::string name, std::string unit, std::string baseline,
 // Prints each row as it comes: a run takes minutes.
 class Report {
   public:
+    // Only rows whose name begins so.
+    explicit Report(std::string only = {}) : only_(std::move(only)) {}
+    bool wants(const std::string &name) const { return name.starts_with(only_); }
     // `title`: a line above the table.
     void begin(const std::string &title);
     void add(const Measurement &row);
@@ -50,11 +54,13 @@ class Report {
     std::string json() const;
 
   private:
+    std::string only_;
     std::vector<Measurement> rows_;
 };
 
-// What every benchmark's main() does: `work` with a report, which goes to the file of --json, if
-// that is given. The exit status: 0, 2 for wrong arguments, or 1 with one line when `work` throws.
+// What every benchmark's main() does: `work` with a report, which goes to the file of --json FILE;
+// --only NAME is for those that look at Report::wants(). The exit status: 0, 2 for wrong arguments,
+// or 1 with one line when `work` throws.
 int run_benchmark(int argc, char **argv, void (*work)(Report &));
 
 }  // namespace weir::test

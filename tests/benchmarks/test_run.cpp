@@ -162,8 +162,7 @@ double TestRun::cost(Attached at, Beside program, const Traffic &traffic, std::u
         throw std::runtime_error("the frame is too short");
     std::memcpy(&floor_->bss->frame, traffic.frame.data(), kFrame);
     floor_->data->flows = traffic.flows;
-    // the source address, or the last 32 bits of it
-    floor_->bss->address_at = traffic.frame[12] == 0x86 ? 14 + 8 + 12 : 14 + 12;
+    floor_->bss->is_v6 = traffic.frame[12] == 0x86;
     Run run(at, traffic.frame, ifindex_);
     run.options.repeat = static_cast<int>(repeat);
     const int wrapper = bpf_program__fd(xdp ? progs.xdp_wrapper : progs.tc_wrapper);

@@ -21,14 +21,20 @@
 
 enum { FRAME = 96 }; /* bytes that are put back, of each frame */
 
+/* Where the 32 bits stand that tell flows apart. */
+enum {
+    V4_SOURCE = ETH_HLEN + 12,
+    LAST_OF_V6_SOURCE = ETH_HLEN + 8 + 12,
+};
+
 /* Words: clang copies what is aligned to bytes byte by byte. */
 struct frame {
     __u64 words[FRAME / 8];
 };
 
 __u64 frame[FRAME / 8];
-__u32 flows = 1;      /* that the frames belong to, one after the other */
-__u32 address_at = 0; /* where the last 32 bits of the address stand that tells them apart */
+__u32 flows = 1; /* that the frames belong to, one after the other */
+__u32 is_v6 = 0;
 __u32 turn = 0;
 
 struct key {
@@ -61,7 +67,7 @@ static __always_inline int restore(void *data, void *end) {
         return 0;
     *to = *(const struct frame *)frame;
     if (flows > 1) {
-        address = data + (address_at & 0x3f);
+        address = data + (is_v6 ? LAST_OF_V6_SOURCE : V4_SOURCE);
         turn += 7919;
         if (turn >= flows)
             turn %= flows;
