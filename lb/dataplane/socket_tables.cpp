@@ -181,6 +181,18 @@ Result<void> SocketTables::begin_count() const {
     return {};
 }
 
+// The sockets of the one that had the id before are of another generation first.
+Result<void> SocketTables::begin_count(std::uint32_t backend) const {
+    const NamedMap generations{fds_.generations, "socket_generations"};
+    std::uint32_t generation = 0;
+    return get(generations, backend, generation)
+        .and_then([&] { return put(generations, backend, generation + 1, "write"); })
+        .and_then([&] {
+            return put(NamedMap{fds_.flows, "socket_flows"}, backend, std::uint32_t{0},
+                       "clear an entry");
+        });
+}
+
 Result<void> SocketTables::write_sources(const TableState &tables) const {
     const NamedMap sources{fds_.sources, "socket_sources"};
     std::map<Address, Address> known;
@@ -198,7 +210,6 @@ Result<void> SocketTables::write_sources(const TableState &tables) const {
 Result<void> SocketTables::clear(const std::vector<std::uint32_t> &services,
                                  const std::vector<std::uint32_t> &backends) const {
     const weir_latency none{};
-    const std::uint32_t zero = 0;
     return for_all(
                services,
                [&](std::uint32_t id) -> Result<void> {
@@ -212,7 +223,7 @@ Result<void> SocketTables::clear(const std::vector<std::uint32_t> &services,
         .and_then([&] {
             return for_all(backends, [&](std::uint32_t id) {
                 return clear_stats(fds_.backend_stats, "socket_backend_stats", id).and_then([&] {
-                    return put(NamedMap{fds_.flows, "socket_flows"}, id, zero, "clear an entry");
+                    return begin_count(id);
                 });
             });
         })
