@@ -11,6 +11,7 @@
 #include "lb/dataplane/fd.h"
 #include "lb/dataplane/map_access.h"
 #include "lb/dataplane/map_reads.h"
+#include "lb/dataplane/source_towards.h"
 
 namespace weir {
 
@@ -49,32 +50,6 @@ weir_service_key key_of(const AllowedBind &allowed) {
         key.vip = to_abi(*allowed.address);
     key.port = htons(allowed.port);
     return key;
-}
-
-// The source address that this host uses towards another; loopback where it has no route. No packet
-// is sent.
-Address source_towards(const Endpoint &to) {
-    const bool v4 = to.address.is_v4();
-    const Fd socket(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    sockaddr_in in4{};
-    in4.sin_family = AF_INET;
-    in4.sin_port = htons(to.port);
-    in4.sin_addr.s_addr = v4 ? to.address.v4_network_order() : 0;
-    sockaddr_in6 in6{};
-    in6.sin6_family = AF_INET6;
-    in6.sin6_port = htons(to.port);
-    std::memcpy(&in6.sin6_addr, to.address.bytes().data(), sizeof in6.sin6_addr);
-    auto *const address =
-        v4 ? reinterpret_cast<sockaddr *>(&in4) : reinterpret_cast<sockaddr *>(&in6);
-    socklen_t length = v4 ? sizeof in4 : sizeof in6;
-    if (!socket || ::connect(socket.get(), address, length) != 0 ||
-        ::getsockname(socket.get(), address, &length) != 0)
-        return *Address::parse(v4 ? "127.0.0.1" : "::1");
-    if (v4)
-        return Address::v4(in4.sin_addr.s_addr);
-    std::array<std::uint8_t, 16> bytes{};
-    std::memcpy(bytes.data(), &in6.sin6_addr, bytes.size());
-    return Address(bytes);
 }
 
 // Whether it matters to a service who its client is.
