@@ -51,7 +51,7 @@ WEIR_ASSERT(sizeof(struct weir_socket_way) == 56);
 struct weir_socket {
     struct weir_socket_way way;
     __u64 connecting; /* TCP: when its SYN was sent, ns; 0: it is not under way */
-    __u32 epoch;      /* of `socket_flows`, where it is counted */
+    __u32 epoch;      /* of its backend in `socket_flows`, where it is counted */
     __u32 counted;    /* it is in `socket_flows` */
     __u8 protocol;    /* IPPROTO_TCP, IPPROTO_UDP */
     __u8 zero[7];

@@ -78,19 +78,15 @@ static __always_inline void socket_count_live(const struct weir_socket *socket, 
 }
 
 static __always_inline void socket_count_open(struct weir_socket *socket) {
-    socket->epoch = socket_epoch_get();
+    socket->epoch = socket_epoch_get(socket->way.backend);
     socket->counted = 1;
     socket_count_live(socket, 1);
 }
 
-/* Once, whether its program closes it or it ends by itself. Not where the backend is another one by
- * now, whose count this never was. */
+/* Once, whether its program closes it or it ends by itself. Not where the id is of another epoch by
+ * now, of whose count this never was. */
 static __always_inline void socket_count_closed(struct weir_socket *socket) {
-    __u32 id = socket->way.backend;
-    const struct weir_backend *backend = bpf_map_lookup_elem(&backends, &id);
-
-    if (__sync_lock_test_and_set(&socket->counted, 0) && socket->epoch == socket_epoch_get() &&
-        backend && backend->port == socket->way.port &&
-        nat_same_address(&backend->address, &socket->way.address))
+    if (__sync_lock_test_and_set(&socket->counted, 0) &&
+        socket->epoch == socket_epoch_get(socket->way.backend))
         socket_count_live(socket, -1);
 }

@@ -119,13 +119,22 @@ static __always_inline __u32 datagram_leaves(const struct weir_socket_way *way, 
     return socket_way_leaves(way);
 }
 
+/* <netinet/tcp.h>: UDP has it as well, for sockets that are connected */
+enum { WEIR_SOCKET_CONNECTED = 1 };
+
 /* One that is connected, and names its peer all the same: another backend's answer would never
- * reach it. */
+ * reach it. No program is told of connect() with AF_UNSPEC, which ends that. */
 static __always_inline int datagram_to_peer(int family, struct bpf_sock_addr *ctx,
                                             const struct weir_service_key *asked) {
     const struct weir_socket *socket = bpf_sk_storage_get(&sockets, ctx->sk, NULL, 0);
 
-    if (!socket || !datagram_is_to(&socket->way, asked))
+    if (!socket || !socket->way.seen)
+        return 0;
+    if (ctx->sk->state != WEIR_SOCKET_CONNECTED) {
+        socket_forget(ctx);
+        return 0;
+    }
+    if (!datagram_is_to(&socket->way, asked))
         return 0;
     socket_write(family, ctx, &socket->way.address, socket->way.port);
     return 1;

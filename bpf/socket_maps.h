@@ -19,6 +19,14 @@ struct {
     __type(value, __u32);
 } socket_epoch SEC(".maps");
 
+/* The same for one backend: the times that its id was given to another. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32); /* backend id */
+    __type(value, __u32);
+} socket_generations SEC(".maps");
+
 /* Gone with their sockets, so that nothing has to be collected, and nothing is evicted. */
 struct {
     __uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -130,11 +138,14 @@ struct {
     __type(value, struct weir_latency);
 } socket_histograms SEC(".maps");
 
-static __always_inline __u32 socket_epoch_get(void) {
+/* What is counted for a backend now is of this epoch. Both only grow, so that the sum is never one
+ * that was. */
+static __always_inline __u32 socket_epoch_get(__u32 backend) {
     __u32 zero = 0;
     const __u32 *epoch = bpf_map_lookup_elem(&socket_epoch, &zero);
+    const __u32 *generation = bpf_map_lookup_elem(&socket_generations, &backend);
 
-    return epoch ? *epoch : 0;
+    return (epoch ? *epoch : 0) + (generation ? *generation : 0);
 }
 
 static __always_inline const struct weir_socket_settings *socket_settings_get(void) {

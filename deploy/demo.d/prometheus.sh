@@ -70,12 +70,13 @@ step_failover() { # REQUESTS
 }
 
 # What Grafana and the rules ask, while there is an alert to be seen. Programs are timed only where
-# kernel.bpf_stats_enabled is 1, and that is the whole host's; and the demo has no flow log.
+# kernel.bpf_stats_enabled is 1, and that is the whole host's; and the demo has neither a flow log nor
+# `sockets`.
 step_queries() {
     local begin=$EPOCHREALTIME
 
     progress queries "asking Prometheus what the dashboard asks"
-    in_ns weir "$here/prometheus/check-queries" --may-be-empty 'weir_program_run|weir_flow_log' \
+    in_ns weir "$here/prometheus/check-queries" --may-be-empty 'weir_program_run|weir_flow_log|weir_socket|weir_cgroup' \
         "$prometheus_url" >"$run/queries" 2>&1 || problems=1
     done_with queries "$(tail -n 1 "$run/queries") ($(seconds_since "$begin"))"
     sed '$d' "$run/queries" >&2

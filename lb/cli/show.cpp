@@ -78,6 +78,13 @@ std::string note(const Json &backend) {
     return fmt::format("{}", fmt::join(notes, "; "));
 }
 
+std::string sockets_note(const Json &status) {
+    const auto state = text(status.at("sockets_state"));
+    if (state == "absent")
+        return ", which does not exist: waiting for it";
+    return state == "refused" ? ": refused: " + text(status.at("sockets_reason")) : "";
+}
+
 }  // namespace
 
 std::string show_status(const Json &document) {
@@ -90,7 +97,8 @@ std::string show_status(const Json &document) {
     shown += fmt::format("config    {}, {}\n", text(document.at("config_file")),
                          reload_line(document.at("reload")));
     if (!document.at("sockets").is_null())
-        shown += fmt::format("sockets   of programs in {}\n", text(document.at("sockets")));
+        shown += fmt::format("sockets   of programs in {}{}\n", text(document.at("sockets")),
+                             sockets_note(document));
     shown += fmt::format("services  {}, backends {}\n\n", text(document.at("services")),
                          text(document.at("backends")));
     if (document.at("overrides").get<std::size_t>() > 0)

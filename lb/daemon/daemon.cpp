@@ -11,6 +11,7 @@
 #include "lb/api/change_log.h"
 #include "lb/daemon/log.h"
 #include "lb/daemon/notify.h"
+#include "lb/daemon/own_sockets.h"
 #include "lb/daemon/preflight.h"
 #include "lb/daemon/state_file.h"
 
@@ -41,10 +42,10 @@ Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, BackendCont
       events_(loop, path_.tables(), [this]() -> const Inventory & { return path_.inventory(); }),
       recorder_(loop, path_.tables(), [this]() -> const Inventory & { return path_.inventory(); }),
       reaper_(
-          loop,
-          [this] { return path_.sockets().cgroup().empty() ? nullptr : path_.sockets().tables(); },
+          loop, [this] { return path_.sockets().wanted() ? path_.sockets().tables() : nullptr; },
           [this]() -> const Inventory & { return path_.inventory(); }, notices),
       sockets_listening_(loop, path_.sockets(), notices),
+      cgroup_watch_(loop, [this] { path_.look_after_sockets(config_); }),
       exporter_([this] { return collect(); }),
       admin_(loop, admin_source()),
       observer_(exporter_, admin_, [this]() -> const DaemonInfo & { return info_; }),
@@ -130,11 +131,13 @@ Result<Snapshot> Daemon::snapshot() {
 
 Result<void> Daemon::add_sockets(Snapshot &snapshot) {
     const SocketPath &path = path_.sockets();
-    if (path.tables() == nullptr || path.cgroup().empty())
+    if (path.tables() == nullptr || !path.wanted())
         return {};
     return read_socket_snapshot(*path.tables(), path_.inventory(), cgroups_)
         .map([&](SocketSnapshot seen) {
-            seen.cgroup = path.cgroup();
+            seen.cgroup = path.place().cgroup;
+            seen.state = path.place().state;
+            seen.reason = path.place().reason;
             seen.ended_tcp = reaper_.tcp();
             seen.ended_udp = reaper_.udp();
             seen.listening = sockets_listening_.listening();
@@ -160,9 +163,9 @@ void Daemon::note_ready() {
                 "{}{} ({}{})", on.empty() ? "" : ", ", interface.name, to_string(interface.hook),
                 interface.hook == Hook::xdp ? fmt::format(" {}", to_string(interface.xdp_mode))
                                             : "");
-    if (!path_.sockets().cgroup().empty())
-        on +=
-            fmt::format("{}the sockets of {}", on.empty() ? "" : " and ", path_.sockets().cgroup());
+    if (const auto &place = path_.sockets().place(); path_.sockets().wanted())
+        on += fmt::format("{}the sockets of {}{}", on.empty() ? "" : " and ", place.cgroup,
+                          place.state == InterfaceState::attached ? "" : ", which does not exist");
     note(notices_,
          {NoticeKind::start, LogLevel::info,
           fmt::format(
@@ -232,6 +235,7 @@ Result<void> Daemon::reload() {
     TlsContext tls;
     return check_reloadable(config_, *wanted)
         .and_then([&] { return check_interfaces(*wanted); })
+        .and_then([&] { return check_own_sockets(*wanted); })
         .and_then([&] { return reopen_flow_log(*wanted, flow_log); })
         .and_then([&] { return load_tls(*wanted); })
         .map([&](TlsContext read) { tls = std::move(read); })

@@ -12,6 +12,7 @@
 #include "lb/api/observer.h"
 #include "lb/config/config.h"
 #include "lb/daemon/backend_control.h"
+#include "lb/daemon/cgroup_watch.h"
 #include "lb/daemon/collection.h"
 #include "lb/daemon/data_path.h"
 #include "lb/daemon/event_stream.h"
@@ -64,6 +65,7 @@ class Daemon {
     Recorder recorder_;
     SocketReaper reaper_;
     ListenerWatch sockets_listening_;
+    CgroupWatch cgroup_watch_;
     CgroupNames cgroups_;
     DaemonInfo info_;
     Exporter exporter_;

@@ -53,13 +53,19 @@ Result<DataPath> DataPath::load(const Config &config, const ConditionsOf &condit
 
 // The error that led here is the one to report.
 void DataPath::give_up() {
-    sockets_.undo(nullptr);
+    undo_sockets();
     static_cast<void>(host_.roll_back());
     if (!adopted())
         static_cast<void>(detach_all(takeover_.own(objects_)));
     takeover_.give_up(&objects_, pins_);
     if (!adopted())
         pins_.clear();
+}
+
+void DataPath::undo_sockets() {
+    if (const auto undone = sockets_.undo(); !undone)
+        spdlog::error("what was changed for `sockets` cannot be taken back: {}",
+                      undone.error().message);
 }
 
 Result<void> DataPath::start(const Config &config, const ConditionsOf &conditions) {
@@ -108,16 +114,18 @@ Result<void> DataPath::attach(const Config &config) {
 
 // Before the tables are filled, which are theirs as well.
 Result<void> DataPath::load_sockets(const Config &config) {
-    return sockets_.load(objects_, config, takeover_.folder(), takeover_.share());
+    return sockets_.load(objects_, config, pins_.place() / takeover_.folder().filename(),
+                         takeover_.share());
 }
 
 // Lets go of interfaces and of what was changed on the host, where an earlier run or configuration
 // had them and `config` does not.
 Result<void> DataPath::settle(const Config &config) {
-    sockets_.settle(config);
-    return interfaces_.leave_others(objects_, takeover_.own(objects_)).and_then([&] {
+    const auto sockets = sockets_.settle(config);
+    const auto others = interfaces_.leave_others(objects_, takeover_.own(objects_)).and_then([&] {
         return host_.settle(config);
     });
+    return sockets ? others : sockets;
 }
 
 Result<TableState> DataPath::state() {
@@ -143,7 +151,9 @@ Result<void> DataPath::apply(const Config &config, const Plan &plan) {
         return done;
     rings_in_doubt_ = false;
     state_ = plan.result;
+    const std::uint64_t number = inventory_.number + 1;
     inventory_ = make_inventory(config, plan.result);
+    inventory_.number = number;
     return {};
 }
 
@@ -190,7 +200,7 @@ Result<void> DataPath::reload(const Config &running, const Config &config,
         if (const auto back = written ? write(running) : Result<void>(); !back)
             spdlog::error("what a reload that failed has written cannot be taken back: {}",
                           back.error().message);
-        sockets_.undo(&running);
+        undo_sockets();
         standing.put_back(objects_, own);
         static_cast<void>(host_.roll_back());
         return done;

@@ -40,6 +40,8 @@ class DataPath {
     // change of the host's links. `config` is the one in force. True if list() of the interfaces
     // changed.
     bool look_after(const Config &config);
+    // The same of the cgroup of the socket programs, which nobody tells of: once in a while.
+    void look_after_sockets(const Config &config) { sockets_.look_after(config); }
 
     Tables &tables() { return objects_.tables(); }
     const Inventory &inventory() const { return inventory_; }
@@ -57,7 +59,7 @@ class DataPath {
           host_(std::move(host)),
           takeover_(std::move(takeover)),
           objects_(std::move(objects)),
-          sockets_(pins_.path()),
+          sockets_(pins_.place(), notices),
           interfaces_(notices),
           rings_in_doubt_(adopted()) {}
     static Result<DataPath> load(const Config &config, const ConditionsOf &conditions,
@@ -66,6 +68,7 @@ class DataPath {
     Result<void> start_with_new_tables(const Config &config);
     Result<void> start_with_tables_in_use(const Config &config);
     void give_up();
+    void undo_sockets();
     Result<void> attach(const Config &config);
     Result<void> load_sockets(const Config &config);
     Result<void> settle(const Config &config);

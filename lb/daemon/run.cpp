@@ -15,6 +15,7 @@
 #include "lb/daemon/listeners.h"
 #include "lb/daemon/log.h"
 #include "lb/daemon/notify.h"
+#include "lb/daemon/own_sockets.h"
 #include "lb/daemon/preflight.h"
 #include "lb/daemon/privileges.h"
 #include "lb/daemon/state_file.h"
@@ -45,6 +46,8 @@ Result<void> run_until_signal(const std::string &config_file) {
         return allowed;
     if (auto there = check_interfaces(*config); !there)
         return there;
+    if (auto own = check_own_sockets(*config); !own)
+        return own;
 
     configure_log(*config);
     asio::io_context loop(1);

@@ -1,38 +1,57 @@
 // The services at the sockets of local programs, as the daemon holds them: programs loaded when
-// they are first wanted, their links, and what they are told.
+// they are first wanted, their links, and what they are told. Their cgroup comes and goes with the
+// programs in it, as interfaces do.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lb/config/config.h"
 #include "lb/dataplane/objects.h"
 #include "lb/dataplane/socket_links.h"
 #include "lb/dataplane/socket_listeners.h"
 #include "lb/dataplane/socket_objects.h"
+#include "lb/dataplane/socket_saved.h"
+#include "lb/dataplane/tables.h"
 #include "lb/model/plan.h"
 #include "lb/result.h"
+#include "lb/stats/notices.h"
 
 namespace weir {
 
 class SocketPath {
   public:
-    // `pins`: the folder of the instance.
-    explicit SocketPath(const std::filesystem::path &pins) : links_(pins / "sockets") {}
+    // Of the cgroup that the programs are on.
+    struct Place {
+        std::string cgroup;    // its path; empty: none is wanted
+        std::uint64_t id = 0;  // 0: they are not there
+        InterfaceState state = InterfaceState::absent;
+        std::string reason{};  // why it is refused
+
+        bool operator==(const Place &) const = default;
+    };
+
+    // `pins`: the folder of the instance. `notices` outlives it.
+    SocketPath(const std::filesystem::path &pins, Notices &notices)
+        : links_(pins / "sockets"), notices_(&notices) {}
 
     // Loads the programs, if `config` wants them and they are not there. `tables` and `share` as in
     // ObjectsOptions.
     Result<void> load(const Objects &objects, const Config &config,
                       const std::filesystem::path &tables,
                       const std::optional<std::filesystem::path> &share);
-    // Puts them on the cgroup that `config` wants, told what it says. After an error everything is
-    // as it was. Where it wants none they stay until settle().
+    // Puts them on the cgroup that `config` wants, if it exists, told what it says. Where it wants
+    // none they stay until settle(). After an error: undo().
     Result<void> attach(const Config &config);
-    // As it was before attach(); `running` is the configuration that was in force.
-    void undo(const Config *running);
+    // As it was before attach(), if there was one since settle(); what cannot be taken back.
+    Result<void> undo();
     // What attach() did is in force; where `config` wants no programs they go.
-    void settle(const Config &config);
+    Result<void> settle(const Config &config);
+    // Follows the cgroup: attaches when it has come, or was made anew. Each change is one notice.
+    void look_after(const Config &config);
 
     // Before a plan is applied: ids that it gives to others have no past.
     Result<void> prepare(const Plan &plan) const;
@@ -46,17 +65,30 @@ class SocketPath {
     const std::vector<ListenerConfig> &listeners() const { return listeners_; }
     // Looks for the socket of one; whether there is one.
     Result<bool> find_listener(std::size_t index) const;
-    // Where they are; empty: nowhere.
-    const std::string &cgroup() const { return cgroup_; }
+    // Where they are, or wait to be.
+    const Place &place() const { return place_; }
+    bool wanted() const { return !place_.cgroup.empty(); }
 
   private:
+    struct Before {
+        SavedSockets told;
+        std::vector<ListenerConfig> listeners;
+        Place place;
+    };
+
+    Result<void> attach(const SocketsConfig &config, const Cgroup &cgroup);
     Result<void> configure(const SocketsConfig &config, bool begin);
+    void attach_again(const SocketsConfig &config, const Cgroup &cgroup);
+    void refuse(const std::string &why);
+    void note_change(LogLevel severity, const std::string &what);
 
     SocketLinks links_;
+    Notices *notices_;
     std::optional<SocketObjects> objects_;
-    std::string cgroup_;
-    std::string cgroup_before_;
+    Place place_;
     std::vector<ListenerConfig> listeners_;
+    std::optional<Before> before_;
+    bool counts_are_new_ = false;  // and not those in which the sockets that live are counted
 };
 
 }  // namespace weir

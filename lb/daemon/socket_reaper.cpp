@@ -51,10 +51,12 @@ SocketReaper::Backends SocketReaper::backends_of(const Inventory &inventory) {
     return all;
 }
 
-bool SocketReaper::was_removed(const Backends &before, const Backends &now) {
+// Whether a backend is no more what it was to sockets that have it.
+bool SocketReaper::has_gone(const Backends &before, const Backends &now) {
     return std::any_of(before.begin(), before.end(), [&](const auto &one) {
         const auto is = now.find(one.first);
-        return is == now.end() || is->second.endpoint != one.second.endpoint;
+        return is == now.end() || is->second.endpoint != one.second.endpoint ||
+               (is->second.leaves && !one.second.leaves);
     });
 }
 
@@ -70,39 +72,52 @@ bool SocketReaper::anybody_hangs(const SocketTables &tables, const Backends &now
            });
 }
 
+// Not only where sockets are counted: those of a backend that was removed and added again are not.
 void SocketReaper::look(const SocketTables &tables) {
-    Backends now = backends_of(inventory_());
-    // at first: one may have been removed while no daemon looked
-    const bool removed = !looked_ || was_removed(seen_, now);
-    looked_ = true;
-    const bool hangs = anybody_hangs(tables, now);
-    if (hangs)
-        end(tables, Protocol::tcp, now);
-    if (hangs || removed || again_)
-        end(tables, Protocol::udp, now);
-    again_ = removed;
-    seen_ = std::move(now);
+    const Inventory &inventory = inventory_();
+    bool gone = !looked_;  // one may have been removed while no daemon looked
+    if (!looked_ || inventory.number != number_) {
+        Backends now = backends_of(inventory);
+        gone = gone || has_gone(backends_, now);
+        backends_ = std::move(now);
+        number_ = inventory.number;
+        looked_ = true;
+    }
+    if (gone || again_ || anybody_hangs(tables, backends_)) {
+        trouble_.clear();
+        end(tables, Protocol::tcp);
+        end(tables, Protocol::udp);
+        tell_trouble();
+    }
+    again_ = gone;
 }
 
-void SocketReaper::end(const SocketTables &tables, Protocol protocol, const Backends &now) {
+void SocketReaper::end(const SocketTables &tables, Protocol protocol) {
     const auto ends = [&](const weir_socket &socket) {
         const auto &way = socket.way;
-        const auto is = now.find({way.service, way.backend});
-        const bool there = is != now.end() &&
+        const auto is = backends_.find({way.service, way.backend});
+        const bool there = is != backends_.end() &&
                            is->second.endpoint == Endpoint{from_abi(way.address), ntohs(way.port)};
         return there ? is->second.leaves : protocol == Protocol::udp;
     };
     const auto ended = end_sockets(tables.maps(), protocol, ends);
-    if (!ended) {
-        spdlog::warn("{}", ended.error().message);
+    if (!ended || !ended->trouble.empty())
+        trouble_ = ended ? ended->trouble : ended.error().message;
+    if (!ended || ended->count == 0)
         return;
-    }
-    if (*ended == 0)
-        return;
-    (protocol == Protocol::tcp ? tcp_ : udp_) += *ended;
+    (protocol == Protocol::tcp ? tcp_ : udp_) += ended->count;
     note(notices_, {NoticeKind::backend, LogLevel::info,
                     fmt::format("ended {} {} socket{} of local programs whose backend is gone",
-                                *ended, to_string(protocol), *ended == 1 ? "" : "s")});
+                                ended->count, to_string(protocol), ended->count == 1 ? "" : "s")});
+}
+
+// Once, though it is tried again each second.
+void SocketReaper::tell_trouble() {
+    if (!trouble_.empty() && trouble_ != told_)
+        note(notices_,
+             {NoticeKind::backend, LogLevel::error,
+              "sockets of local programs whose backend is gone cannot be ended: " + trouble_});
+    told_ = trouble_;
 }
 
 }  // namespace weir

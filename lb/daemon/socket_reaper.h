@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <string>
 #include <utility>
 
 #include "lb/dataplane/socket_tables.h"
@@ -40,17 +41,21 @@ class SocketReaper {
     void wait();
     void look(const SocketTables &tables);
     static Backends backends_of(const Inventory &inventory);
-    static bool was_removed(const Backends &before, const Backends &now);
+    static bool has_gone(const Backends &before, const Backends &now);
     static bool anybody_hangs(const SocketTables &tables, const Backends &now);
-    void end(const SocketTables &tables, Protocol protocol, const Backends &now);
+    void end(const SocketTables &tables, Protocol protocol);
+    void tell_trouble();
 
     std::function<const SocketTables *()> tables_;
     std::function<const Inventory &()> inventory_;
     Notices &notices_;
     boost::asio::steady_timer timer_;
-    Backends seen_;
+    Backends backends_;
+    std::uint64_t number_ = 0;  // of the inventory that they are of
     bool looked_ = false;
-    bool again_ = false;  // a program may have been given what went at that very moment
+    bool again_ = false;   // a program may have been given what went at that very moment
+    std::string trouble_;  // why the last look could not end some; empty: none
+    std::string told_;     // what of it is in the log
     std::uint64_t tcp_ = 0;
     std::uint64_t udp_ = 0;
 };

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <string_view>
 
 namespace weir {
 
@@ -50,6 +51,20 @@ std::string cgroup_mount() {
     return "";
 }
 
+// cgroups(7), /proc/PID/cgroup: "0::/system.slice/weir.service", below the mount.
+bool is_in(const std::string &path) {
+    constexpr std::string_view kKey = "0::";
+    std::ifstream cgroups("/proc/self/cgroup");
+    for (std::string line; std::getline(cgroups, line);) {
+        if (line.compare(0, kKey.size(), kKey) != 0)
+            continue;
+        const auto wanted = (std::filesystem::path(path) / "").lexically_normal().string();
+        const auto own = cgroup_mount() + line.substr(kKey.size()) + "/";
+        return own.compare(0, wanted.size(), wanted) == 0;
+    }
+    return false;
+}
+
 Result<Cgroup> Cgroup::open(const std::string &wanted) {
     Cgroup cgroup;
     cgroup.path = wanted;
@@ -62,10 +77,10 @@ Result<Cgroup> Cgroup::open(const std::string &wanted) {
         cgroup.path = wanted.empty() ? mount : mount + "/" + wanted;
     }
     cgroup.folder = Fd(::open(cgroup.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!cgroup.folder && errno == ENOENT)
+        return cgroup;
     if (!cgroup.folder)
-        return fail(Exit::refused, fmt::format("{}: {}", cgroup.path,
-                                               errno == ENOENT ? "there is no such cgroup"
-                                                               : std::strerror(errno)));
+        return fail(Exit::refused, fmt::format("{}: {}", cgroup.path, std::strerror(errno)));
     if (!is_cgroup2(cgroup.folder.get()))
         return fail(Exit::refused, fmt::format("{} is no folder of cgroup v2", cgroup.path));
     struct stat status {};
@@ -80,22 +95,24 @@ bool CgroupNames::refresh(std::chrono::steady_clock::time_point now) {
     if (refreshed_ && now - *refreshed_ < kPause)
         return false;
     refreshed_ = now;
-    const std::string mount = cgroup_mount();
+    mount_ = cgroup_mount();
     names_.clear();
-    names_[inode_of(mount)] = "/";
+    names_[inode_of(mount_)] = "/";
     std::error_code ignored;
     using Options = std::filesystem::directory_options;
-    auto one = std::filesystem::recursive_directory_iterator(mount, Options::skip_permission_denied,
-                                                             ignored);
+    auto one = std::filesystem::recursive_directory_iterator(
+        mount_, Options::skip_permission_denied, ignored);
     for (; one != std::filesystem::recursive_directory_iterator(); one.increment(ignored))
         if (one->is_directory(ignored))
-            names_[inode_of(one->path())] = printable(one->path().string().substr(mount.size()));
+            names_[inode_of(one->path())] = one->path().string().substr(mount_.size());
     return true;
 }
 
 std::optional<std::string> CgroupNames::find(std::uint64_t id) const {
     const auto found = names_.find(id);
-    return found == names_.end() ? std::nullopt : std::optional(found->second);
+    if (found == names_.end() || inode_of(mount_ + found->second) != id)
+        return std::nullopt;
+    return printable(found->second);
 }
 
 }  // namespace weir

@@ -5,7 +5,9 @@
 #include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -42,6 +44,19 @@ std::vector<std::filesystem::path> generations_in(const std::filesystem::path &f
     std::sort(found.begin(), found.end(),
               [](const auto &a, const auto &b) { return number_of(a) < number_of(b); });
     return found;
+}
+
+// While the daemon runs it may write only to what is its user's.
+void own(const std::filesystem::path &folder) {
+    const auto own_one = [](const std::filesystem::path &one) {
+        struct stat seen {};
+        if (::lstat(one.c_str(), &seen) == 0 && seen.st_uid != ::geteuid())
+            static_cast<void>(::lchown(one.c_str(), ::geteuid(), static_cast<gid_t>(-1)) == 0);
+    };
+    own_one(folder);
+    std::error_code ignored;
+    for (const auto &entry : std::filesystem::recursive_directory_iterator(folder, ignored))
+        own_one(entry.path());
 }
 
 }  // namespace
@@ -81,6 +96,7 @@ Result<Pins> Pins::open(const std::string &instance) {
         return fail(Exit::refused,
                     fmt::format("cannot lock {}: {}", path.string(), std::strerror(errno)));
     }
+    own(path);
     const bool adopted = !std::filesystem::is_empty(path, error);
     return Pins(path, std::move(lock), adopted);
 }
@@ -95,6 +111,10 @@ Pins::~Pins() {
     std::error_code ignored;
     std::filesystem::remove(path_, ignored);
     std::filesystem::remove(path_.parent_path(), ignored);
+}
+
+std::filesystem::path Pins::place() const {
+    return "/proc/self/fd/" + std::to_string(lock_.get());
 }
 
 std::vector<std::filesystem::path> Pins::generations() const {

@@ -24,8 +24,8 @@ Result<bool> ensure_bpffs();
 
 class Pins {
   public:
-    // /sys/fs/bpf/weir/INSTANCE, made if missing, locked. Exit::refused when another process has
-    // it.
+    // /sys/fs/bpf/weir/INSTANCE, made if missing, locked, and this user's, if that can be: an
+    // earlier run may have been another's. Exit::refused when another process has it.
     static Result<Pins> open(const std::string &instance);
 
     ~Pins();  // an empty folder goes away again
@@ -35,6 +35,9 @@ class Pins {
     Pins &operator=(const Pins &) = delete;
 
     const std::filesystem::path &path() const { return path_; }
+    // The same folder by its descriptor, while this lives: a daemon that is not root cannot go
+    // through /sys/fs/bpf, with mode 0700, once it has given up CAP_DAC_OVERRIDE.
+    std::filesystem::path place() const;
     // Whether maps were pinned here when the folder was opened.
     bool adopted() const { return adopted_; }
     // The folders of tables, the oldest first.

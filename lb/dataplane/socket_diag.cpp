@@ -12,6 +12,7 @@
 #include <netlink/socket.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -149,33 +150,74 @@ Result<void> list(nl_sock *socket, Walk &walk) {
     return {};
 }
 
-// One that has ended by itself meanwhile is as good.
-bool destroy(nl_sock *socket, const inet_diag_req_v2 &request) {
+int keep_error(sockaddr_nl * /*from*/, nlmsgerr *answer, void *context) {
+    *static_cast<int *>(context) = -answer->error;
+    return NL_STOP;
+}
+
+// 0, or why not (errno).
+int destroy(nl_sock *socket, const inet_diag_req_v2 &request) {
     const Message message(nlmsg_alloc_simple(SOCK_DESTROY, NLM_F_REQUEST | NLM_F_ACK));
-    return message &&
-           nlmsg_append(message.get(), const_cast<inet_diag_req_v2 *>(&request), sizeof request,
-                        0) == 0 &&
-           nl_send_auto(socket, message.get()) >= 0 && nl_wait_for_ack(socket) == 0;
+    if (!message || nlmsg_append(message.get(), const_cast<inet_diag_req_v2 *>(&request),
+                                 sizeof request, 0) != 0)
+        return ENOMEM;
+    int error = 0;
+    nl_socket_modify_err_cb(socket, NL_CB_CUSTOM, keep_error, &error);
+    const bool done = nl_send_auto(socket, message.get()) >= 0 && nl_wait_for_ack(socket) == 0;
+    nl_socket_modify_err_cb(socket, NL_CB_DEFAULT, nullptr, nullptr);
+    if (done)
+        return 0;
+    return error != 0 ? error : EIO;
+}
+
+std::string explain(int error) {
+    return error == EOPNOTSUPP ? "the kernel was built without CONFIG_INET_DIAG_DESTROY"
+                               : std::strerror(error);
+}
+
+// One that has ended by itself meanwhile, or whose place another has, is as good.
+void destroy_all(nl_sock *socket, const std::vector<inet_diag_req_v2> &found, EndedSockets &ended) {
+    for (const auto &one : found) {
+        const int error = destroy(socket, one);
+        if (error == 0)
+            ++ended.count;
+        else if (error != ENOENT && error != ESTALE)
+            ended.trouble = explain(error);
+    }
 }
 
 }  // namespace
 
-Result<std::size_t> end_sockets(const SocketMapFds &maps, Protocol protocol,
-                                const std::function<bool(const weir_socket &)> &ends) {
+Result<EndedSockets> end_sockets(const SocketMapFds &maps, Protocol protocol,
+                                 const std::function<bool(const weir_socket &)> &ends) {
     auto socket = open_socket();
     if (!socket)
         return tl::make_unexpected(socket.error());
-    std::size_t ended = 0;
+    EndedSockets ended;
     for (const int family : {AF_INET, AF_INET6}) {
         Walk walk{maps, map_id_of(maps.sockets), request_for(family, protocol), ends};
         if (auto listed = list(socket->get(), walk); !listed)
             return tl::make_unexpected(listed.error());
         // the dump's callback would take the answers to these for sockets
         nl_socket_modify_cb(socket->get(), NL_CB_VALID, NL_CB_DEFAULT, nullptr, nullptr);
-        for (const auto &one : walk.found)
-            ended += destroy(socket->get(), one) ? 1U : 0U;
+        destroy_all(socket->get(), walk.found, ended);
     }
     return ended;
+}
+
+// Asked to end a socket that there cannot be: from port 0 to port 0.
+Result<bool> can_end_sockets() {
+    const auto socket = open_socket();
+    if (!socket)
+        return tl::make_unexpected(socket.error());
+    auto nobody = request_for(AF_INET, Protocol::tcp);
+    nobody.id.idiag_cookie[0] = nobody.id.idiag_cookie[1] = 1;
+    const int error = destroy(socket->get(), nobody);
+    if (error == EOPNOTSUPP)
+        return false;
+    if (error == ENOENT || error == ESTALE)
+        return true;
+    return fail(Exit::refused, fmt::format("sock_diag: {}", std::strerror(error)));
 }
 
 }  // namespace weir

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <string>
 
 #include "bpf/abi.h"
 #include "lb/dataplane/socket_tables.h"
@@ -12,10 +13,19 @@
 
 namespace weir {
 
+struct EndedSockets {
+    std::size_t count = 0;
+    std::string trouble{};  // why others could not be; empty: none
+};
+
 // Ends the sockets that `ends` says: what their programs do with them next is an error,
-// ECONNABORTED. Those of which the maps know nothing are left alone. How many that were. Sockets of
-// other network namespaces are out of reach.
-Result<std::size_t> end_sockets(const SocketMapFds &maps, Protocol protocol,
-                                const std::function<bool(const weir_socket &)> &ends);
+// ECONNABORTED. Those of which the maps know nothing are left alone. Sockets of other network
+// namespaces are out of reach.
+Result<EndedSockets> end_sockets(const SocketMapFds &maps, Protocol protocol,
+                                 const std::function<bool(const weir_socket &)> &ends);
+
+// Whether the kernel ends sockets for others than their programs (CONFIG_INET_DIAG_DESTROY).
+// Exit::refused where it does not say.
+Result<bool> can_end_sockets();
 
 }  // namespace weir

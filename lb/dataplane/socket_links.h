@@ -5,6 +5,7 @@
 
 #include <bpf/bpf.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -27,15 +28,16 @@ class SocketLinks {
     // `folder`: where the pins go; made with the first and removed with the last of them.
     explicit SocketLinks(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-    // Whether any program is attached.
-    bool any() const;
-    // Puts these programs on the cgroup, and nothing else. All or nothing.
+    // The id of the cgroup that programs are on; 0: of none, or of one that was removed.
+    Result<std::uint64_t> cgroup() const;
+    // Puts these programs on the cgroup, or only those of the network namespace where that does not
+    // exist, and nothing else. All or nothing.
     Result<void> attach(const Cgroup &cgroup, const std::vector<SocketProgram> &programs);
-    // As it was before the last attach(), as far as that can be.
-    void undo();
+    // As it was before the last attach(), as far as that can be; the first thing that cannot.
+    Result<void> undo();
     // It is in force: what was before it is let go.
     void settle() { done_.clear(); }
-    void detach();
+    Result<void> detach();
 
   private:
     // What attach() did to a pin.
@@ -52,7 +54,8 @@ class SocketLinks {
     };
     Result<void> put(const Place &place, const SocketProgram &program);
     Result<void> make(const Place &place, const SocketProgram &program, Step step);
-    void remove_others(const std::vector<SocketProgram> &programs);
+    Result<void> remove_others(const std::vector<SocketProgram> &programs);
+    static Result<void> undo(const Step &step);
 
     std::filesystem::path folder_;
     std::vector<Step> done_;

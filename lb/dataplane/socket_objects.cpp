@@ -59,6 +59,7 @@ void set_sizes(const weir_sock &skeleton, const Limits &limits) {
     bpf_map__set_max_entries(maps.socket_service_stats, limits.services);
     bpf_map__set_max_entries(maps.socket_histograms, limits.services * WEIR_SOCKET_HISTOGRAMS);
     bpf_map__set_max_entries(maps.socket_backend_stats, limits.backends);
+    bpf_map__set_max_entries(maps.socket_generations, limits.backends);
 }
 
 SocketMapFds map_fds(const weir_sock &skeleton) {
@@ -70,6 +71,7 @@ SocketMapFds map_fds(const weir_sock &skeleton) {
             .backend_stats = bpf_map__fd(maps.socket_backend_stats),
             .flows = bpf_map__fd(maps.socket_flows),
             .epoch = bpf_map__fd(maps.socket_epoch),
+            .generations = bpf_map__fd(maps.socket_generations),
             .refusals = bpf_map__fd(maps.socket_refusals),
             .events = bpf_map__fd(maps.socket_events),
             .users = bpf_map__fd(maps.socket_users),

@@ -11,6 +11,7 @@
 #include "lb/dataplane/fd.h"
 #include "lb/dataplane/map_access.h"
 #include "lb/dataplane/map_reads.h"
+#include "lb/dataplane/source_towards.h"
 
 namespace weir {
 
@@ -49,32 +50,6 @@ weir_service_key key_of(const AllowedBind &allowed) {
         key.vip = to_abi(*allowed.address);
     key.port = htons(allowed.port);
     return key;
-}
-
-// The source address that this host uses towards another; loopback where it has no route. No packet
-// is sent.
-Address source_towards(const Endpoint &to) {
-    const bool v4 = to.address.is_v4();
-    const Fd socket(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    sockaddr_in in4{};
-    in4.sin_family = AF_INET;
-    in4.sin_port = htons(to.port);
-    in4.sin_addr.s_addr = v4 ? to.address.v4_network_order() : 0;
-    sockaddr_in6 in6{};
-    in6.sin6_family = AF_INET6;
-    in6.sin6_port = htons(to.port);
-    std::memcpy(&in6.sin6_addr, to.address.bytes().data(), sizeof in6.sin6_addr);
-    auto *const address =
-        v4 ? reinterpret_cast<sockaddr *>(&in4) : reinterpret_cast<sockaddr *>(&in6);
-    socklen_t length = v4 ? sizeof in4 : sizeof in6;
-    if (!socket || ::connect(socket.get(), address, length) != 0 ||
-        ::getsockname(socket.get(), address, &length) != 0)
-        return *Address::parse(v4 ? "127.0.0.1" : "::1");
-    if (v4)
-        return Address::v4(in4.sin_addr.s_addr);
-    std::array<std::uint8_t, 16> bytes{};
-    std::memcpy(bytes.data(), &in6.sin6_addr, bytes.size());
-    return Address(bytes);
 }
 
 // Whether it matters to a service who its client is.
@@ -181,6 +156,18 @@ Result<void> SocketTables::begin_count() const {
     return {};
 }
 
+// The sockets of the one that had the id before are of another generation first.
+Result<void> SocketTables::begin_count(std::uint32_t backend) const {
+    const NamedMap generations{fds_.generations, "socket_generations"};
+    std::uint32_t generation = 0;
+    return get(generations, backend, generation)
+        .and_then([&] { return put(generations, backend, generation + 1, "write"); })
+        .and_then([&] {
+            return put(NamedMap{fds_.flows, "socket_flows"}, backend, std::uint32_t{0},
+                       "clear an entry");
+        });
+}
+
 Result<void> SocketTables::write_sources(const TableState &tables) const {
     const NamedMap sources{fds_.sources, "socket_sources"};
     std::map<Address, Address> known;
@@ -198,7 +185,6 @@ Result<void> SocketTables::write_sources(const TableState &tables) const {
 Result<void> SocketTables::clear(const std::vector<std::uint32_t> &services,
                                  const std::vector<std::uint32_t> &backends) const {
     const weir_latency none{};
-    const std::uint32_t zero = 0;
     return for_all(
                services,
                [&](std::uint32_t id) -> Result<void> {
@@ -212,7 +198,7 @@ Result<void> SocketTables::clear(const std::vector<std::uint32_t> &services,
         .and_then([&] {
             return for_all(backends, [&](std::uint32_t id) {
                 return clear_stats(fds_.backend_stats, "socket_backend_stats", id).and_then([&] {
-                    return put(NamedMap{fds_.flows, "socket_flows"}, id, zero, "clear an entry");
+                    return begin_count(id);
                 });
             });
         })

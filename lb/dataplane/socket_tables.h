@@ -23,6 +23,7 @@ struct SocketMapFds {
     int backend_stats = -1;
     int flows = -1;
     int epoch = -1;
+    int generations = -1;
     int refusals = -1;
     int events = -1;
     int users = -1;
@@ -89,6 +90,7 @@ class SocketTables {
 
   private:
     Result<void> begin_count() const;
+    Result<void> begin_count(std::uint32_t backend) const;
     Result<void> write_allowed(const std::vector<AllowedBind> &allowed) const;
 
     SocketMapFds fds_;

@@ -47,7 +47,7 @@ Findings diagnose(const HostFacts &host, const Config *config) {
     constexpr std::array kChecks{
         check_kernel,    check_privileges, check_memory,       check_flow_tables, check_conntrack,
         check_instances, check_forwarding, check_reverse_path, check_links,       check_mtu,
-        check_offloads,  check_snat,       check_vips,         check_routes};
+        check_offloads,  check_snat,       check_vips,         check_routes,      check_sockets};
     const Patient patient{host, config};
     Findings findings;
     for (const auto &check : kChecks)

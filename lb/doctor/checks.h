@@ -32,6 +32,8 @@ void check_offloads(const Patient &patient, Findings &findings);  // lro, gro_hw
 void check_snat(const Patient &patient, Findings &findings);      // snat_ports, local_ports
 void check_vips(const Patient &patient, Findings &findings);      // vip, vip_listener
 void check_routes(const Patient &patient, Findings &findings);    // backend
+void check_sockets(const Patient &patient,
+                   Findings &findings);  // cgroup, missing_cgroup, end_sockets
 
 // All of them.
 Findings diagnose(const HostFacts &host, const Config *config);

@@ -10,10 +10,11 @@
 namespace weir {
 namespace {
 
-// Tuning is for those who ask; of interfaces that are missing the daemon speaks itself.
+// Tuning is for those who ask; of interfaces and of a cgroup that are missing the daemon speaks
+// itself.
 bool is_for_the_log(const Finding &finding) {
     return is_complaint(finding) && finding.check != "queues" &&
-           finding.check != "missing_interface";
+           finding.check != "missing_interface" && finding.check != "missing_cgroup";
 }
 
 }  // namespace

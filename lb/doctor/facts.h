@@ -68,6 +68,16 @@ struct InstanceFacts {
 
 enum class SocketPath { free, stale, served, other_file };  // stale: a socket that nobody serves
 
+// What `sockets` needs.
+struct SocketFacts {
+    std::string cgroup_mount{};  // of cgroup v2; empty: it is mounted nowhere
+    bool cgroup_v1 = false;      // that has /sys/fs/cgroup
+    std::string cgroup{};        // the path of the one that is configured
+    bool exists = false;
+    std::string trouble{};               // why it cannot be opened; empty: it can
+    std::optional<bool> ends_sockets{};  // the kernel can end them; none: it does not say
+};
+
 struct Conntrack {
     std::uint64_t most = 0;
     std::uint64_t count = 0;
@@ -105,6 +115,7 @@ struct HostFacts {
     std::vector<LinkFacts> links{};  // its interfaces, in its order
     std::vector<Route> routes{};     // to its backends, at most kMostRoutes of them
     SocketPath api_socket = SocketPath::free;
+    std::optional<SocketFacts> socket_path{};  // none: no `sockets`
 };
 
 // Each takes a question to the kernel.

@@ -170,6 +170,7 @@ Result<HostFacts> gather(const Config *config) {
     auto done = gather_addresses(facts);
     if (done && config != nullptr) {
         facts.api_socket = look_at(config->api_socket);
+        gather_sockets(*config, facts);
         done = gather_links(*config, facts).and_then([&] { return gather_routes(*config, facts); });
     }
     if (!done)

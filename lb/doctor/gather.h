@@ -14,6 +14,8 @@ Result<HostFacts> gather(const Config *config);
 // The parts that speak netlink and ethtool.
 Result<void> gather_links(const Config &config, HostFacts &facts);
 Result<void> gather_routes(const Config &config, HostFacts &facts);
+// Of `sockets`, if it is configured.
+void gather_sockets(const Config &config, HostFacts &facts);
 
 // A number below /proc/sys; none when it is not there.
 std::optional<int> read_setting(const std::string &path);

@@ -70,6 +70,15 @@ void append_refused(std::vector<MetricFamily> &all, const SocketSnapshot &seen) 
             all.push_back(std::move(*made));
 }
 
+void append_place(std::vector<MetricFamily> &all, const SocketSnapshot &seen) {
+    auto state = family("weir_socket_cgroup_state",
+                        "Always 1; the label tells whether the programs are on their cgroup: "
+                        "attached, absent, refused.",
+                        MetricType::Gauge);
+    add(state, {{"cgroup", seen.cgroup}, {"state", std::string(to_string(seen.state))}}, 1.0);
+    all.push_back(std::move(state));
+}
+
 void append_listeners(std::vector<MetricFamily> &all, const SocketSnapshot &seen) {
     auto up = family("weir_socket_listener_up",
                      "1 if a socket listens for the addresses and ports of the listener, or 0.",
@@ -122,6 +131,7 @@ void append_histograms(std::vector<MetricFamily> &all, const SocketSnapshot &see
 }  // namespace
 
 void append_sockets(std::vector<MetricFamily> &all, const SocketSnapshot &seen) {
+    append_place(all, seen);
     append_given(all, seen);
     append_refused(all, seen);
     append_listeners(all, seen);

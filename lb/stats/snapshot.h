@@ -32,6 +32,7 @@ struct InventoryService {
 
 struct Inventory {
     std::vector<InventoryService> services;  // in the order of the configuration
+    std::uint64_t number = 0;                // another one with each change
 
     const InventoryService *find(std::string_view name) const;
     const InventoryService *find(std::uint32_t id) const;

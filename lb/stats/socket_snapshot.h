@@ -8,6 +8,7 @@
 
 #include "lb/dataplane/cgroup.h"
 #include "lb/dataplane/socket_tables.h"
+#include "lb/dataplane/tables.h"
 #include "lb/net/address.h"
 #include "lb/result.h"
 
@@ -37,7 +38,9 @@ struct SocketUserSnapshot {
 };
 
 struct SocketSnapshot {
-    std::string cgroup;  // that the programs are on
+    std::string cgroup;  // that the programs are on, or wait for
+    InterfaceState state = InterfaceState::attached;
+    std::string reason{};  // why the kernel refuses them there
     std::vector<SocketServiceSnapshot> services;
     SocketRefusals refusals{};
     SocketEvents events{};

@@ -4,7 +4,9 @@
 
 #include <filesystem>
 
+#include "lb/dataplane/cgroup.h"
 #include "tests/e2e/tools.h"
+#include "tests/support/cgroup.h"
 #include "tests/support/traffic.h"
 
 namespace weir::test {
@@ -195,6 +197,39 @@ TEST_F(DoctorCommand, NoBpffs) {
     ::umount("/sys/fs/bpf");
     ::umount("/sys/fs/bpf");
     ASSERT_EQ(::mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr), 0);
+}
+
+TEST_F(DoctorCommand, CgroupOfSocketsThatDoesNotExist) {
+    if (const auto why = why_no_cgroups(); !why.empty())
+        GTEST_SKIP() << why;
+    TestCgroup cgroup;
+    write_config(Settings{.interfaces = "lb0 lb1 lb2 d0",
+                          .more = "sockets: {cgroup: " + cgroup.name() + "}\n"}
+                     .text());
+    EXPECT_TRUE(complaint("missing_cgroup", cgroup.path()).is_null());
+    EXPECT_TRUE(complaint("end_sockets", "").is_null()) << "this kernel ends sockets";
+    cgroup.remove();
+    expect_found_and_mended("missing_cgroup", cgroup.path());
+}
+
+TEST_F(DoctorCommand, NoCgroup2ForSockets) {
+    if (const auto why = why_no_cgroups(); !why.empty())
+        GTEST_SKIP() << why;
+    const auto mount = cgroup_mount();
+    write_config(
+        Settings{.interfaces = "lb0 lb1 lb2 d0", .more = std::string("sockets: {}\n")}.text());
+    EXPECT_TRUE(complaint("cgroup", "").is_null());
+    // of this test's own mounts
+    ASSERT_EQ(::umount2(mount.c_str(), MNT_DETACH), 0);
+    const auto finding = complaint("cgroup", "");
+    EXPECT_FALSE(finding.is_null());
+    if (!finding.is_null())
+        mend(finding);
+    EXPECT_TRUE(complaint("cgroup", "").is_null());
+    if (cgroup_mount() != mount) {
+        ::umount2(cgroup_mount().c_str(), MNT_DETACH);
+        ASSERT_EQ(::mount("cgroup2", mount.c_str(), "cgroup2", 0, nullptr), 0);
+    }
 }
 
 TEST_F(DoctorCommand, PinsWithoutADaemon) {

@@ -1,5 +1,7 @@
 // The socket path, and backends that die, drain and go.
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "tests/e2e/sockets.h"
 
@@ -17,7 +19,7 @@ class SocketsOfBackends : public SocketsTest {
     }
     // A program whose connection is with `server`.
     std::unique_ptr<Process> with(const std::string &kind, const std::string &server) {
-        const auto &vip = kind == "tcp" ? world().vip_tcp : world().vip_udp;
+        const auto &vip = kind.compare(0, 3, "tcp") == 0 ? world().vip_tcp : world().vip_udp;
         for (int i = 0; i < 50; i++) {
             auto program = keep_asking(kind, vip);
             if (parse_exchanges(program->out()).front().server == server)
@@ -62,6 +64,11 @@ TEST_P(SocketsOfBackends, NoProgramHangsOnOneThatIsDown) {
     EXPECT_EQ(direct->out().find("abort"), std::string::npos) << "nobody asked Weir for it";
     EXPECT_EQ(outside_program->out().find("abort"), std::string::npos);
     EXPECT_EQ(servers(ask("tcp-each", world().vip_tcp, 6)), (std::set<std::string>{"two"}));
+    silence(false);
+    for (const auto *program : {direct.get(), outside_program.get()}) {
+        EXPECT_EQ(next(*program).back().server, "one") << program->out();
+        EXPECT_EQ(program->out().find("abort"), std::string::npos);
+    }
 }
 
 TEST_P(SocketsOfBackends, OnDownKeepLeavesThemAlone) {
@@ -105,6 +112,96 @@ TEST_P(SocketsOfBackends, ARemovedOneReleasesItsUdpSocketsAndOnlyThose) {
         for (const auto &one : next(*program))
             EXPECT_EQ(one.error, "");
     EXPECT_EQ(metric("weir_socket_ended_total{protocol=\"udp\"}"), 1) << daemon().err();
+}
+
+TEST_P(SocketsOfBackends, OneThatIsAddedAgainCountsTheSocketsThatItGetsThen) {
+    run_checked("reset");
+    const auto before = with("tcp", "one");
+    const auto reload_with = [&](const std::string &backends) {
+        auto wanted = settings();
+        wanted.of_web =
+            "on_down: reset\n    health_check: {type: tcp, interval: 1s, timeout: 500ms, rise: 1, "
+            "fall: 1}";
+        wanted.backends_of_web = backends;
+        reload(wanted);
+    };
+    reload_with(world().at_two.address.to_string());
+    reload_with("");
+    EXPECT_EQ(servers(next(*before)), (std::set<std::string>{"one"}));
+    auto old = with("tcp", "one");
+    const auto fresh = with("tcp", "one");
+    EXPECT_EQ(connections("web", world().at_one), 2);
+    before->kill(SIGKILL);
+    before->wait();
+    EXPECT_EQ(connections("web", world().at_one), 2) << "that was another count";
+    old->kill(SIGKILL);
+    old->wait();
+    EXPECT_EQ(connections("web", world().at_one), 1);
+}
+
+TEST_P(SocketsOfBackends, OneThatIsAddedAgainAndGoesDownLetsNobodyHang) {
+    run_checked("reset");
+    const auto before = with("tcp", "one");
+    auto wanted = settings();
+    wanted.of_web =
+        "on_down: reset\n    health_check: {type: tcp, interval: 1s, timeout: 500ms, rise: 1, "
+        "fall: 1}";
+    auto without = wanted;
+    without.backends_of_web = world().at_two.address.to_string();
+    reload(without);
+    reload(wanted);
+    EXPECT_EQ(connections("web", world().at_one), 0);
+    EXPECT_EQ(servers(next(*before)), (std::set<std::string>{"one"}));
+    silence(true);
+    EXPECT_TRUE(says(*before, "Software caused connection abort")) << before->out();
+}
+
+TEST_P(SocketsOfBackends, ADatagramSocketThatIsConnectedNoMoreChoosesAnew) {
+    run_checked("reselect");
+    const auto parted = with("parted", "one");
+    const auto after = next(*parted);
+    expect_served({after.begin() + 1, after.end()}, world().vip_udp, false);
+    EXPECT_EQ(connections("dns", world().at_one), 0);
+    silence(true);
+    EXPECT_TRUE(eventually([&] {
+        const auto all = parse_exchanges(parted->out());
+        return !all.empty() && all.back().server == "two";
+    })) << parted->out();
+}
+
+TEST_P(SocketsOfBackends, OneThatIsConnectedAnewHasItsNewPeer) {
+    run_weir(settings());
+    const auto all =
+        ask("anew", world().vip_udp.to_string() + "," + world().at_one.to_string(), 4, inside());
+    for (std::size_t i = 0; i < all.size(); i++)
+        EXPECT_EQ(all[i].peer, (i % 2 == 0 ? world().vip_udp : world().at_one).to_string())
+            << all[i].error;
+    EXPECT_EQ(connections("dns", world().at_one) + connections("dns", world().at_two), 0);
+}
+
+// Sockets of other network namespaces cannot be ended, and so are tried each second.
+TEST_P(SocketsOfBackends, WhatKeepsTheirSocketsFromBeingEndedIsSaidOnce) {
+    run_checked("reset");
+    world().client_host.command(std::string("ip route add default via ") +
+                                (v4() ? "198.51.100.1" : "2001:db8:1::1"));
+    std::unique_ptr<Process> elsewhere;
+    do
+        elsewhere = keep_asking("tcp", world().vip_tcp,
+                                {.netns = &world().client_host, .cgroup = cgroup().path()});
+    while (parse_exchanges(elsewhere->out()).front().server == "two");
+    silence(true);
+    ASSERT_TRUE(daemon().wait_for_err("down, was active")) << daemon().err();
+    ASSERT_EQ(connections("web", world().at_one), 1) << elsewhere->out();
+    const auto limit = [&](const std::string &files) {
+        return run({"prlimit", "--pid", std::to_string(daemon().pid()), "--nofile=" + files + ":"});
+    };
+    ASSERT_EQ(limit("3").status, 0);
+    const std::string line = "sockets of local programs whose backend is gone cannot be ended";
+    EXPECT_TRUE(daemon().wait_for_err(line)) << daemon().err();
+    std::this_thread::sleep_for(std::chrono::seconds(3));
+    ASSERT_EQ(limit("1024").status, 0);
+    const auto said = daemon().err();
+    EXPECT_EQ(said.find(line), said.rfind(line)) << said;
 }
 
 TEST_P(SocketsOfBackends, HowConnectionsFareIsTold) {

@@ -5,9 +5,12 @@
 //
 // KIND: tcp and connected (UDP) keep one connection, named the same and says to whom it sends,
 // tcp-each makes one for each round, datagram sends with sendto() from one socket, to each of
-// several endpoints in turn (commas between them); bind only takes the address and port, mark only
-// says the socket's SO_MARK. A line for each round: "1 from=ADDRESS:PORT peer=ADDRESS:PORT SERVER
-// CLIENT TEXT", or "1 error=TEXT"; peer is only what getpeername() says.
+// several endpoints in turn (commas between them); parted is connected in its first round, and from
+// then on, connected no more (AF_UNSPEC), sends with sendto(); anew is connected anew for each
+// round, after AF_UNSPEC; bind only takes the address and port, mark only says the socket's
+// SO_MARK. "mapped-" before a kind: IPv4 by an IPv6 socket (::ffff:192.0.2.1). A line for each
+// round: "1 from=ADDRESS:PORT peer=ADDRESS:PORT SERVER CLIENT TEXT", or "1 error=TEXT"; peer is
+// only what getpeername() says.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -21,6 +24,7 @@
 #include <cstring>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -39,9 +43,9 @@ struct SocketAddress {
     sockaddr *get() { return reinterpret_cast<sockaddr *>(&storage); }
 };
 
-SocketAddress to_socket(const Endpoint &endpoint) {
+SocketAddress to_socket(const Endpoint &endpoint, bool mapped) {
     SocketAddress address;
-    if (endpoint.address.is_v4()) {
+    if (endpoint.address.is_v4() && !mapped) {
         auto *in = reinterpret_cast<sockaddr_in *>(&address.storage);
         in->sin_family = AF_INET;
         in->sin_port = htons(endpoint.port);
@@ -80,8 +84,8 @@ std::string error() {
     return std::string("error=") + std::strerror(errno);
 }
 
-Fd make_socket(const Endpoint &to, int type) {
-    Fd socket(::socket(to.address.is_v4() ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0));
+Fd make_socket(int family, int type) {
+    Fd socket(::socket(family, type | SOCK_CLOEXEC, 0));
     if (!socket)
         return socket;
     constexpr timeval kPatience{5, 0};
@@ -108,14 +112,15 @@ std::string exchange(int socket, const std::string &text, SocketAddress *to) {
 
 struct Job {
     std::string kind;
+    bool mapped = false;
     std::vector<Endpoint> to;
     int rounds = 0;
     std::chrono::milliseconds pause{0};
 };
 
 // bind() to an address that need not be the host's; or the mark of a socket.
-std::string look(const std::string &kind, const Endpoint &to, SocketAddress &address) {
-    const Fd socket = make_socket(to, SOCK_STREAM);
+std::string look(const std::string &kind, SocketAddress &address) {
+    const Fd socket = make_socket(address.storage.ss_family, SOCK_STREAM);
     if (!socket)
         return error();
     int value = 1;
@@ -128,32 +133,55 @@ std::string look(const std::string &kind, const Endpoint &to, SocketAddress &add
     return "from=" + std::to_string(value);
 }
 
+// Takes a connect() back; no packet is sent.
+void part(int socket) {
+    sockaddr none{};
+    none.sa_family = AF_UNSPEC;
+    ::connect(socket, &none, sizeof none);
+}
+
+// A socket, connected if its kind wants that; none, and errno.
+Fd open_socket(const std::string &kind, SocketAddress &address) {
+    const bool stream = kind == "tcp" || kind == "tcp-each";
+    Fd socket = make_socket(address.storage.ss_family, stream ? SOCK_STREAM : SOCK_DGRAM);
+    if (socket && kind != "datagram" && kind != "anew" &&
+        ::connect(socket.get(), address.get(), address.length) != 0)
+        socket.reset();
+    return socket;
+}
+
 // What a round says; `socket` is kept from one to the next.
 std::string round(const Job &job, int number, Fd &socket) {
     const Endpoint &to = job.to[static_cast<std::size_t>(number) % job.to.size()];
-    const bool stream = job.kind == "tcp" || job.kind == "tcp-each";
-    auto address = to_socket(to);
+    auto address = to_socket(to, job.mapped);
     const std::string text = "hello" + std::to_string(number);
     if (job.kind == "bind" || job.kind == "mark")
-        return look(job.kind, to, address);
-    if (!socket || job.kind == "tcp-each") {
-        socket = make_socket(to, stream ? SOCK_STREAM : SOCK_DGRAM);
-        if (!socket)
-            return error();
-        if (job.kind != "datagram" && ::connect(socket.get(), address.get(), address.length) != 0) {
-            auto said = error();
-            socket.reset();
-            return said;
-        }
+        return look(job.kind, address);
+    bool names = job.kind == "datagram" || job.kind == "named";
+    if (job.kind == "parted" && socket) {
+        part(socket.get());
+        names = true;
     }
-    return exchange(socket.get(), text,
-                    job.kind == "datagram" || job.kind == "named" ? &address : nullptr);
+    if (!socket || job.kind == "tcp-each")
+        socket = open_socket(job.kind, address);
+    if (!socket)
+        return error();
+    if (job.kind == "anew") {
+        part(socket.get());
+        if (::connect(socket.get(), address.get(), address.length) != 0)
+            return error();
+    }
+    return exchange(socket.get(), text, names ? &address : nullptr);
 }
 
 bool parse(int count, char **words, Job &job) {
     if (count != 5)
         return false;
+    constexpr std::string_view kMapped = "mapped-";
     job.kind = words[1];
+    job.mapped = job.kind.compare(0, kMapped.size(), kMapped) == 0;
+    if (job.mapped)
+        job.kind = job.kind.substr(kMapped.size());
     std::istringstream endpoints(words[2]);
     for (std::string one; std::getline(endpoints, one, ',');) {
         const auto endpoint = Endpoint::parse(one);

@@ -25,6 +25,10 @@ TestCgroup::TestCgroup() {
     static std::atomic<int> count = 0;
     name_ = "weir-test-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
     path_ = cgroup_mount() + "/" + name_;
+    make();
+}
+
+void TestCgroup::make() {
     if (::mkdir(path_.c_str(), 0755) != 0)
         throw std::system_error(errno, std::generic_category(), path_);
 }

@@ -21,8 +21,9 @@ class TestCgroup {
     const std::string &path() const { return path_; }
     // Its last part: what the configuration calls it.
     const std::string &name() const { return name_; }
-    // Removes it before its time.
+    // Removes it before its time, and makes it again: another one of the same name.
     void remove();
+    void make();
 
   private:
     std::string name_;

@@ -9,6 +9,8 @@ namespace weir::test {
 
 // Two services, three backends, every number different.
 Snapshot sample_snapshot();
+// Sockets of local programs, with something of every kind.
+SocketSnapshot sample_sockets();
 DaemonInfo sample_info();
 // Of its backends: the first is up, the second down, the third not checked.
 std::optional<BackendView> sample_view(const BackendKey &key);

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
+#include <string_view>
 
 #include "lb/config/config.h"
 
@@ -31,6 +33,27 @@ inline std::string service_with(const std::string &lines, const std::string &res
            "      - {address: 198.51.100.13, port: 8443, fallback: true}\n"
            "    " +
            lines + "\n" + rest;
+}
+
+// A good file in which `from` becomes `to`, and what is said then.
+struct EditRow {
+    const char *name;
+    const char *from;
+    const char *to;
+    const char *expected;
+};
+
+inline void PrintTo(const EditRow &row, std::ostream *out) {
+    *out << row.name;
+}
+
+inline void expect_refused(const std::string &good, const EditRow &row) {
+    ASSERT_EQ(error_of(good), "accepted");
+    const auto at = good.find(row.from);
+    ASSERT_NE(at, std::string::npos) << row.from;
+    std::string text = good;
+    text.replace(at, std::string_view(row.from).size(), row.to);
+    EXPECT_EQ(error_of(text), row.expected);
 }
 
 template <typename Row>

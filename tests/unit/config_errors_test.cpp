@@ -1,25 +1,12 @@
 // What is refused in a file that is otherwise good, row by row, with the exact message.
 #include <gtest/gtest.h>
 
-#include <ostream>
 #include <string>
 
 #include "tests/unit/config_errors.h"
 
 namespace weir {
 namespace {
-
-// A good file in which `from` becomes `to`.
-struct EditRow {
-    const char *name;
-    const char *from;
-    const char *to;
-    const char *expected;
-};
-
-void PrintTo(const EditRow &row, std::ostream *out) {
-    *out << row.name;
-}
 
 const std::string kGood = R"(interfaces:
   - {name: eth0, hook: tc, xdp_mode: generic}
@@ -51,13 +38,7 @@ instance: blue
 class ConfigValue : public testing::TestWithParam<EditRow> {};
 
 TEST_P(ConfigValue, IsRefused) {
-    const EditRow &row = GetParam();
-    ASSERT_EQ(error_of(kGood), "accepted");
-    std::string text = kGood;
-    const auto at = text.find(row.from);
-    ASSERT_NE(at, std::string::npos) << row.from;
-    text.replace(at, std::string_view(row.from).size(), row.to);
-    EXPECT_EQ(error_of(text), row.expected);
+    expect_refused(kGood, GetParam());
 }
 
 const EditRow kKeys[] = {

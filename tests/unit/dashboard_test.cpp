@@ -44,8 +44,10 @@ bool is_row(const json &panel) {
 
 std::set<std::string> exported() {
     std::set<std::string> names;
-    for (const auto &family : to_metrics(test::sample_snapshot(), test::sample_info(),
-                                         test::sample_view, test::sample_checks())) {
+    auto snapshot = test::sample_snapshot();
+    snapshot.sockets = test::sample_sockets();
+    for (const auto &family :
+         to_metrics(snapshot, test::sample_info(), test::sample_view, test::sample_checks())) {
         if (family.type != prometheus::MetricType::Histogram)
             names.insert(family.name);
         else

@@ -21,6 +21,7 @@ services:
   - {name: nat, vip: 203.0.113.11, port: 80, protocol: tcp, mode: fullnat,
      backends: [{address: 192.0.2.12, port: 8080}]}
 snat: {addresses: [192.0.2.1], ports: 20000-29999}
+sockets: {cgroup: system.slice/web.service}
 instance: a
 )";
 
@@ -57,6 +58,10 @@ inline HostFacts healthy() {
     host.links = {healthy_link("eth0"), healthy_link("eth1")};
     host.routes = {{Address::v4(192, 0, 2, 11), "eth1", false, std::nullopt, Neighbour::resolved},
                    {Address::v4(192, 0, 2, 12), "eth1", false, std::nullopt, Neighbour::none}};
+    host.socket_path = SocketFacts{.cgroup_mount = "/sys/fs/cgroup",
+                                   .cgroup = "/sys/fs/cgroup/system.slice/web.service",
+                                   .exists = true,
+                                   .ends_sockets = true};
     return host;
 }
 

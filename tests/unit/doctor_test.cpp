@@ -135,6 +135,29 @@ const Row kRows[] = {
      Severity::fail, "ip route add 192.0.2.11 via"},
     {"DeadNeighbour", [](auto &h) { h.routes[0].neighbour = Neighbour::failed; }, "backend",
      "192.0.2.11", Severity::warn, "ping -c 1 -I eth1 192.0.2.11"},
+    {"NoCgroup2", [](auto &h) { h.socket_path->cgroup_mount = h.socket_path->cgroup = ""; },
+     "cgroup", "", Severity::fail, "mount -t cgroup2 cgroup2 /sys/fs/cgroup"},
+    {"NoCgroup2BesideV1",
+     [](auto &h) {
+         h.socket_path->cgroup_mount = h.socket_path->cgroup = "";
+         h.socket_path->cgroup_v1 = true;
+     },
+     "cgroup", "", Severity::fail, "mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified"},
+    {"NoFolderOfCgroup2",
+     [](auto &h) { h.socket_path->trouble = h.socket_path->cgroup + " is no folder of cgroup v2"; },
+     "cgroup", "/sys/fs/cgroup/system.slice/web.service", Severity::fail,
+     "set sockets.cgroup to a folder below /sys/fs/cgroup"},
+    {"CgroupOfAServiceThatIsStopped", [](auto &h) { h.socket_path->exists = false; },
+     "missing_cgroup", "/sys/fs/cgroup/system.slice/web.service", Severity::warn,
+     "systemctl start web.service"},
+    {"CgroupThatNobodyMade",
+     [](auto &h) {
+         h.socket_path->exists = false;
+         h.socket_path->cgroup = "/sys/fs/cgroup/web";
+     },
+     "missing_cgroup", "/sys/fs/cgroup/web", Severity::warn, "mkdir -p /sys/fs/cgroup/web"},
+    {"SocketsThatCannotBeEnded", [](auto &h) { h.socket_path->ends_sockets = false; },
+     "end_sockets", "", Severity::warn, "apt install linux-image"},
 };
 
 class Doctor : public testing::TestWithParam<Row> {};
