@@ -22,6 +22,9 @@ constexpr int kRounds = 101;
 constexpr std::uint32_t kRepeat = 4000;  // frames in each round, of each program
 constexpr std::size_t kPayload = 64;     // bytes
 constexpr std::uint32_t kMany = 1000000;
+// Of many flows: each has several packets in a round, for it is looked after once a second.
+constexpr int kLongRounds = 5;
+constexpr std::uint32_t kPacketsOfFlow = 5;
 
 struct World {
     Endpoint client, vip, backend;
@@ -73,10 +76,12 @@ std::string configuration(const Kind &kind, const Sizes &sizes) {
     for (int i = 0; i < sizes.services; i++)
         yaml += service(fmt::format("s{}", i), kind, kind.world().vip.port + i, sizes,
                         i == 0 ? sizes.backends : 1);
-    yaml +=
-        "snat: {addresses: [198.51.100.1, 198.51.100.21, 198.51.100.22, 198.51.100.23, "
-        "\"2001:db8:1::1\", \"2001:db8:1::21\", \"2001:db8:1::22\", \"2001:db8:1::23\"], "
-        "ports: 1024-32767}\n";
+    // four times the tuples that the tables have room for: ports are found, and not used up
+    std::string pool;
+    for (int i = 0; i < 16; i++)
+        pool += fmt::format("{}198.51.100.{}, \"2001:db8:1::{}\"", i == 0 ? "" : ", ", 100 + i,
+                            100 + i);
+    yaml += fmt::format("snat: {{addresses: [{}], ports: 1024-32767}}\n", pool);
     return yaml + fmt::format("limits: {{flows: {}, new_flows: {}, services: {}, backends: {}}}\n",
                               sizes.flows, sizes.flows, std::max(16, sizes.services),
                               std::max(16, sizes.services + sizes.backends));
@@ -159,12 +164,15 @@ struct Pair {
     Costs baseline, weir;
 };
 
-Pair measure(Attached at, const Side &baseline, const Side &weir) {
+Pair measure(Attached at, const Side &baseline, const Side &weir, int rounds = kRounds) {
     Pair costs;
-    for (int round = -1; round < kRounds; round++) {  // the first is not counted
+    for (int round = -1; round < rounds; round++) {  // the first is not counted
         const auto one = [&](const Side &side, Costs &to) {
-            const double floor = side.run->cost(at, Beside::floor, side.traffic, kRepeat);
-            const double all = side.run->cost(at, side.program, side.traffic, kRepeat);
+            const std::uint32_t repeat =
+                rounds == kRounds ? kRepeat
+                                  : std::max(kRepeat, kPacketsOfFlow * side.traffic.flows);
+            const double floor = side.run->cost(at, Beside::floor, side.traffic, repeat);
+            const double all = side.run->cost(at, side.program, side.traffic, repeat);
             if (round < 0)
                 return;
             to.floor.push_back(floor);
@@ -275,10 +283,16 @@ class Programs {
         const auto of_few = open_flow(few, at_, kind, kind.world().client);
         for (std::uint32_t i = 0; i < count; i++)
             open_flow(many, at_, kind, nth_client(kind.world().client, i));
+        const int rounds = count > 1 ? kLongRounds : kRounds;
         add(report_, prefix_ + name, "the same, one of it",
             measure(at_, {&few, Beside::weir, {of_few.forward}},
-                    {&many, Beside::weir, {of_few.forward, count}}),
+                    {&many, Beside::weir, {of_few.forward, count}}, rounds),
             goal);
+        if (count > 1)
+            add(report_, prefix_ + name + "/reference", kReference,
+                measure(at_, {&few, Beside::reference, {reference()}},
+                        {&many, Beside::reference, {reference(), count}}, rounds),
+                std::nullopt);
     }
 
     static Bytes reference() { return frame_of({}, kV4.client, kV4.vip); }
