@@ -8,6 +8,8 @@ namespace weir {
 
 // What each key holds, one value at a time.
 void read_config(Problems &problems, const Value &root, Config &config);
+// An item of `services`.
+void read_service(Problems &problems, const Value &value, ServiceConfig &service);
 // A service's `health_check`; `what` begins the messages.
 void read_health_check(Problems &problems, const Value &value, const std::string &what,
                        HealthCheckConfig &check);

@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "lb/config/schema.h"
 
@@ -10,7 +13,21 @@ namespace weir {
 
 namespace {
 
-using Vips = std::map<std::pair<Protocol, Endpoint>, const ServiceConfig *>;
+// Each backend of ten thousand services is looked for here, whenever one of them changes.
+struct HashVip {
+    std::size_t operator()(const std::pair<Protocol, Endpoint> &vip) const {
+        const auto &bytes = vip.second.address.bytes();
+        std::uint64_t high = 0;
+        std::uint64_t low = 0;
+        std::memcpy(&high, bytes.data(), sizeof high);
+        std::memcpy(&low, bytes.data() + sizeof high, sizeof low);
+        const auto hash = (high * 31 + low) * 31 +
+                          (std::uint64_t{vip.second.port} << 8U | static_cast<std::uint8_t>(vip.first));
+        return hash * 0x9e3779b97f4a7c15ULL >> 16U;
+    }
+};
+using Vips =
+    std::unordered_map<std::pair<Protocol, Endpoint>, const ServiceConfig *, HashVip>;
 
 void check_interfaces(Problems &problems, const Config &config) {
     std::map<std::string_view, const InterfaceConfig *> names;
@@ -23,7 +40,8 @@ void check_interfaces(Problems &problems, const Config &config) {
 }
 
 void check_names(Problems &problems, const Config &config) {
-    std::map<std::string_view, const ServiceConfig *> names;
+    std::unordered_map<std::string_view, const ServiceConfig *> names;
+    names.reserve(config.services.size());
     for (const ServiceConfig &service : config.services) {
         const auto [first, is_new] = names.emplace(service.name, &service);
         if (!is_new)
@@ -34,6 +52,7 @@ void check_names(Problems &problems, const Config &config) {
 
 Vips check_vips(Problems &problems, const Config &config) {
     Vips vips;
+    vips.reserve(config.services.size());
     for (const ServiceConfig &service : config.services) {
         const auto [first, is_new] =
             vips.emplace(std::pair(service.protocol, service.vip), &service);
@@ -47,27 +66,44 @@ Vips check_vips(Problems &problems, const Config &config) {
     return vips;
 }
 
-void check_backends(Problems &problems, const ServiceConfig &service, const Vips &vips) {
+void check_duplicates(Problems &problems, const ServiceConfig &service) {
+    std::vector<Endpoint> sorted;
+    sorted.reserve(service.backends.size());
+    for (const BackendConfig &backend : service.backends)
+        sorted.push_back(backend.endpoint);
+    std::sort(sorted.begin(), sorted.end());
+    if (std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end())
+        return;
     std::map<Endpoint, const BackendConfig *> endpoints;
     for (const BackendConfig &backend : service.backends) {
-        const std::string what =
-            fmt::format("service '{}', backend {}", service.name, backend.endpoint.to_string());
         const auto [first, is_new] = endpoints.emplace(backend.endpoint, &backend);
         if (!is_new)
-            problems.add(backend.mark, fmt::format("{}: duplicate backend (first at line {})", what,
-                                                   first->second->mark.line));
+            problems.add(backend.mark,
+                         fmt::format("service '{}', backend {}: duplicate backend (first at line "
+                                     "{})",
+                                     service.name, backend.endpoint.to_string(),
+                                     first->second->mark.line));
+    }
+}
+
+void check_backends(Problems &problems, const ServiceConfig &service, const Vips &vips) {
+    for (const BackendConfig &backend : service.backends) {
+        const auto what = [&] {
+            return fmt::format("service '{}', backend {}", service.name,
+                               backend.endpoint.to_string());
+        };
         if (service.mode == Mode::dnat &&
             backend.endpoint.address.is_v4() != service.vip.address.is_v4())
             problems.add(
                 backend.mark,
-                fmt::format("{}: mode {} needs a backend of the VIP's family, that of {}", what,
+                fmt::format("{}: mode {} needs a backend of the VIP's family, that of {}", what(),
                             to_string(service.mode), service.vip.address.to_string()));
         const auto vip = vips.find({service.protocol, backend.endpoint});
         if (vip != vips.end())
             problems.add(backend.mark,
                          fmt::format("{}: this is the VIP of service '{}' at line {}; its packets "
                                      "would go round in circles",
-                                     what, vip->second->name, vip->second->mark.line));
+                                     what(), vip->second->name, vip->second->mark.line));
     }
 }
 
@@ -104,19 +140,19 @@ void check_snat_addresses(Problems &problems, const Config &config) {
             problems.add(one.mark, fmt::format("snat: more than {} {} addresses",
                                                kMostSnatAddresses, one.address.family()));
     }
-    const auto clash = [&](const Address &address, const std::string &what, const Mark &mark) {
+    const auto clash = [&](const Address &address, std::string_view what,
+                           const ServiceConfig &service, const Mark &mark) {
         const auto found = pool.find(address);
         if (found != pool.end())
             problems.add(found->second->mark,
-                         fmt::format("snat: address {} is the {} at line {}; the SNAT pool needs "
-                                     "addresses of its own",
-                                     address.to_string(), what, mark.line));
+                         fmt::format("snat: address {} is the {} of service '{}' at line {}; the "
+                                     "SNAT pool needs addresses of its own",
+                                     address.to_string(), what, service.name, mark.line));
     };
     for (const ServiceConfig &service : config.services) {
-        clash(service.vip.address, fmt::format("VIP of service '{}'", service.name), service.mark);
+        clash(service.vip.address, "VIP", service, service.mark);
         for (const BackendConfig &backend : service.backends)
-            clash(backend.endpoint.address, fmt::format("backend of service '{}'", service.name),
-                  backend.mark);
+            clash(backend.endpoint.address, "backend", service, backend.mark);
     }
 }
 
@@ -226,8 +262,10 @@ void validate_config(Problems &problems, const Config &config) {
     check_interfaces(problems, config);
     check_names(problems, config);
     const Vips vips = check_vips(problems, config);
-    for (const ServiceConfig &service : config.services)
+    for (const ServiceConfig &service : config.services) {
+        check_duplicates(problems, service);
         check_backends(problems, service, vips);
+    }
     check_health(problems, config);
     check_source_ranges(problems, config);
     check_snat_addresses(problems, config);
