@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "lb/config/affected.h"
 #include "lb/config/document.h"
 #include "lb/config/schema.h"
 
@@ -16,6 +17,8 @@ namespace {
 // An item behind those that are read. If it is understood as such, what stands before it ends where
 // it should, and what stands behind it means what it did.
 constexpr std::string_view kEnd = "end";
+// So few services are checked for themselves.
+constexpr std::size_t kFew = 100;
 
 // Whether a part of the text may mean the same alone: it has no anchor, nor what may be one. Line
 // breaks are counted as yaml-cpp does.
@@ -66,9 +69,8 @@ Difference compare(std::string_view before, std::string_view now) {
     while (begin < most && before[begin] == now[begin])
         ++begin;
     std::size_t same = 0;
-    while (same + kBlock <= most - begin &&
-           before.substr(before.size() - same - kBlock, kBlock) ==
-               now.substr(now.size() - same - kBlock, kBlock))
+    while (same + kBlock <= most - begin && before.substr(before.size() - same - kBlock, kBlock) ==
+                                                now.substr(now.size() - same - kBlock, kBlock))
         same += kBlock;
     while (same < most - begin && before[before.size() - 1 - same] == now[now.size() - 1 - same])
         ++same;
@@ -88,8 +90,13 @@ class Rereader {
         const auto part = find();
         if (!part)
             return std::nullopt;
-        const auto now = text_.substr(part->begin, part->end - change_.end_before +
-                                                       change_.end_now - part->begin);
+        const auto now = text_.substr(
+            part->begin, part->end - change_.end_before + change_.end_now - part->begin);
+        if (!is_plain(old_) || !is_plain(now))
+            return std::nullopt;
+        // what comes behind still begins a line
+        if (part->end != old_.size() && now.back() != '\n')
+            return std::nullopt;
         // where the text ends, how a block scalar does is told by what is not there
         if (part->end == old_.size() && now.find_first_of("|>") != std::string_view::npos)
             return std::nullopt;
@@ -113,8 +120,8 @@ class Rereader {
 
     // Where the dash is in "  - name: web", which is an item in block style.
     std::optional<std::size_t> dash_of(const ServiceConfig &service) const {
-        const auto head = old_.substr(begin_of(service.mark),
-                                      static_cast<std::size_t>(service.mark.column) - 1);
+        const auto head =
+            old_.substr(begin_of(service.mark), static_cast<std::size_t>(service.mark.column) - 1);
         const auto dash = head.find_first_not_of(' ');
         const bool is_item = dash != std::string_view::npos && head[dash] == '-' &&
                              dash + 1 < head.size() &&
@@ -153,7 +160,8 @@ class Rereader {
         return old_.size();
     }
 
-    std::optional<std::vector<ServiceConfig>> parse(std::string_view items, std::size_t dash) const {
+    std::optional<std::vector<ServiceConfig>> parse(std::string_view items,
+                                                    std::size_t dash) const {
         std::string text = "services:\n";
         text += items;
         if (text.back() != '\n')
@@ -164,8 +172,8 @@ class Rereader {
         const auto read = [&](Problems &problems, const Value &root) {
             Mapping mapping(problems, root, {"", {"services"}, {}, {}});
             auto list = mapping.list("services");
-            ended = !list.empty() && list.back().node.IsScalar() &&
-                    list.back().node.Scalar() == kEnd;
+            ended =
+                !list.empty() && list.back().node.IsScalar() && list.back().node.Scalar() == kEnd;
             if (!ended)
                 return;
             list.pop_back();
@@ -190,7 +198,11 @@ class Rereader {
             for_each_mark(config, [&](Mark &mark) { mark.line += mark.line < end ? 0 : more; });
         replace(config.services, part, std::move(services));
         Problems problems(config.file);
-        validate_config(problems, config);
+        const Affected affected = changed_services(before_, config);
+        if (affected && affected->size() < kFew)
+            validate_change(problems, config, *affected);
+        else
+            validate_config(problems, config);
         return problems.any() ? std::nullopt : std::optional(std::move(config));
     }
 
@@ -216,7 +228,7 @@ class Rereader {
 std::optional<Config> reread(const ConfigText &before, const std::string &text) {
     if (text == before.text)
         return before.config;
-    if (!begins_at_the_margin(text) || !is_plain(before.text) || !is_plain(text))
+    if (!begins_at_the_margin(text))
         return std::nullopt;
     return Rereader(before, text).read();
 }

@@ -24,6 +24,10 @@ void read_sockets(Problems &problems, const Value &value, Config &config);
 void read_flow_log(Problems &problems, const Value &value, Config &config);
 // What the values mean together: names and endpoints that clash, families, counts over limits.
 void validate_config(Problems &problems, const Config &config);
+// The same where only these services differ from what was valid, by no name, VIP or protocol, and
+// nothing else does. Looks for each of their backends among all VIPs.
+void validate_change(Problems &problems, const Config &config,
+                     const std::vector<std::size_t> &places);
 
 // 1 to `longest` of A-Z, a-z, 0-9 and `also`.
 bool is_word(const std::string &text, std::size_t longest, std::string_view also);

@@ -7,9 +7,8 @@ namespace weir {
 std::pair<Conditions::const_iterator, Conditions::const_iterator> of_service(
     const Conditions &all, const std::string &service) {
     const auto begin = all.lower_bound({service, {}});
-    return {begin, std::find_if(begin, all.end(), [&](const auto &one) {
-                return one.first.service != service;
-            })};
+    return {begin, std::find_if(begin, all.end(),
+                                [&](const auto &one) { return one.first.service != service; })};
 }
 
 Conditions replace_services(Conditions &all, const std::set<std::string> &services,

@@ -253,8 +253,7 @@ class Planner {
             if (count == 0)
                 plan_.remove_backend_addresses.push_back(address);
             else if (change != 0)
-                plan_.set_backend_addresses.push_back(
-                    {address, static_cast<std::uint32_t>(count)});
+                plan_.set_backend_addresses.push_back({address, static_cast<std::uint32_t>(count)});
         }
     }
 

@@ -38,9 +38,15 @@ class Rosters {
     void take(Rosters part);
 
   private:
+    struct Entry {
+        Roster roster;
+        bool knows_time = false;  // next_change() of others need not be asked
+    };
+
+    static std::optional<Time> next_change(const Entry &entry, Time now);
     Overrides overrides_of(const std::string &service) const;
 
-    std::map<std::string, Roster> rosters_;
+    std::map<std::string, Entry> rosters_;
     Overrides overrides_;
 };
 

@@ -109,7 +109,7 @@ INSTANTIATE_TEST_SUITE_P(
     Reread, Ordinary,
     testing::Values(
         Change{"nothing", "web", "web"}, Change{"weight", "weight: 10", "weight: 11"},
-        Change{"comment", "# the old one", "# the old one, & still there"},
+        Change{"comment", "# the old one", "# of R&D"},
         Change{"backend_more", "weight: 10}\n",
                "weight: 10}\n      - {address: 198.51.100.9, port: 80}\n"},
         Change{"backend_less", "      - {address: 198.51.100.1, port: 80, weight: 10}\n", ""},
@@ -196,7 +196,7 @@ TEST(Reread, IsNeverAnythingElseThanTheWholeText) {
         expect_same(*again, *whole);
         before = below(random, 2) == 0 ? ConfigText{text, *again} : parsed(kText);
     }
-    EXPECT_GT(in_part, 300);
+    EXPECT_GT(in_part, 100);
 }
 
 TEST(Affected, IsWhatDiffersWhereverItStands) {
@@ -204,9 +204,9 @@ TEST(Affected, IsWhatDiffersWhereverItStands) {
     const auto after = [&](const char *what, const char *with) {
         return changed_services(before, parsed(changed(kText, what, with)).config);
     };
-    EXPECT_EQ(after("# a balancer\n", "# a\n# balancer\n"), Affected{{}});
-    EXPECT_EQ(after("weight: 20", "weight: 21"), Affected{{0}});
-    EXPECT_EQ(after("203.0.113.0/24", "203.0.113.0/25"), Affected{{2}});
+    EXPECT_EQ(after("# a balancer\n", "# a\n# balancer\n"), Affected(std::vector<std::size_t>()));
+    EXPECT_EQ(after("weight: 20", "weight: 21"), Affected(std::vector<std::size_t>{0}));
+    EXPECT_EQ(after("203.0.113.0/24", "203.0.113.0/25"), Affected(std::vector<std::size_t>{2}));
     EXPECT_EQ(after("name: mail", "name: post"), std::nullopt);
     EXPECT_EQ(after("192.0.2.12", "192.0.2.13"), std::nullopt);
     EXPECT_EQ(services_named(before, {"mail", "gone", "web"}), (std::vector<std::size_t>{0, 2}));
