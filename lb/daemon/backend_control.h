@@ -24,8 +24,8 @@ class BackendControl {
     using Write = std::function<Result<void>(const std::set<std::string> &services,
                                              const Conditions &conditions)>;
 
-    // The rosters, and what they say at a time; or a part of them, for the services of a reload that
-    // are affected.
+    // The rosters, and what they say at a time; or a part of them, for the services of a reload
+    // that are affected.
     struct Moment {
         Rosters rosters;
         Rosters::Time at;

@@ -23,8 +23,8 @@ constexpr std::size_t kMostApiBody = 65536;  // bytes
 
 }  // namespace
 
-Daemon::Daemon(asio::io_context &loop, ConfigText config, DataPath path, BackendControl::Moment begun,
-               Listeners listeners, Notices &notices)
+Daemon::Daemon(asio::io_context &loop, ConfigText config, DataPath path,
+               BackendControl::Moment begun, Listeners listeners, Notices &notices)
     : loop_(loop),
       notices_(notices),
       read_(std::move(config)),
@@ -236,9 +236,8 @@ Result<void> Daemon::reload() {
         .and_then([&] { return reopen_flow_log(*wanted, flow_log); })
         .and_then([&] { return load_tls(*wanted); })
         .map([&](TlsContext read) { tls = std::move(read); })
-        .and_then([&] {
-            return path_.reload(config_, *wanted, backends.affected, backends.conditions);
-        })
+        .and_then(
+            [&] { return path_.reload(config_, *wanted, backends.affected, backends.conditions); })
         .map([&] {
             const bool kept_elsewhere = wanted->state_file != config_.state_file;
             read_ = std::move(*again);

@@ -185,8 +185,8 @@ Result<void> DataPath::set_conditions(const Config &config, const std::set<std::
     return done;
 }
 
-Result<void> DataPath::reload(const Config &running, const Config &config,
-                              const Affected &affected, const Conditions &conditions) {
+Result<void> DataPath::reload(const Config &running, const Config &config, const Affected &affected,
+                              const Conditions &conditions) {
     const AsAdministrator whose_programs_are_there;
     Conditions before = exchange_conditions(config, affected, conditions);
     const OwnPrograms own = takeover_.own(objects_);
@@ -224,9 +224,10 @@ Result<void> DataPath::reload(const Config &running, const Config &config,
 bool DataPath::look_after(const Config &config) {
     const AsAdministrator whose_programs_are_there;
     const bool changed = interfaces_.look_after(objects_, config);
-    auto done = know_state().and_then([&] { return sockets_.write_sources(*state_); }).and_then([&] {
-        return host_.announce(config);
-    });
+    auto done =
+        know_state().and_then([&] { return sockets_.write_sources(*state_); }).and_then([&] {
+            return host_.announce(config);
+        });
     // an interface that came back has another number, and the notes name the old one
     if (done && changed)
         done = host_.settle(config);

@@ -6,40 +6,13 @@
 #include <map>
 #include <utility>
 
+#include "lb/model/addresses.h"
+#include "lb/model/id_pool.h"
 #include "lb/model/ring.h"
 
 namespace weir {
 
 namespace {
-
-// Hands out ids below a limit. Tables of a larger one may have higher ids.
-class IdPool {
-  public:
-    explicit IdPool(std::uint32_t limit) : limit_(limit), used_(limit) {}
-
-    void mark_used(std::uint32_t id) {
-        if (id >= used_.size())
-            used_.resize(std::size_t{id} + 1);
-        free_ -= used_[id] || id >= limit_ ? 0U : 1U;
-        used_[id] = true;
-        next_ = std::max(next_, id + 1);
-    }
-    // The caller knows that there is a free one.
-    std::uint32_t take() {
-        while (next_ >= limit_ || used_[next_])
-            next_ = next_ + 1 >= limit_ ? 0 : next_ + 1;
-        used_[next_] = true;
-        --free_;
-        return next_++;
-    }
-    std::size_t free_count() const { return free_; }
-
-  private:
-    std::uint32_t limit_;
-    std::uint32_t next_ = 0;
-    std::vector<bool> used_;
-    std::size_t free_ = limit_;
-};
 
 // What a ring depends on.
 bool same_ring(const ServiceRow &a, const ServiceRow &b) {
@@ -84,40 +57,6 @@ Ranges ranges_of(const ServiceConfig &service) {
     }
     ranges.emplace(RangeKey{}, others);  // ::/0 may be there already
     return ranges;
-}
-
-AddressCounts count_vips(const std::vector<ServiceRow> &services) {
-    AddressCounts counts;
-    for (const ServiceRow &service : services)
-        ++counts[service.vip.address];
-    return counts;
-}
-
-AddressCounts count_backend_addresses(const std::vector<ServiceRow> &services) {
-    AddressCounts counts;
-    for (const ServiceRow &service : services)
-        for (const BackendRow &backend : service.backends)
-            ++counts[backend.endpoint.address];
-    return counts;
-}
-
-using AddressChanges = std::map<Address, std::int64_t>;
-
-void count_backends(const ServiceRow &service, std::int64_t each, AddressChanges &changes) {
-    for (const BackendRow &backend : service.backends)
-        changes[backend.endpoint.address] += each;
-}
-
-void plan_addresses(const AddressCounts &before, const AddressCounts &after,
-                    std::vector<AddressWrite> &set, std::vector<Address> &remove) {
-    for (const auto &[address, count] : after) {
-        const auto found = before.find(address);
-        if (found == before.end() || found->second != count)
-            set.push_back({address, count});
-    }
-    for (const auto &[address, count] : before)
-        if (after.count(address) == 0)
-            remove.push_back(address);
 }
 
 class Planner {

@@ -1,6 +1,6 @@
 // The control plane: start, reload, changes of one backend, scrapes and memory by services and
-// backends. A reload weighs a backend of the first service, which makes a new ring of it, and adds a
-// UDP service, which comes after; its time is that from SIGHUP to the first answer that a client
+// backends. A reload weighs a backend of the first service, which makes a new ring of it, and adds
+// a UDP service, which comes after; its time is that from SIGHUP to the first answer that a client
 // gets. What is called work is the CPU time of the daemon.
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -48,7 +48,7 @@ struct Size {
 constexpr std::array<Size, 6> kSizes{
     {{1, 1}, {1, 100}, {1, 1000}, {100, 3}, {1000, 3}, {10000, 3}}};
 constexpr int kRounds = 3;
-constexpr int kChanges = 5;  // of each kind, in a round; their median counts
+constexpr int kChanges = 5;       // of each kind, in a round; their median counts
 constexpr double kMostWork = 20;  // ms: a reload that changes one backend of ten thousand services
 constexpr int kProbePort = 9;
 const char *const kSocket = "/run/weir/weir.sock";
@@ -102,9 +102,10 @@ std::string configuration(const World &world, const Size &size, const Variant &v
             "  - {{name: probe, vip: {}, port: {}, protocol: udp, "
             "backends: [{{address: {}, port: {}}}]}}\n",
             vip, kProbePort, backend, world.at_one.port);
-    return yaml + "limits: {flows: 65536, new_flows: 16384, services: 10240, backends: 32768}\n"
-                  "metrics: {listen: 127.0.0.1:9470}\n"
-                  "state_file: /run/weir-state/state.json\n";
+    return yaml +
+           "limits: {flows: 65536, new_flows: 16384, services: 10240, backends: 32768}\n"
+           "metrics: {listen: 127.0.0.1:9470}\n"
+           "state_file: /run/weir-state/state.json\n";
 }
 
 std::set<std::uint32_t> map_ids() {
@@ -160,12 +161,12 @@ void wait_for_answer(const World &world) {
 
 // A daemon of some size, and what was measured of it.
 struct Figures {
-    double start = 0;       // to ready, ms
-    double packet = 0;      // to the first packet, ms
-    double reload = 0;      // to forwarding, ms
-    double change = 0;      // a reload that weighs one backend: to its answer, ms
+    double start = 0;   // to ready, ms
+    double packet = 0;  // to the first packet, ms
+    double reload = 0;  // to forwarding, ms
+    double change = 0;  // a reload that weighs one backend: to its answer, ms
     double change_work = 0;
-    double weigh = 0;       // the same through the API
+    double weigh = 0;  // the same through the API
     double weigh_work = 0;
     double scrape = 0;
     double scrape_work = 0;
@@ -202,17 +203,19 @@ class Daemon {
 
     Figures measure() {
         measure_reload();
-        const auto change = both([&](int) { reload(); }, [&](int i) { write({.weight = 200 + i}); });
+        const auto change =
+            both([&](int) { reload(); }, [&](int i) { write({.weight = 200 + i}); });
         std::tie(figures_.change, figures_.change_work) = change;
-        const auto path = fmt::format("/v1/services/s{}/backends/{}:{}", size_.services / 2,
-                                      world_.at_one.address.to_string(),
-                                      10000 + (size_.services / 2) % 50000);
+        const auto path =
+            fmt::format("/v1/services/s{}/backends/{}:{}", size_.services / 2,
+                        world_.at_one.address.to_string(), 10000 + (size_.services / 2) % 50000);
         std::tie(figures_.weigh, figures_.weigh_work) = both([&](int i) {
             value_of(api_call(kSocket, {"PATCH", path, Json{{"weight", 300 + i}}}));
         });
         std::tie(figures_.scrape, figures_.scrape_work) = both([&](int) {
-            const auto seen = run({"curl", "-sS", "-o", "/dev/null", "http://127.0.0.1:9470/metrics"},
-                                  {.netns = &world_.weir});
+            const auto seen =
+                run({"curl", "-sS", "-o", "/dev/null", "http://127.0.0.1:9470/metrics"},
+                    {.netns = &world_.weir});
             if (seen.status != 0)
                 throw std::runtime_error(seen.err);
         });
@@ -273,9 +276,10 @@ Figures measure_size(const Size &size) {
 // What a start cannot do without: its tables, and the kernel's look at its programs.
 double load_programs() {
     return milliseconds_of([] {
-        auto objects = value_of(Objects::load({{.flows = 65536, .new_flows = 16384,
-                                                .services = 10240, .backends = 32768},
-                                               std::nullopt, std::nullopt}));
+        auto objects = value_of(Objects::load(
+            {{.flows = 65536, .new_flows = 16384, .services = 10240, .backends = 32768},
+             std::nullopt,
+             std::nullopt}));
         value_of(objects.xdp_ingress());
     });
 }
@@ -347,8 +351,9 @@ void measure_ring(Report &report) {
     for (int round = 0; round < 10 * kRounds; round++) {
         std::vector<std::uint32_t> ring;
         builds.push_back(milliseconds_of([&] { ring = build_maglev_ring(backends, kSlots); }));
-        writes.push_back(milliseconds_of(
-            [&] { value_of(write_rings(objects.tables().maps().rings, {{0, ring}})); }));
+        writes.push_back(milliseconds_of([&] {
+            value_of(write_rings(objects.tables().maps().rings, {{0, ring}}));
+        }));
     }
     report.begin("A Maglev ring of 1000 backends and 65537 slots");
     report.add(compare("maglev/1000", "ms", "writing it to the kernel", writes, builds));

@@ -1,7 +1,7 @@
 // A million flows: what their entries take, how long it takes to list and to count them as the
 // daemon does, beside looking at each entry and no more, and what that costs the data path:
-// established packets forwarded by BPF_PROG_TEST_RUN, a call for each, while another thread lists or
-// counts.
+// established packets forwarded by BPF_PROG_TEST_RUN, a call for each, while another thread lists
+// or counts.
 #include <fmt/format.h>
 #include <sched.h>
 #include <unistd.h>
@@ -32,7 +32,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t kFlows = 1000000;
 constexpr std::uint32_t kFrames = 10000;
-constexpr int kRounds = 5;  // of each
+constexpr int kRounds = 5;                               // of each
 constexpr double kMostBytes = 256.0 * 1048576 / kFlows;  // of a flow
 constexpr std::chrono::milliseconds kRound{1000};
 

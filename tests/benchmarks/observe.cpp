@@ -109,8 +109,8 @@ void measure_hook(const char *hook, Report &report) {
         plain.push_back(round(world, false));
         watched.push_back(round(world, true));
     }
-    report.add(compare(fmt::format("observe/{}/unwatched", hook), "packets/s", "itself", plain,
-                       plain));
+    report.add(
+        compare(fmt::format("observe/{}/unwatched", hook), "packets/s", "itself", plain, plain));
     report.add(compare(fmt::format("observe/{}/scraped-and-monitored", hook), "packets/s",
                        "unwatched", plain, watched));
     daemon.kill(SIGTERM);

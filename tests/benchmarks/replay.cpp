@@ -149,7 +149,8 @@ void measure_size(int frames, Report &report) {
 
 void measure(Report &report) {
     const CpuPin pin;
-    report.begin("weir replay, beside reading the file and a bare BPF_PROG_TEST_RUN for each frame");
+    report.begin(
+        "weir replay, beside reading the file and a bare BPF_PROG_TEST_RUN for each frame");
     for (const int frames : kFrames)
         measure_size(frames, report);
 }

@@ -158,9 +158,9 @@ TEST(Reread, I8AnErrorIsThatOfTheWholeFile) {
     const auto file = folder.write("weir.yaml", kText);
     const auto before = load_config_text(file);
     ASSERT_TRUE(before);
-    for (const auto &[what, with] : {std::pair("weight: 20", "weight: 70000"),
-                                     std::pair("name: last", "name: web"),
-                                     std::pair("running\"", "running")}) {
+    for (const auto &[what, with] :
+         {std::pair("weight: 20", "weight: 70000"), std::pair("name: last", "name: web"),
+          std::pair("running\"", "running")}) {
         folder.write("weir.yaml", changed(kText, what, with));
         const auto again = load_config_again(*before);
         const auto whole = load_config(file);
