@@ -144,33 +144,6 @@ void read_health(Problems &problems, Mapping &mapping, const std::string &what,
     mapping.number("min_active", 0, kMostBackends, service.min_active);
 }
 
-void read_service(Problems &problems, const Value &value, ServiceConfig &service) {
-    const std::string what = describe("service", value);
-    Mapping mapping(
-        problems, value,
-        {what,
-         {"name", "vip", "port", "protocol", "backends"},
-         {"mode", "scheduler", "ring_size", "slow_start", "session_affinity", "source_ranges",
-          "announce", "limits", "health_check", "on_down", "drain_timeout", "min_active"},
-         {}});
-    service.mark = mapping.mark();
-    mapping.parsed("name", fmt::format("1 to {} of A-Z a-z 0-9 _ . -", kLongestName),
-                   text_if([](const auto &text) { return is_word(text, kLongestName, "_.-"); }),
-                   service.name);
-    read_unicast(mapping, "vip", service.vip.address);
-    mapping.port("port", service.vip.port);
-    mapping.choice("protocol", {Protocol::tcp, Protocol::udp}, {}, service.protocol);
-    mapping.choice("mode", {Mode::dnat, Mode::fullnat}, {"dsr-l2", "ipip", "gue"}, service.mode);
-    read_scheduling(mapping, service);
-    mapping.choice("announce", {Announce::none, Announce::address}, {}, service.announce);
-    read_policy(problems, mapping, what, service);
-    read_health(problems, mapping, what, service);
-    for (const Value &item : mapping.list("backends"))
-        read_backend(problems, item, what, service.backends.emplace_back());
-    if (mapping.find("backends") != nullptr && service.backends.empty())
-        mapping.complain("backends", "must name at least one backend");
-}
-
 void read_snat(Problems &problems, const Value &value, SnatConfig &snat) {
     Mapping mapping(problems, value, {"snat", {"addresses"}, {"ports"}, {}});
     snat.mark = mapping.mark();
@@ -211,6 +184,33 @@ void read_timeouts(Problems &problems, const Value &value, Timeouts &timeouts) {
 }
 
 }  // namespace
+
+void read_service(Problems &problems, const Value &value, ServiceConfig &service) {
+    const std::string what = describe("service", value);
+    Mapping mapping(
+        problems, value,
+        {what,
+         {"name", "vip", "port", "protocol", "backends"},
+         {"mode", "scheduler", "ring_size", "slow_start", "session_affinity", "source_ranges",
+          "announce", "limits", "health_check", "on_down", "drain_timeout", "min_active"},
+         {}});
+    service.mark = mapping.mark();
+    mapping.parsed("name", fmt::format("1 to {} of A-Z a-z 0-9 _ . -", kLongestName),
+                   text_if([](const auto &text) { return is_word(text, kLongestName, "_.-"); }),
+                   service.name);
+    read_unicast(mapping, "vip", service.vip.address);
+    mapping.port("port", service.vip.port);
+    mapping.choice("protocol", {Protocol::tcp, Protocol::udp}, {}, service.protocol);
+    mapping.choice("mode", {Mode::dnat, Mode::fullnat}, {"dsr-l2", "ipip", "gue"}, service.mode);
+    read_scheduling(mapping, service);
+    mapping.choice("announce", {Announce::none, Announce::address}, {}, service.announce);
+    read_policy(problems, mapping, what, service);
+    read_health(problems, mapping, what, service);
+    for (const Value &item : mapping.list("backends"))
+        read_backend(problems, item, what, service.backends.emplace_back());
+    if (mapping.find("backends") != nullptr && service.backends.empty())
+        mapping.complain("backends", "must name at least one backend");
+}
 
 bool is_word(const std::string &text, std::size_t longest, std::string_view also) {
     const auto allowed = [also](char c) {

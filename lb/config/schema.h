@@ -8,6 +8,8 @@ namespace weir {
 
 // What each key holds, one value at a time.
 void read_config(Problems &problems, const Value &root, Config &config);
+// An item of `services`.
+void read_service(Problems &problems, const Value &value, ServiceConfig &service);
 // A service's `health_check`; `what` begins the messages.
 void read_health_check(Problems &problems, const Value &value, const std::string &what,
                        HealthCheckConfig &check);
@@ -22,6 +24,10 @@ void read_sockets(Problems &problems, const Value &value, Config &config);
 void read_flow_log(Problems &problems, const Value &value, Config &config);
 // What the values mean together: names and endpoints that clash, families, counts over limits.
 void validate_config(Problems &problems, const Config &config);
+// The same where only these services differ from what was valid, by no name, VIP or protocol, and
+// nothing else does. Looks for each of their backends among all VIPs.
+void validate_change(Problems &problems, const Config &config,
+                     const std::vector<std::size_t> &places);
 
 // 1 to `longest` of A-Z, a-z, 0-9 and `also`.
 bool is_word(const std::string &text, std::size_t longest, std::string_view also);

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "lb/daemon/log.h"
+#include "lb/model/conditions.h"
 
 namespace weir {
 
@@ -57,62 +59,74 @@ std::string describe(const Override &change) {
 
 BackendControl::BackendControl(boost::asio::io_context &loop, Moment begun, const Config &config,
                                Write write, Notices &notices)
-    : roster_(std::move(begun.roster)),
+    : rosters_(std::move(begun.rosters)),
       config_(config),
       write_(std::move(write)),
       notices_(notices),
       written_(std::move(begun.conditions)),
+      written_at_(begun.at),
       checks_(loop, [this](const BackendKey &key, bool up,
                            const std::string &reason) { report(key, up, reason); }),
       soon_(loop),
       next_(loop) {
-    restart_checks();
-    wait_for_next_change(begun.at);
+    restart_checks({});
+    wait_for_next_change();
 }
 
-BackendControl::Moment BackendControl::with(const Config &config) const {
-    Moment moment{roster_, Clock::now(), {}};
-    moment.roster.configure(config, moment.at);
-    moment.conditions = moment.roster.conditions(moment.at);
+BackendControl::Moment BackendControl::with(const Config &config, const Affected &affected) const {
+    Moment moment{{}, Clock::now(), {}, affected};
+    moment.rosters = affected ? rosters_.part(names_of(config, *affected)) : rosters_;
+    moment.rosters.configure(config, affected, moment.at);
+    moment.conditions = moment.rosters.conditions(moment.at);
     return moment;
 }
 
-void BackendControl::configure(const Config &config, Moment written) {
-    config_ = config;
-    roster_ = std::move(written.roster);
+void BackendControl::configure(Moment written) {
+    if (written.affected) {
+        rosters_.take(std::move(written.rosters));
+    } else {
+        rosters_ = std::move(written.rosters);
+        written_at_ = written.at;
+    }
     log_changes(written.conditions);
-    written_ = std::move(written.conditions);
-    restart_checks();
-    wait_for_next_change(written.at);
+    note_written(std::move(written.conditions), written.affected);
+    restart_checks(written.affected);
+    wait_for_next_change();
 }
 
-Result<void> BackendControl::change(Overrides overrides) {
-    const Roster before = roster_;
-    roster_.set_overrides(std::move(overrides), Clock::now());
+Result<void> BackendControl::change(const Overrides &changes) {
+    std::set<std::string> services;
+    for (const auto &[key, change] : changes)
+        services.insert(key.service);
+    Rosters before = rosters_.part(services);
+    for (const auto &[key, change] : changes)
+        rosters_.set_override(key, change, Clock::now());
+    touched_.insert(services.begin(), services.end());
     if (auto done = write_now(); !done) {
-        roster_ = before;
+        rosters_.take(std::move(before));
         return done;
     }
-    restart_checks();
+    restart_checks(services_named(config_, services));
     return {};
 }
 
 Result<void> BackendControl::set_override(const BackendKey &key, const Override &change) {
-    Overrides overrides = roster_.overrides();
-    overrides[key] = change;
-    return this->change(std::move(overrides)).map([&] {
+    return this->change({{key, change}}).map([&] {
         note(notices_, about(key, NoticeKind::admin_override, LogLevel::info, describe(change)));
     });
 }
 
 Result<void> BackendControl::clear_overrides() {
-    return change({}).map([this] {
+    Overrides changes = rosters_.overrides();
+    for (auto &[key, change] : changes)
+        change = {};
+    return change(changes).map([this] {
         note(notices_, {NoticeKind::admin_override, LogLevel::info, "all overrides are removed"});
     });
 }
 
 std::optional<BackendView> BackendControl::view(const BackendKey &key) const {
-    auto seen = roster_.find(key, written_);
+    auto seen = rosters_.find(key, written_);
     const auto check = checks_.status(key);
     if (seen && check)
         seen->trouble = check->trouble;
@@ -120,16 +134,17 @@ std::optional<BackendView> BackendControl::view(const BackendKey &key) const {
 }
 
 // A backend in maintenance is not checked.
-void BackendControl::restart_checks() {
+void BackendControl::restart_checks(const Affected &affected) {
     std::set<BackendKey> skip;
-    for (const auto &[key, change] : roster_.overrides())
+    for (const auto &[key, change] : rosters_.overrides())
         if (change.admin == Admin::maintenance)
             skip.insert(key);
-    checks_.configure(config_, skip);
+    checks_.configure(config_, skip, affected);
 }
 
 void BackendControl::report(const BackendKey &key, bool up, const std::string &reason) {
-    roster_.set_health(key, up, reason, Clock::now());
+    rosters_.set_health(key, up, reason, Clock::now());
+    touched_.insert(key.service);
     write_soon();
 }
 
@@ -146,15 +161,38 @@ void BackendControl::write_soon() {
 Result<void> BackendControl::write_now() {
     due_ = false;
     const auto time = Clock::now();
-    Conditions now = roster_.conditions(time);
-    if (now != written_) {
-        if (auto done = write_(now); !done)
+    touched_.merge(rosters_.changed_by_time(written_at_, time));
+    std::set<std::string> services;
+    Conditions now;
+    for (const std::string &service : touched_) {
+        Conditions of_this = rosters_.conditions(service, time);
+        if (!differs(service, of_this))
+            continue;
+        services.insert(service);
+        now.merge(of_this);
+    }
+    if (!services.empty()) {
+        if (auto done = write_(services, now); !done)
             return done;
         log_changes(now);
-        written_ = std::move(now);
+        note_written(std::move(now), services_named(config_, services));
     }
-    wait_for_next_change(time);
+    touched_.clear();
+    written_at_ = time;
+    wait_for_next_change();
     return {};
+}
+
+bool BackendControl::differs(const std::string &service, const Conditions &now) const {
+    const auto [begin, end] = of_service(written_, service);
+    return !std::equal(begin, end, now.begin(), now.end());
+}
+
+void BackendControl::note_written(Conditions now, const Affected &affected) {
+    if (affected)
+        replace_services(written_, names_of(config_, *affected), std::move(now));
+    else
+        written_ = std::move(now);
 }
 
 void BackendControl::try_to_write() {
@@ -178,7 +216,7 @@ void BackendControl::log_changes(const Conditions &now) {
         const auto before = written_.find(key);
         if (before == written_.end() || before->second == condition)
             continue;
-        const auto seen = roster_.find(key, now);
+        const auto seen = rosters_.find(key, now);
         const auto what = describe(before->second, condition, seen ? why(*seen) : "");
         const bool went_down =
             before->second.state != condition.state && condition.state == BackendState::down;
@@ -188,8 +226,9 @@ void BackendControl::log_changes(const Conditions &now) {
     }
 }
 
-void BackendControl::wait_for_next_change(Roster::Time last) {
-    const auto next = roster_.next_change(last);
+// After the last time all were written: one that came since is due at once.
+void BackendControl::wait_for_next_change() {
+    const auto next = rosters_.next_change(written_at_);
     if (!next) {
         next_.cancel();
         return;

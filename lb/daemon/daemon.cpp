@@ -24,16 +24,16 @@ constexpr std::size_t kMostApiBody = 65536;  // bytes
 
 }  // namespace
 
-Daemon::Daemon(asio::io_context &loop, Config config, DataPath path, BackendControl::Moment begun,
-               Listeners listeners, Notices &notices)
+Daemon::Daemon(asio::io_context &loop, ConfigText config, DataPath path,
+               BackendControl::Moment begun, Listeners listeners, Notices &notices)
     : loop_(loop),
       notices_(notices),
-      config_(std::move(config)),
+      read_(std::move(config)),
       path_(std::move(path)),
       backends_(
           loop, std::move(begun), config_,
-          [this](const Conditions &conditions) {
-              return path_.set_conditions(config_, conditions);
+          [this](const auto &services, const Conditions &conditions) {
+              return path_.set_conditions(config_, services, conditions);
           },
           notices),
       socket_(std::move(listeners.api.file)),
@@ -105,7 +105,7 @@ AdminSource Daemon::admin_source() {
     source.reload = [this] { return reload_and_note(); };
     source.history = [this]() -> const History & { return recorder_.history(); };
     source.notices = [this]() -> const Notices & { return notices_; };
-    source.overrides = [this]() -> const Overrides & { return backends_.roster().overrides(); };
+    source.overrides = [this]() -> const Overrides & { return backends_.rosters().overrides(); };
     source.backend_view = [this](const auto &key) { return backends_.view(key); };
     source.set_override = [this](const auto &key, const auto &change) {
         return backends_.set_override(key, change).map([&] { return keep_overrides(); });
@@ -227,10 +227,11 @@ Result<void> Daemon::reopen_flow_log(const Config &wanted, Fd &file) const {
 }
 
 Result<void> Daemon::reload() {
-    auto wanted = load_config(config_.file);
-    if (!wanted)
-        return tl::make_unexpected(wanted.error());
-    auto backends = backends_.with(*wanted);
+    auto again = load_config_again(read_);
+    if (!again)
+        return tl::make_unexpected(again.error());
+    const Config *wanted = &again->config;
+    auto backends = backends_.with(*wanted, changed_services(config_, *wanted));
     Fd flow_log;
     TlsContext tls;
     return check_reloadable(config_, *wanted)
@@ -239,13 +240,14 @@ Result<void> Daemon::reload() {
         .and_then([&] { return reopen_flow_log(*wanted, flow_log); })
         .and_then([&] { return load_tls(*wanted); })
         .map([&](TlsContext read) { tls = std::move(read); })
-        .and_then([&] { return path_.reload(config_, *wanted, backends.conditions); })
+        .and_then(
+            [&] { return path_.reload(config_, *wanted, backends.affected, backends.conditions); })
         .map([&] {
             const bool kept_elsewhere = wanted->state_file != config_.state_file;
-            config_ = std::move(*wanted);
+            read_ = std::move(*again);
             if (flow_log_)
                 flow_log_->change(std::move(flow_log), *config_.flow_log);
-            backends_.configure(config_, std::move(backends));
+            backends_.configure(std::move(backends));
             if (kept_elsewhere)
                 static_cast<void>(keep_overrides());  // logs what goes wrong
             info_.interfaces = path_.interfaces();
@@ -272,7 +274,7 @@ Result<void> Daemon::reload_and_note() {
 }
 
 Warning Daemon::keep_overrides() const {
-    return StateFile(config_.state_file).keep(backends_.roster().overrides());
+    return StateFile(config_.state_file).keep(backends_.rosters().overrides());
 }
 
 void Daemon::note_reload(const Result<void> &done) {

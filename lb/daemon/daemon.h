@@ -11,6 +11,7 @@
 #include "lb/api/http_server.h"
 #include "lb/api/observer.h"
 #include "lb/config/config.h"
+#include "lb/config/reread.h"
 #include "lb/daemon/backend_control.h"
 #include "lb/daemon/cgroup_watch.h"
 #include "lb/daemon/collection.h"
@@ -30,7 +31,7 @@ namespace weir {
 class Daemon {
   public:
     // `loop` and `notices` outlive it.
-    Daemon(boost::asio::io_context &loop, Config config, DataPath path,
+    Daemon(boost::asio::io_context &loop, ConfigText config, DataPath path,
            BackendControl::Moment begun, Listeners listeners, Notices &notices);
 
     // Until one of `signals` comes that is not SIGHUP, which reloads.
@@ -55,7 +56,8 @@ class Daemon {
 
     boost::asio::io_context &loop_;
     Notices &notices_;
-    Config config_;
+    ConfigText read_;  // and in force
+    Config &config_ = read_.config;
     DataPath path_;
     BackendControl backends_;
     SocketFile socket_;

@@ -7,6 +7,8 @@
 
 #include "lb/daemon/privileges.h"
 #include "lb/dataplane/standing.h"
+#include "lb/model/conditions.h"
+#include "lb/stats/inventory_update.h"
 
 namespace weir {
 
@@ -74,8 +76,8 @@ Result<void> DataPath::start(const Config &config, const ConditionsOf &condition
     return host_.reserve(config)
         .and_then([&] { return takeover_.copy(objects_, config); })
         .and_then([&] { return load_sockets(config); })
-        .and_then([&] { return state(); })
-        .map([&](const TableState &current) { conditions_ = conditions(current); })
+        .and_then([&] { return know_state(); })
+        .map([&] { conditions_ = conditions(*state_); })
         .and_then([&] {
             return adopted() && !takeover_.is_fresh() ? start_with_tables_in_use(config)
                                                       : start_with_new_tables(config);
@@ -89,16 +91,16 @@ Result<void> DataPath::start_with_new_tables(const Config &config) {
     const auto announce = [&] { return host_.announce(config); };
     const auto attach = [&] { return this->attach(config); };
     if (takeover_.is_fresh())
-        return write(config).and_then(announce).and_then(attach);
-    return write(config).and_then(attach).and_then(announce);
+        return write(config, {}).and_then(announce).and_then(attach);
+    return write(config, {}).and_then(attach).and_then(announce);
 }
 
 // They are whole, and stay as they are until every interface is known to do.
 Result<void> DataPath::start_with_tables_in_use(const Config &config) {
-    return plan(config)
-        .and_then([&](const Plan &) { return attach(config); })
+    return plan(config, {})
+        .and_then([&](const PartialPlan &) { return attach(config); })
         .and_then([&] { return host_.announce(config); })
-        .and_then([&] { return write(config); });
+        .and_then([&] { return write(config, {}); });
 }
 
 Result<void> DataPath::attach(const Config &config) {
@@ -128,58 +130,75 @@ Result<void> DataPath::settle(const Config &config) {
     return sockets ? others : sockets;
 }
 
-Result<TableState> DataPath::state() {
+Result<void> DataPath::know_state() {
     if (state_)
-        return *state_;
-    return tables().read();
+        return {};
+    return tables().read().map([&](TableState state) { state_ = std::move(state); });
 }
 
-Result<Plan> DataPath::plan(const Config &config) {
-    return state().and_then([&](const TableState &current) {
-        return make_plan(current, config, rings_in_doubt_ ? RingScope::all : RingScope::changed,
-                         conditions_);
+Result<PartialPlan> DataPath::plan(const Config &config, const Affected &affected) {
+    return know_state().and_then([&] {
+        return make_partial_plan(*state_, config,
+                                 rings_in_doubt_ ? RingScope::all : RingScope::changed, conditions_,
+                                 affected);
     });
 }
 
-Result<void> DataPath::apply(const Config &config, const Plan &plan) {
+Result<void> DataPath::apply(const Config &config, PartialPlan partial) {
     rings_in_doubt_ = true;
-    state_.reset();
-    auto done = sockets_.prepare(plan).and_then([&] { return tables().apply(plan); }).and_then([&] {
-        return sockets_.write_sources(plan.result);
-    });
-    if (!done)
+    TableState before = std::move(*std::exchange(state_, std::nullopt));
+    const Plan &plan = partial.plan;
+    if (auto done = sockets_.prepare(plan).and_then([&] { return tables().apply(plan); }); !done)
+        return done;
+    const Affected affected = partial.affected;
+    TableState now = result_of(std::move(before), std::move(partial));
+    if (auto done = sockets_.write_sources(now); !done)
         return done;
     rings_in_doubt_ = false;
-    state_ = plan.result;
+    state_ = std::move(now);
     const std::uint64_t number = inventory_.number + 1;
-    inventory_ = make_inventory(config, plan.result);
+    if (affected)
+        update_inventory(inventory_, config, *state_, *affected);
+    else
+        inventory_ = make_inventory(config, *state_);
     inventory_.number = number;
     return {};
 }
 
-Result<void> DataPath::write(const Config &config) {
-    const auto plan = this->plan(config);
+Result<void> DataPath::write(const Config &config, const Affected &affected) {
+    auto plan = this->plan(config, affected);
     if (!plan)
         return tl::make_unexpected(plan.error());
     // the SNAT pool is there before the first service that needs it, and until the last has gone
     const bool needed = !config.snat.addresses.empty();
     const auto settings = [&] { return tables().write_settings(config); };
-    const auto services = [&] { return apply(config, *plan); };
+    const auto services = [&] { return apply(config, std::move(*plan)); };
     return needed ? settings().and_then(services) : services().and_then(settings);
 }
 
-Result<void> DataPath::set_conditions(const Config &config, const Conditions &conditions) {
-    const Conditions before = std::exchange(conditions_, conditions);
-    auto done = plan(config).and_then([&](const Plan &plan) { return apply(config, plan); });
+Conditions DataPath::exchange_conditions(const Config &config, const Affected &affected,
+                                         Conditions conditions) {
+    if (!affected)
+        return std::exchange(conditions_, std::move(conditions));
+    return replace_services(conditions_, names_of(config, *affected), std::move(conditions));
+}
+
+Result<void> DataPath::set_conditions(const Config &config, const std::set<std::string> &services,
+                                      const Conditions &conditions) {
+    const Affected affected = services_named(config, services);
+    Conditions before = exchange_conditions(config, affected, conditions);
+    auto done = plan(config, affected).and_then([&](PartialPlan plan) {
+        return apply(config, std::move(plan));
+    });
     if (!done)
-        conditions_ = before;
+        exchange_conditions(config, affected, std::move(before));
     return done;
 }
 
-Result<void> DataPath::reload(const Config &running, const Config &config,
+Result<void> DataPath::reload(const Config &running, const Config &config, const Affected &affected,
                               const Conditions &conditions) {
     const AsAdministrator whose_programs_are_there;
-    const Conditions before = std::exchange(conditions_, conditions);
+    Conditions before = exchange_conditions(config, affected, conditions);
     const OwnPrograms own = takeover_.own(objects_);
     const auto standing = Standing::read(config.interfaces, own);
     auto interfaces = interfaces_;
@@ -192,12 +211,12 @@ Result<void> DataPath::reload(const Config &running, const Config &config,
                     .and_then([&] { return host_.announce(config); })
                     .and_then([&] {
                         written = true;
-                        return write(config);
+                        return write(config, affected);
                     });
     if (!done) {
-        conditions_ = before;
+        exchange_conditions(running, affected, std::move(before));
         // a write that ended half way, of the settings or of the services
-        if (const auto back = written ? write(running) : Result<void>(); !back)
+        if (const auto back = written ? write(running, {}) : Result<void>(); !back)
             spdlog::error("what a reload that failed has written cannot be taken back: {}",
                           back.error().message);
         undo_sockets();
@@ -215,9 +234,10 @@ Result<void> DataPath::reload(const Config &running, const Config &config,
 bool DataPath::look_after(const Config &config) {
     const AsAdministrator whose_programs_are_there;
     const bool changed = interfaces_.look_after(objects_, config);
-    auto done = state().and_then([&](const TableState &tables) {
-        return sockets_.write_sources(tables).and_then([&] { return host_.announce(config); });
-    });
+    auto done =
+        know_state().and_then([&] { return sockets_.write_sources(*state_); }).and_then([&] {
+            return host_.announce(config);
+        });
     // an interface that came back has another number, and the notes name the old one
     if (done && changed)
         done = host_.settle(config);

@@ -4,9 +4,11 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "lb/config/affected.h"
 #include "lb/config/config.h"
 #include "lb/daemon/host_setup.h"
 #include "lb/daemon/interfaces.h"
@@ -15,6 +17,7 @@
 #include "lb/dataplane/pins.h"
 #include "lb/dataplane/tables.h"
 #include "lb/dataplane/takeover.h"
+#include "lb/model/partial_plan.h"
 #include "lb/result.h"
 #include "lb/stats/snapshot.h"
 
@@ -31,10 +34,13 @@ class DataPath {
                                      Notices &notices);
 
     // Brings services, backends, timeouts, interfaces and the host from what `running` wants to
-    // what `config` does. After an error everything is as it was.
-    Result<void> reload(const Config &running, const Config &config, const Conditions &conditions);
-    // Brings the backends to their conditions. `config` is the one in force.
-    Result<void> set_conditions(const Config &config, const Conditions &conditions);
+    // what `config` does, and the backends of the affected services to their conditions. After an
+    // error everything is as it was.
+    Result<void> reload(const Config &running, const Config &config, const Affected &affected,
+                        const Conditions &conditions);
+    // Brings the backends of these services to their conditions. `config` is the one in force.
+    Result<void> set_conditions(const Config &config, const std::set<std::string> &services,
+                                const Conditions &conditions);
 
     // Follows interfaces that came, went or lost their programs, and addresses that did: after any
     // change of the host's links. `config` is the one in force. True if list() of the interfaces
@@ -72,10 +78,14 @@ class DataPath {
     Result<void> attach(const Config &config);
     Result<void> load_sockets(const Config &config);
     Result<void> settle(const Config &config);
-    Result<TableState> state();
-    Result<Plan> plan(const Config &config);
-    Result<void> write(const Config &config);
-    Result<void> apply(const Config &config, const Plan &plan);
+    // Reads the tables, if it is not certain what they hold.
+    Result<void> know_state();
+    // Returns the conditions that these services had.
+    Conditions exchange_conditions(const Config &config, const Affected &affected,
+                                   Conditions conditions);
+    Result<PartialPlan> plan(const Config &config, const Affected &affected);
+    Result<void> write(const Config &config, const Affected &affected);
+    Result<void> apply(const Config &config, PartialPlan partial);
 
     Pins pins_;
     HostSetup host_;

@@ -85,8 +85,14 @@ Result<void> HostSetup::reserve(const Config &config) {
 }
 
 Result<void> HostSetup::announce(const Config &config) {
-    for (const auto &one : announced(config)) {
-        const auto done = weir::announce(changes_, one.address, config.interfaces.front().name);
+    const auto all = announced(config);
+    if (all.empty())
+        return {};
+    auto announcer = Announcer::open(changes_);
+    if (!announcer)
+        return tl::make_unexpected(announcer.error());
+    for (const auto &one : all) {
+        const auto done = announcer->announce(one.address, config.interfaces.front().name);
         if (!done)
             return fail(done.error().exit, fmt::format("{}: service '{}', announce: {}",
                                                        place(config.file, one.service->mark),

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "lb/config/reread.h"
 #include "lb/daemon/daemon.h"
 #include "lb/daemon/listeners.h"
 #include "lb/daemon/log.h"
@@ -37,9 +38,10 @@ std::vector<BackendKey> left_down(const Config &config, const TableState &tables
 }
 
 Result<void> run_until_signal(const std::string &config_file) {
-    auto config = load_config(config_file);
-    if (!config)
-        return tl::make_unexpected(config.error());
+    auto read = load_config_text(config_file);
+    if (!read)
+        return tl::make_unexpected(read.error());
+    const Config *config = &read->config;
     if (config->interfaces.empty() && !config->sockets)
         return check_interfaces(*config);
     if (auto allowed = check_privilege("weir run"); !allowed)
@@ -60,12 +62,12 @@ Result<void> run_until_signal(const std::string &config_file) {
     auto state = StateFile(config->state_file).load();
     if (!state.warning.empty())
         spdlog::warn("{}", state.warning);
-    begun.roster.set_overrides(std::move(state.overrides), Roster::Time{});
+    begun.rosters.set_overrides(std::move(state.overrides), Rosters::Time{});
     Notices notices;
     const auto conditions = [&](const TableState &tables) {
         begun.at = std::chrono::steady_clock::now();
-        begun.roster.configure(*config, begun.at, left_down(*config, tables));
-        begun.conditions = begun.roster.conditions(begun.at);
+        begun.rosters.configure(*config, {}, begun.at, left_down(*config, tables));
+        begun.conditions = begun.rosters.conditions(begun.at);
         return begun.conditions;
     };
     auto path = DataPath::bring_up(*config, conditions, notices);
@@ -75,7 +77,7 @@ Result<void> run_until_signal(const std::string &config_file) {
         spdlog::warn("{}", warning);
     for (const auto &line : drop_privileges())
         spdlog::warn("{}", line);
-    Daemon(loop, std::move(*config), std::move(*path), std::move(begun), std::move(*listeners),
+    Daemon(loop, std::move(*read), std::move(*path), std::move(begun), std::move(*listeners),
            notices)
         .serve(signals);
     return {};

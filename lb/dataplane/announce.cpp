@@ -11,8 +11,10 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "lb/dataplane/neighbours.h"
 
@@ -50,20 +52,21 @@ std::optional<Address> address_of(const sockaddr *from) {
 }
 
 // Every address of this network namespace, with its interface.
-std::vector<AddedAddress> host_addresses() {
+std::set<std::pair<Address, unsigned>> host_addresses() {
     ifaddrs *found = nullptr;
     if (getifaddrs(&found) != 0)
         return {};
     const std::unique_ptr<ifaddrs, ListDeleter> list(found);
-    std::vector<AddedAddress> all;
-    for (const ifaddrs *one = list.get(); one != nullptr; one = one->ifa_next)
+    std::map<std::string_view, unsigned> indices;
+    std::set<std::pair<Address, unsigned>> all;
+    for (const ifaddrs *one = list.get(); one != nullptr; one = one->ifa_next) {
+        const auto [index, is_new] = indices.emplace(one->ifa_name, 0);
+        if (is_new)
+            index->second = if_nametoindex(one->ifa_name);
         if (const auto address = address_of(one->ifa_addr))
-            all.push_back({if_nametoindex(one->ifa_name), *address});
+            all.emplace(*address, index->second);
+    }
     return all;
-}
-
-bool contains(const std::vector<AddedAddress> &all, const AddedAddress &one) {
-    return std::find(all.begin(), all.end(), one) != all.end();
 }
 
 RouteAddress to_route(const AddedAddress &added) {
@@ -128,25 +131,34 @@ Result<void> remove(const AddedAddress &added) {
 
 }  // namespace
 
-Result<void> announce(HostChanges &changes, const AddedAddress &wanted,
-                      const std::string &interface) {
-    const auto own = changes.addresses();
-    if (!own)
-        return tl::make_unexpected(own.error());
-    const auto there = host_addresses();
-    if (contains(there, wanted))
-        return {};
+Announcer::Announcer(HostChanges &changes, const std::vector<AddedAddress> &own)
+    : changes_(&changes), own_(own.begin(), own.end()), there_(host_addresses()) {}
+
+Result<Announcer> Announcer::open(HostChanges &changes) {
+    return changes.addresses().map(
+        [&](const std::vector<AddedAddress> &own) { return Announcer(changes, own); });
+}
+
+// On some interface, and not put there by this instance.
+bool Announcer::is_others(const Address &address) const {
+    for (auto one = there_.lower_bound({address, 0}); one != there_.end() && one->first == address;
+         ++one)
+        if (own_.count({one->second, address}) == 0)
+            return true;
+    return false;
+}
+
+Result<void> Announcer::announce(const AddedAddress &wanted, const std::string &interface) {
     // one that this instance has put on another interface moves; anybody else's stays
-    const bool others = std::any_of(there.begin(), there.end(), [&](const AddedAddress &one) {
-        return one.address == wanted.address && !contains(*own, one);
-    });
-    if (others)
+    if (there_.count({wanted.address, wanted.ifindex}) != 0 || is_others(wanted.address))
         return {};
-    auto added = changes.note(wanted).and_then([&] { return add(wanted, interface); });
+    auto added = changes_->note(wanted).and_then([&] { return add(wanted, interface); });
     if (!added) {
-        static_cast<void>(changes.forget(wanted));
+        static_cast<void>(changes_->forget(wanted));
         return added;
     }
+    own_.insert(wanted);
+    there_.emplace(wanted.address, wanted.ifindex);
     tell_neighbours(interface, wanted.ifindex, wanted.address);
     return {};
 }
@@ -155,8 +167,9 @@ Result<void> withdraw(HostChanges &changes, const std::vector<AddedAddress> &kee
     const auto own = changes.addresses();
     if (!own)
         return tl::make_unexpected(own.error());
+    const std::set<AddedAddress> kept(keep.begin(), keep.end());
     for (const AddedAddress &one : *own) {
-        if (contains(keep, one))
+        if (kept.count(one) != 0)
             continue;
         auto removed = remove(one).and_then([&] { return changes.forget(one); });
         if (!removed)

@@ -2,7 +2,9 @@
 // for them.
 #pragma once
 
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lb/dataplane/host_changes.h"
@@ -10,11 +12,25 @@
 
 namespace weir {
 
-// Puts an address on an interface, as /32 or /128, and tells the neighbours. One that this host has
-// already, on whatever interface, is left as it is: it is not this instance's to remove.
-// Exit::refused, without a place: "cannot put ADDRESS on INTERFACE: ...".
-Result<void> announce(HostChanges &changes, const AddedAddress &wanted,
-                      const std::string &interface);
+// Reads once which addresses the host has: there may be ten thousand VIPs among them.
+class Announcer {
+  public:
+    // `changes` outlive it.
+    static Result<Announcer> open(HostChanges &changes);
+
+    // Puts an address on an interface, as /32 or /128, and tells the neighbours. One that this host
+    // has already, on whatever interface, is left as it is: it is not this instance's to remove.
+    // Exit::refused, without a place: "cannot put ADDRESS on INTERFACE: ...".
+    Result<void> announce(const AddedAddress &wanted, const std::string &interface);
+
+  private:
+    Announcer(HostChanges &changes, const std::vector<AddedAddress> &own);
+    bool is_others(const Address &address) const;
+
+    HostChanges *changes_;
+    std::set<AddedAddress> own_;
+    std::set<std::pair<Address, unsigned>> there_;  // with its interface
+};
 
 // Takes back what announce() has put there, `keep` excepted.
 Result<void> withdraw(HostChanges &changes, const std::vector<AddedAddress> &keep);

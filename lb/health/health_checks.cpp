@@ -76,27 +76,39 @@ HealthChecks::~HealthChecks() {
         check->stop();
 }
 
-void HealthChecks::configure(const Config &config, const std::set<BackendKey> &skip) {
-    Checks before = std::exchange(checks_, {});
+HealthChecks::Checks HealthChecks::take_out(const Config &config, const Affected &affected) {
+    if (!affected)
+        return std::exchange(checks_, {});
+    Checks taken;
+    for_affected(config, affected, [&](const ServiceConfig &service) {
+        auto one = checks_.lower_bound({service.name, {}});
+        while (one != checks_.end() && one->first.service == service.name)
+            taken.insert(checks_.extract(one++));
+    });
+    return taken;
+}
+
+void HealthChecks::configure(const Config &config, const std::set<BackendKey> &skip,
+                             const Affected &affected) {
+    Checks before = take_out(config, affected);
+    AllCheckTimes times = affected ? AllCheckTimes() : std::exchange(context_->times, {});
     Checks started;
     context_->tools->tls.forget();
-    for (const ServiceConfig &service : config.services) {
-        if (!service.health_check)
-            continue;
+    for_affected(config, affected, [&](const ServiceConfig &service) {
+        if (!service.health_check) {
+            context_->times.erase(service.name);
+            return;
+        }
+        context_->times.insert(times.extract(service.name));
         const auto check_config = std::make_shared<const HealthCheckConfig>(*service.health_check);
         for (const BackendConfig &backend : service.backends) {
             const BackendKey key{service.name, backend.endpoint};
             if (skip.count(key) == 0)
                 configure_one(before, key, target_of(service, backend), check_config, started);
         }
-    }
+    });
     for (const auto &[key, check] : before)
         check->stop();
-    std::erase_if(context_->times, [&](const auto &one) {
-        return std::none_of(
-            config.services.begin(), config.services.end(),
-            [&](const auto &service) { return service.name == one.first && service.health_check; });
-    });
     start(std::move(started));
 }
 

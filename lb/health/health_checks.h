@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 
+#include "lb/config/affected.h"
 #include "lb/config/config.h"
 #include "lb/health/check_times.h"
 #include "lb/health/judgement.h"
@@ -58,8 +59,9 @@ class HealthChecks {
     // Makes the checks those of the configuration. One whose target and health_check stay the same
     // goes on undisturbed; one that changes begins anew from the state it has. `skip` are not
     // checked (maintenance): when they are again, the first result decides. Certificates in files
-    // are read anew.
-    void configure(const Config &config, const std::set<BackendKey> &skip = {});
+    // are read anew. Services that are not affected are not looked at.
+    void configure(const Config &config, const std::set<BackendKey> &skip = {},
+                   const Affected &affected = std::nullopt);
     // Nothing for a backend that is not checked.
     std::optional<CheckStatus> status(const BackendKey &key) const;
     HealthCheckCounts counts() const;
@@ -69,6 +71,8 @@ class HealthChecks {
   private:
     using Checks = std::map<BackendKey, std::shared_ptr<Check>>;
 
+    // Takes out the checks of the affected services.
+    Checks take_out(const Config &config, const Affected &affected);
     // The check of a backend, which may be one of `before`, taken out of there.
     void configure_one(Checks &before, const BackendKey &key, const CheckTarget &target,
                        const std::shared_ptr<const HealthCheckConfig> &config, Checks &started);

@@ -1,41 +1,18 @@
-#include "lb/model/plan.h"
+#include "lb/model/partial_plan.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
-#include <set>
-#include <tuple>
+#include <utility>
 
+#include "lb/model/addresses.h"
+#include "lb/model/id_pool.h"
 #include "lb/model/ring.h"
 
 namespace weir {
 
 namespace {
-
-// Hands out ids below a limit.
-class IdPool {
-  public:
-    explicit IdPool(std::uint32_t limit) : limit_(limit) {}
-
-    void mark_used(std::uint32_t id) {
-        used_.insert(id);
-        next_ = std::max(next_, id + 1);
-    }
-    // The caller knows that there is a free one.
-    std::uint32_t take() {
-        while (next_ >= limit_ || used_.count(next_) != 0)
-            next_ = next_ + 1 >= limit_ ? 0 : next_ + 1;
-        used_.insert(next_);
-        return next_++;
-    }
-    std::size_t free_count() const { return limit_ - used_.size(); }
-
-  private:
-    std::uint32_t limit_;
-    std::uint32_t next_ = 0;
-    std::set<std::uint32_t> used_;
-};
 
 // What a ring depends on.
 bool same_ring(const ServiceRow &a, const ServiceRow &b) {
@@ -46,10 +23,19 @@ bool same_ring(const ServiceRow &a, const ServiceRow &b) {
         return by_id;
     };
     return a.policy.scheduler == b.policy.scheduler && a.ring_slots == b.ring_slots &&
-           weights(a) == weights(b);
+           (a.backends == b.backends || weights(a) == weights(b));
 }
 
-using ServiceKey = std::tuple<Endpoint, Protocol>;
+bool is_row_of(const ServiceRow &row, const ServiceConfig &service) {
+    return row.vip == service.vip && row.protocol == service.protocol;
+}
+
+// Whether the services are the same ones, in the same order, and nothing else is there.
+bool is_in_step(const TableState &current, const Config &desired) {
+    return current.orphans.empty() && current.orphan_ranges.empty() &&
+           std::equal(current.services.begin(), current.services.end(), desired.services.begin(),
+                      desired.services.end(), is_row_of);
+}
 
 PolicyRow policy_of(const ServiceConfig &service) {
     return {service.mode, !service.source_ranges.empty(),
@@ -73,33 +59,6 @@ Ranges ranges_of(const ServiceConfig &service) {
     return ranges;
 }
 
-AddressCounts count_vips(const std::vector<ServiceRow> &services) {
-    AddressCounts counts;
-    for (const ServiceRow &service : services)
-        ++counts[service.vip.address];
-    return counts;
-}
-
-AddressCounts count_backend_addresses(const std::vector<ServiceRow> &services) {
-    AddressCounts counts;
-    for (const ServiceRow &service : services)
-        for (const BackendRow &backend : service.backends)
-            ++counts[backend.endpoint.address];
-    return counts;
-}
-
-void plan_addresses(const AddressCounts &before, const AddressCounts &after,
-                    std::vector<AddressWrite> &set, std::vector<Address> &remove) {
-    for (const auto &[address, count] : after) {
-        const auto found = before.find(address);
-        if (found == before.end() || found->second != count)
-            set.push_back({address, count});
-    }
-    for (const auto &[address, count] : before)
-        if (after.count(address) == 0)
-            remove.push_back(address);
-}
-
 class Planner {
   public:
     Planner(const TableState &current, const Config &desired, RingScope scope,
@@ -111,7 +70,6 @@ class Planner {
           service_ids_(desired.limits.services),
           backend_ids_(desired.limits.backends) {
         for (const ServiceRow &service : current.services) {
-            before_[{service.vip, service.protocol}] = &service;
             service_ids_.mark_used(service.id);
             for (const BackendRow &backend : service.backends)
                 backend_ids_.mark_used(backend.id);
@@ -121,9 +79,16 @@ class Planner {
     }
 
     Result<Plan> run() {
-        for (const ServiceConfig &service : desired_.services)
-            if (auto added = add_service(service); !added)
+        for (const ServiceRow &service : current_.services)
+            before_[{service.vip, service.protocol}] = &service;
+        for (const ServiceConfig &service : desired_.services) {
+            const auto found = before_.find({service.vip, service.protocol});
+            const bool is_known = found != before_.end();
+            if (auto added = add_service(service, is_known ? found->second : nullptr); !added)
                 return tl::make_unexpected(added.error());
+            if (is_known)
+                before_.erase(found);
+        }
         remove_the_rest();
         plan_.result.vips = count_vips(plan_.result.services);
         plan_addresses(current_.vips, plan_.result.vips, plan_.set_vips, plan_.remove_vips);
@@ -134,14 +99,28 @@ class Planner {
         return std::move(plan_);
     }
 
+    // For these services alone; the others stay.
+    Result<Plan> run(const std::vector<std::size_t> &places) {
+        AddressChanges changes;
+        for (const std::size_t place : places) {
+            const ServiceRow &before = current_.services[place];
+            if (auto added = add_service(desired_.services[place], &before); !added)
+                return tl::make_unexpected(added.error());
+            count_backends(before, -1, changes);
+            count_backends(plan_.result.services.back(), 1, changes);
+        }
+        change_backend_addresses(changes);
+        order_ranges();
+        return std::move(plan_);
+    }
+
   private:
-    Result<void> add_service(const ServiceConfig &wanted) {
-        const auto found = before_.find({wanted.vip, wanted.protocol});
-        const ServiceRow *before = found == before_.end() ? nullptr : found->second;
+    using ServiceKey = std::pair<Endpoint, Protocol>;
+
+    Result<void> add_service(const ServiceConfig &wanted, const ServiceRow *before) {
         ServiceRow row{0, wanted.vip, wanted.protocol, {}, policy_of(wanted), ranges_of(wanted), 0};
         if (before != nullptr) {
             row.id = before->id;
-            before_.erase(found);
         } else if (service_ids_.free_count() == 0) {
             return too_many("services", desired_.limits.services);
         } else {
@@ -205,6 +184,18 @@ class Planner {
         return {};
     }
 
+    void change_backend_addresses(const AddressChanges &changes) {
+        for (const auto &[address, change] : changes) {
+            const auto found = current_.backend_addresses.find(address);
+            const auto count =
+                change + (found == current_.backend_addresses.end() ? 0 : found->second);
+            if (count == 0)
+                plan_.remove_backend_addresses.push_back(address);
+            else if (change != 0)
+                plan_.set_backend_addresses.push_back({address, static_cast<std::uint32_t>(count)});
+        }
+    }
+
     void add_ranges(const ServiceRow &row, const ServiceRow *before) {
         const Ranges none;
         const Ranges &known = before == nullptr ? none : before->ranges;
@@ -254,7 +245,7 @@ class Planner {
     const Conditions &conditions_;
     IdPool service_ids_;
     IdPool backend_ids_;
-    std::map<ServiceKey, const ServiceRow *> before_;
+    std::map<ServiceKey, const ServiceRow *> before_;  // that no service has asked for yet
     Plan plan_;
 };
 
@@ -271,6 +262,29 @@ bool Plan::empty() const {
 Result<Plan> make_plan(const TableState &current, const Config &desired, RingScope scope,
                        const Conditions &conditions) {
     return Planner(current, desired, scope, conditions).run();
+}
+
+Result<PartialPlan> make_partial_plan(const TableState &current, const Config &desired,
+                                      RingScope scope, const Conditions &conditions,
+                                      const Affected &affected) {
+    Planner planner(current, desired, scope, conditions);
+    const bool all = !affected || scope == RingScope::all || !is_in_step(current, desired);
+    return (all ? planner.run() : planner.run(*affected)).map([&](Plan plan) {
+        return PartialPlan{std::move(plan), all ? std::nullopt : affected};
+    });
+}
+
+TableState result_of(TableState before, PartialPlan partial) {
+    auto &[plan, affected] = partial;
+    if (!affected)
+        return std::move(plan.result);
+    for (std::size_t i = 0; i < affected->size(); ++i)
+        before.services.at((*affected)[i]) = std::move(plan.result.services.at(i));
+    for (const AddressWrite &write : plan.set_backend_addresses)
+        before.backend_addresses[write.address] = write.count;
+    for (const Address &address : plan.remove_backend_addresses)
+        before.backend_addresses.erase(address);
+    return before;
 }
 
 }  // namespace weir

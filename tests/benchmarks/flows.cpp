@@ -1,15 +1,16 @@
-// What listing a million flows costs the data path: established packets forwarded by
-// BPF_PROG_TEST_RUN, a call for each, while another thread lists or counts the flows as the daemon
-// does, beside the same without it, turn by turn in one run.
+// A million flows: what their entries take, how long it takes to list and to count them as the
+// daemon does, beside looking at each entry and no more, and what that costs the data path:
+// established packets forwarded by BPF_PROG_TEST_RUN, a call for each, while another thread lists
+// or counts.
 #include <fmt/format.h>
 #include <sched.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -20,7 +21,7 @@
 
 #include "lb/api/flow_count.h"
 #include "lb/api/flow_query.h"
-#include "tests/benchmarks/bench.h"
+#include "tests/benchmarks/report.h"
 #include "tests/support/program.h"
 #include "tests/support/value.h"
 
@@ -31,7 +32,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t kFlows = 1000000;
 constexpr std::uint32_t kFrames = 10000;
-constexpr int kRounds = 5;  // of each; the medians are shown
+constexpr int kRounds = 5;                               // of each
+constexpr double kMostBytes = 256.0 * 1048576 / kFlows;  // of a flow
 constexpr std::chrono::milliseconds kRound{1000};
 
 const char *const kConfig =
@@ -155,20 +157,56 @@ class Beside {
     std::thread thread_;
 };
 
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values.at(values.size() / 2);
+double seconds_of(const std::function<void()> &work) {
+    const auto begin = Clock::now();
+    work();
+    return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-int run_all() {
-    if (const auto why = why_not_runnable(); !why.empty()) {
-        fmt::print(stderr, "flows: {}\n", why);
-        return 3;
+// What the kernel accounts for a map, bytes.
+double bytes_of(const Fd &map) {
+    std::ifstream info(fmt::format("/proc/self/fdinfo/{}", map.get()));
+    for (std::string word; info >> word;)
+        if (word == "memlock:" && info >> word)
+            return std::stod(word);
+    throw std::runtime_error("a map's memory is not told");
+}
+
+void measure_memory(DataPath &path, Report &report) {
+    report.begin("Map memory of a flow, its two entries and their share of the buckets");
+    for (const auto &[name, fresh] : {std::pair("flows_v4", false), std::pair("flows_v6", false),
+                                      std::pair("flows_new_v4", true)}) {
+        const auto flows = fresh ? path.config().limits.new_flows : path.config().limits.flows;
+        const double each = bytes_of(path.map(name)) / flows;
+        report.add(compare(fmt::format("flows/bytes/{}", name), "bytes",
+                           "256 MiB / a million flows", {kMostBytes}, {each}, at_most(1)));
     }
-    DataPath path(kConfig);
-    open_flows(path);
+}
+
+void measure_walks(DataPath &path, const Lister &lister, Report &report) {
+    std::vector<double> walk;
+    std::vector<double> list;
+    std::vector<double> count;
+    const auto on = [] { return true; };
+    for (int round = 0; round < kRounds; round++) {
+        walk.push_back(seconds_of([&] {
+            std::uint64_t seen = 0;
+            value_of(path.tables().for_each_flow({}, on, [&](const Flow &) { seen++; }));
+            if (seen != kFlows)
+                throw std::runtime_error(fmt::format("{} flows were seen", seen));
+        }));
+        list.push_back(seconds_of([&] { lister.list(on); }));
+        count.push_back(seconds_of([&] { lister.count(on); }));
+    }
+    const std::string baseline = "looking at each entry";
+    report.begin("A million flows, one after the other");
+    report.add(compare("flows/look-1000000", "s", "itself", walk, walk));
+    report.add(compare("flows/list-1000000", "s", baseline, walk, list));
+    report.add(compare("flows/count-1000000", "s", baseline, walk, count));
+}
+
+void measure_forwarding(DataPath &path, const Lister &lister, Report &report) {
     const auto frames = some_frames();
-    const Lister lister(path.tables());
     std::vector<double> alone;
     std::vector<double> listing;
     std::vector<double> counting;
@@ -181,20 +219,29 @@ int run_all() {
         const Beside beside([&](const GoOn &go_on) { lister.count(go_on); });
         counting.push_back(forward(path, frames));
     }
-    fmt::print("| {} flows, meanwhile | packets/s | ratio |\n|---|---|---|\n", kFlows);
-    const auto show = [&](const char *what, const std::vector<double> &rates) {
-        fmt::print("| {:<31} | {:>9.0f} | {:>5.3f} |\n", what, median(rates),
-                   median(rates) / median(alone));
-    };
-    show("nothing", alone);
-    show("listed over and over", listing);
-    show("counted by client over and over", counting);
-    return 0;
+    const std::string baseline = "nobody asks";
+    report.begin("Packets forwarded meanwhile");
+    report.add(compare("flows/forward", "packets/s", "itself", alone, alone));
+    report.add(compare("flows/forward-listed", "packets/s", baseline, alone, listing));
+    report.add(compare("flows/forward-counted", "packets/s", baseline, alone, counting));
+}
+
+void measure(Report &report) {
+    DataPath path(kConfig);
+    measure_memory(path, report);
+    open_flows(path);
+    const Lister lister(path.tables());
+    measure_walks(path, lister, report);
+    measure_forwarding(path, lister, report);
 }
 
 }  // namespace
 }  // namespace weir::test
 
-int main() {
-    return weir::test::run_benchmark("flows", weir::test::run_all);
+int main(int argc, char **argv) {
+    if (const auto why = weir::test::why_not_runnable(); !why.empty()) {
+        fmt::print(stderr, "flows: {}\n", why);
+        return 3;
+    }
+    return weir::test::run_benchmark(argc, argv, weir::test::measure);
 }

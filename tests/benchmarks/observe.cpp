@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -14,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/benchmarks/bench.h"
+#include "tests/benchmarks/report.h"
 #include "tests/e2e/world.h"
 #include "tests/support/temp.h"
 #include "tests/support/traffic.h"
@@ -93,12 +92,7 @@ double round(const World &world, bool watched) {
     return (forwarded(world) - before) / seconds;
 }
 
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values[values.size() / 2];
-}
-
-void measure(const char *hook) {
+void measure_hook(const char *hook, Report &report) {
     const World world(Family::v4);
     const TempDir folder;
     const auto config = folder.write("weir.yaml", Settings{.hook = hook}.text());
@@ -110,36 +104,32 @@ void measure(const char *hook) {
         throw std::runtime_error(daemon.err());
     std::vector<double> plain;
     std::vector<double> watched;
-    std::vector<double> ratios;
     round(world, false);
     for (int i = 0; i < kRounds; i++) {
         plain.push_back(round(world, false));
         watched.push_back(round(world, true));
-        ratios.push_back(watched.back() / plain.back());
     }
-    fmt::print("| {} | {:.0f} | {:.0f} | {:.3f} | {:.3f} .. {:.3f} |\n", hook, median(plain),
-               median(watched), median(ratios), *std::min_element(ratios.begin(), ratios.end()),
-               *std::max_element(ratios.begin(), ratios.end()));
+    report.add(
+        compare(fmt::format("observe/{}/unwatched", hook), "packets/s", "itself", plain, plain));
+    report.add(compare(fmt::format("observe/{}/scraped-and-monitored", hook), "packets/s",
+                       "unwatched", plain, watched));
     daemon.kill(SIGTERM);
     daemon.wait();
     run({WEIR_BINARY, "detach"}, {.netns = &world.weir});
 }
 
-int measure_all() {
-    fmt::print(
-        "{} rounds of {} s each way, in turns; datagrams of 60 bytes, a new flow every {} "
-        "packets; medians\n\n"
-        "| hook | packets/s, unwatched | packets/s, scraped and monitored | ratio | lowest "
-        ".. highest |\n|---|---|---|---|---|\n",
-        kRounds, kRound.count(), kPacketsOfFlow);
+void measure(Report &report) {
+    report.begin(fmt::format(
+        "Packets forwarded, watched or not, rounds of {} s; datagrams of 60 bytes, a new flow "
+        "every {} packets",
+        kRound.count(), kPacketsOfFlow));
     for (const char *hook : {"xdp", "tc"})
-        measure(hook);
-    return 0;
+        measure_hook(hook, report);
 }
 
 }  // namespace
 }  // namespace weir::test
 
-int main() {
-    return weir::test::run_benchmark("observe", weir::test::measure_all);
+int main(int argc, char **argv) {
+    return weir::test::run_benchmark(argc, argv, weir::test::measure);
 }

@@ -21,7 +21,7 @@
 
 #include "lb/dataplane/objects.h"
 #include "lb/replay/engine.h"
-#include "tests/benchmarks/bench.h"
+#include "tests/benchmarks/report.h"
 #include "tests/support/captures.h"
 #include "tests/support/frame.h"
 #include "tests/support/temp.h"
@@ -35,7 +35,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int kFlows = 1000;
 constexpr int kPayload = 100;  // bytes
 constexpr std::array<int, 2> kFrames{10000, 1000000};
-constexpr int kRounds = 3;  // the best of so many is shown
+constexpr int kRounds = 3;
 
 const char *const kConfig =
     "interfaces: [{name: eth0, hook: xdp}]\n"
@@ -61,13 +61,9 @@ void write_traffic(const std::string &file, int frames) {
 }
 
 double seconds_of(const std::function<void()> &work) {
-    double best = 1e9;
-    for (int i = 0; i < kRounds; i++) {
-        const auto begin = Clock::now();
-        work();
-        best = std::min(best, std::chrono::duration<double>(Clock::now() - begin).count());
-    }
-    return best;
+    const auto begin = Clock::now();
+    work();
+    return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
 void read_all(const std::string &file, const std::function<void(const Frame &)> &visit) {
@@ -111,52 +107,61 @@ double run_replay(const std::vector<std::string> &arguments) {
     return static_cast<double>(used.ru_maxrss) * 1024;
 }
 
-void measure(int frames) {
+// A way to go through a capture, in turns with the others.
+struct Way {
+    std::string name;
+    std::function<void()> go;
+    std::vector<double> rates{};  // frames per second
+};
+
+void measure_size(int frames, Report &report) {
     const TempDir folder;
     const auto file = (folder.path() / "in.pcap").string();
     const auto config = folder.write("weir.yaml", kConfig);
     write_traffic(file, frames);
     auto objects = value_of(Objects::load({Limits{}, std::nullopt, MacAddress{}}));
     const int program = value_of(objects.xdp_ingress());
-
-    const double read = seconds_of([&] { read_all(file, [](const Frame &) {}); });
-    const double bare = seconds_of([&] { call_bare(program, file); });
     double memory = 0;
-    const auto show = [&](const char *what, double seconds) {
-        fmt::print("| {:>9} | {:<36} | {:>9.0f} | {:>15.3f} | {:>12.2f} | {:>7} |\n", frames, what,
-                   frames / seconds, read / seconds, bare / seconds,
-                   memory == 0 ? "" : fmt::format("{:.0f}", memory / 1048576));
-        std::fflush(stdout);
+    const auto replay = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), {"-c", config, "-r", file});
+        return [&memory, arguments] { memory = std::max(memory, run_replay(arguments)); };
     };
-    show("reading", read);
-    show("reading, and a bare call for each", bare);
-    const auto replay = [&](const std::vector<std::string> &more) {
-        std::vector<std::string> all{"-c", config, "-r", file};
-        all.insert(all.end(), more.begin(), more.end());
-        return seconds_of([&] { memory = std::max(memory, run_replay(all)); });
-    };
-    show("weir replay", replay({}));
-    show("weir replay -w /dev/null", replay({"-w", "/dev/null"}));
-    show("weir replay --json /dev/null", replay({"--json", "/dev/null"}));
+    std::vector<Way> ways{{"read", [&] { read_all(file, [](const Frame &) {}); }},
+                          {"bare-call", [&] { call_bare(program, file); }},
+                          {"replay", replay({})},
+                          {"replay-w", replay({"-w", "/dev/null"})},
+                          {"replay-json", replay({"--json", "/dev/null"})}};
+    for (int round = 0; round < kRounds; round++)
+        for (Way &way : ways)
+            way.rates.push_back(frames / seconds_of(way.go));
+    const auto &reading = ways[0].rates;
+    const auto &bare = ways[1].rates;
+    const auto name = [&](const Way &way) { return fmt::format("{}/{}", way.name, frames); };
+    report.add(compare(name(ways[0]), "frames/s", "itself", reading, reading));
+    report.add(compare(name(ways[1]), "frames/s", "reading", reading, bare));
+    for (auto way = ways.begin() + 2; way != ways.end(); ++way) {
+        report.add(compare(name(*way), "frames/s", "bare calls", bare, way->rates));
+        report.add(compare(name(*way) + "/to-reading", "frames/s", "reading", reading, way->rates));
+    }
+    report.add(compare(fmt::format("replay-memory/{}", frames), "MiB", "16 MiB", {16},
+                       {memory / 1048576}));
 }
 
-int run_all() {
-    if (geteuid() != 0) {
-        fmt::print(stderr, "replay: must be root: it loads BPF programs\n");
-        return 3;
-    }
+void measure(Report &report) {
     const CpuPin pin;
-    fmt::print(
-        "| frames | what | frames/s | ratio to reading | to bare calls | MiB |\n"
-        "|---|---|---|---|---|---|\n");
+    report.begin(
+        "weir replay, beside reading the file and a bare BPF_PROG_TEST_RUN for each frame");
     for (const int frames : kFrames)
-        measure(frames);
-    return 0;
+        measure_size(frames, report);
 }
 
 }  // namespace
 }  // namespace weir::test
 
-int main() {
-    return weir::test::run_benchmark("replay", weir::test::run_all);
+int main(int argc, char **argv) {
+    if (geteuid() != 0) {
+        fmt::print(stderr, "replay: must be root: it loads BPF programs\n");
+        return 3;
+    }
+    return weir::test::run_benchmark(argc, argv, weir::test::measure);
 }

@@ -6,7 +6,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <functional>
@@ -16,7 +15,7 @@
 #include <vector>
 
 #include "lb/dataplane/fd.h"
-#include "tests/benchmarks/bench.h"
+#include "tests/benchmarks/report.h"
 #include "tests/support/process.h"
 
 namespace weir::test {
@@ -62,12 +61,7 @@ std::unique_ptr<Process> start_trace(const std::vector<std::string> &arguments) 
     return trace;
 }
 
-double median(std::vector<double> all) {
-    std::sort(all.begin(), all.end());
-    return all[all.size() / 2];
-}
-
-int measure() {
+void measure(Report &report) {
     const auto fd = socket_to_itself();
     const std::function<void()> exchange = [&] {
         char byte = 'x';
@@ -80,13 +74,13 @@ int measure() {
         std::function<std::unique_ptr<Process>()> begin;
         std::vector<double> exchange{}, other{};
     };
-    std::vector<Case> cases{{"nothing", [] { return std::unique_ptr<Process>(); }},
-                            {"all processes are traced", [] { return start_trace({}); }},
-                            {"another process is traced",
+    std::vector<Case> cases{{"untraced", [] { return std::unique_ptr<Process>(); }},
+                            {"all-processes", [] { return start_trace({}); }},
+                            {"another-process",
                              [] {
                                  return start_trace({"--pid", "1"});
                              }},
-                            {"another call is traced", [] {
+                            {"another-call", [] {
                                  return start_trace({"--call", "connect"});
                              }}};
     for (int round = 0; round < kRounds; round++)
@@ -99,19 +93,19 @@ int measure() {
                 trace->wait();
             }
         }
-    fmt::print(
-        "| meanwhile | send() and recv(), ns | ratio | getppid(), ns | ratio |\n"
-        "|---|---|---|---|---|\n");
-    for (const Case &one : cases)
-        fmt::print("| {} | {:.0f} | {:.2f} | {:.0f} | {:.2f} |\n", one.name, median(one.exchange),
-                   median(one.exchange) / median(cases[0].exchange), median(one.other),
-                   median(one.other) / median(cases[0].other));
-    return 0;
+    report.begin("System calls while weir trace sockets looks at them, and at others");
+    for (const Case &one : cases) {
+        const std::string baseline = &one == cases.data() ? "itself" : "untraced";
+        report.add(compare(fmt::format("trace/send-recv/{}", one.name), "ns", baseline,
+                           cases[0].exchange, one.exchange));
+        report.add(compare(fmt::format("trace/getppid/{}", one.name), "ns", baseline,
+                           cases[0].other, one.other));
+    }
 }
 
 }  // namespace
 }  // namespace weir::test
 
-int main() {
-    return weir::test::run_benchmark("trace", weir::test::measure);
+int main(int argc, char **argv) {
+    return weir::test::run_benchmark(argc, argv, weir::test::measure);
 }

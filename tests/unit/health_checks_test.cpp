@@ -146,6 +146,29 @@ TEST_F(HealthCheck, AReloadLeavesWhatStaysTheSameAlone) {
     EXPECT_EQ(checks().counts().backends, 2U);
 }
 
+TEST_F(HealthCheck, AReloadOfSomeServicesLeavesTheOthersAlone) {
+    auto config = quick();
+    Config wanted = config_of(config, {endpoint_});
+    wanted.services.push_back(wanted.services[0]);
+    wanted.services[1].name = "other";
+    wanted.services[1].backends.push_back({closed_port()});
+    checks().configure(wanted);
+    ASSERT_TRUE(run_until([&] { return turns_.size() == 3; }));
+    EXPECT_EQ(checks().times().size(), 2U);
+    // the first one's check has gone as well, and is not asked about
+    wanted.services[0].health_check.reset();
+    wanted.services[1].backends.pop_back();
+    checks().configure(wanted, {}, {{1}});
+    EXPECT_EQ(checks().counts().backends, 2U);
+    EXPECT_TRUE(checks().status(key_));
+    EXPECT_TRUE(checks().status({"other", endpoint_}));
+    checks().configure(wanted, {{"other", endpoint_}}, {{1}});
+    EXPECT_FALSE(checks().status({"other", endpoint_}));
+    checks().configure(wanted, {}, {{0}});
+    EXPECT_EQ(checks().counts().backends, 0U);
+    EXPECT_EQ(checks().times().size(), 1U);
+}
+
 TEST_F(HealthCheck, ACheckThatChangesKeepsTheState) {
     auto config = quick();
     config.fall = 3;

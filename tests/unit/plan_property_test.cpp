@@ -6,8 +6,9 @@
 #include <random>
 #include <set>
 #include <tuple>
+#include <utility>
 
-#include "lb/model/plan.h"
+#include "lb/model/partial_plan.h"
 
 namespace weir {
 namespace {
@@ -268,6 +269,63 @@ TEST(PlanProperty, I10AChangeThatWasCutShortIsTakenUpAgain) {
         for (int i = 0; i < 6 && !testing::Test::HasFailure(); ++i)
             walk.change(true);
     }
+}
+
+// A plan for some services does what one for all of them does when nothing else differs.
+TEST(PlanProperty, I9APlanForSomeServicesIsThatForAllOfThem) {
+    for (unsigned seed = 200; seed < 260 && !testing::Test::HasFailure(); ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        Random random(seed);
+        const Config before = random_config(random);
+        Config wanted = before;
+        const Config others = random_config(random);
+        std::vector<std::size_t> some;
+        for (std::size_t i = 0; i < wanted.services.size(); ++i) {
+            if (below(random, 2) == 0)
+                continue;
+            some.push_back(i);
+            if (!others.services.empty())
+                wanted.services[i].backends = others.services.front().backends;
+        }
+        Conditions conditions;
+        for (const auto &[key, condition] : random_conditions(random, wanted))
+            for (const std::size_t i : some)
+                if (wanted.services[i].name == key.service)
+                    conditions[key] = condition;
+        const TableState state = make_plan({}, before)->result;
+        const auto all = make_plan(state, wanted, RingScope::changed, conditions);
+        const auto part = make_partial_plan(state, wanted, RingScope::changed, conditions, some);
+        ASSERT_TRUE(all && part);
+        EXPECT_EQ(part->affected, some);
+        Tables by_all;
+        std::vector<Step> steps;
+        add_writes(*make_plan({}, before), steps);
+        for (const Step &step : std::exchange(steps, {}))
+            step(by_all);
+        Tables by_part = by_all;
+        add_writes(*all, steps);
+        add_removals(*all, steps);
+        for (const Step &step : std::exchange(steps, {}))
+            step(by_all);
+        add_writes(part->plan, steps);
+        add_removals(part->plan, steps);
+        for (const Step &step : steps) {
+            step(by_part);
+            EXPECT_EQ(flaw(by_part), "");
+        }
+        EXPECT_EQ(by_part, by_all);
+        EXPECT_EQ(result_of(state, *part), all->result);
+    }
+}
+
+TEST(PlanProperty, APlanForSomeServicesIsForAllWhereOthersCameOrWent) {
+    Random random(3);
+    Config config = random_config(random);
+    const TableState state = make_plan({}, config)->result;
+    config.services.pop_back();
+    const auto fewer = make_partial_plan(state, config, RingScope::changed, {}, {{0}});
+    EXPECT_FALSE(fewer->affected);
+    EXPECT_EQ(fewer->plan.remove_services.size(), 1U);
 }
 
 }  // namespace
