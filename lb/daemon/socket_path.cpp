@@ -11,10 +11,18 @@ namespace weir {
 Result<void> SocketPath::load(const Objects &objects, const Config &config,
                               const std::filesystem::path &tables,
                               const std::optional<std::filesystem::path> &share) {
-    if (!config.sockets || objects_)
+    if (!config.sockets)
         return {};
-    return SocketObjects::load(objects, config.limits, tables, share)
-        .map([&](SocketObjects loaded) { objects_ = std::move(loaded); });
+    if (!objects_) {
+        auto loaded = SocketObjects::load(objects, config.limits, tables, share);
+        if (!loaded)
+            return tl::make_unexpected(loaded.error());
+        objects_ = std::move(*loaded);
+    }
+    if (!config.sockets->join || join_)
+        return {};
+    return JoinObjects::load(objects, *objects_, config.limits, tables, share)
+        .map([&](JoinObjects loaded) { join_ = std::move(loaded); });
 }
 
 Result<void> SocketPath::attach(const Config &config) {
@@ -32,10 +40,16 @@ Result<void> SocketPath::attach(const Config &config) {
     // sockets of a cgroup that the programs leave are never uncounted
     const bool begin = !links_.any() || (!cgroup_.empty() && cgroup_ != cgroup->path);
     return configure(*config.sockets, begin)
-        .and_then([&] {
-            return links_.attach(*cgroup, objects_->programs(!config.sockets->listeners.empty()));
-        })
+        .and_then([&] { return links_.attach(*cgroup, programs(*config.sockets)); })
         .map([&] { cgroup_ = cgroup->path; });
+}
+
+std::vector<SocketProgram> SocketPath::programs(const SocketsConfig &config) const {
+    auto all = objects_->programs(!config.listeners.empty());
+    if (config.join && join_)
+        for (auto &one : join_->programs())
+            all.push_back(std::move(one));
+    return all;
 }
 
 Result<void> SocketPath::configure(const SocketsConfig &config, bool begin) {
@@ -69,7 +83,9 @@ void SocketPath::settle(const Config &config) {
 Result<void> SocketPath::prepare(const Plan &plan) const {
     if (!objects_)
         return {};
-    return objects_->tables().clear(plan.fresh_services, plan.fresh_backends);
+    return objects_->tables().clear(plan.fresh_services, plan.fresh_backends).and_then([&] {
+        return join_ ? join_->clear(plan.fresh_services) : Result<void>();
+    });
 }
 
 Result<void> SocketPath::write_sources(const TableState &tables) const {

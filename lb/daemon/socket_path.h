@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lb/config/config.h"
+#include "lb/dataplane/join_objects.h"
 #include "lb/dataplane/objects.h"
 #include "lb/dataplane/socket_links.h"
 #include "lb/dataplane/socket_listeners.h"
@@ -44,6 +46,8 @@ class SocketPath {
     const SocketTables *tables() const { return objects_ ? &objects_->tables() : nullptr; }
     // In the order in which they are tried; none where there are no programs.
     const std::vector<ListenerConfig> &listeners() const { return listeners_; }
+    // None: nothing was ever to be joined.
+    const JoinObjects *join() const { return join_ ? &*join_ : nullptr; }
     // Looks for the socket of one; whether there is one.
     Result<bool> find_listener(std::size_t index) const;
     // Where they are; empty: nowhere.
@@ -51,9 +55,11 @@ class SocketPath {
 
   private:
     Result<void> configure(const SocketsConfig &config, bool begin);
+    std::vector<SocketProgram> programs(const SocketsConfig &config) const;
 
     SocketLinks links_;
     std::optional<SocketObjects> objects_;
+    std::optional<JoinObjects> join_;
     std::string cgroup_;
     std::string cgroup_before_;
     std::vector<ListenerConfig> listeners_;

@@ -75,7 +75,8 @@ Bulk Iperf::stop() {
     return bulk;
 }
 
-WebServer::WebServer(const Netns &host, const TempDir &folder, const std::string &name) {
+WebServer::WebServer(const Netns &host, const TempDir &folder, const std::string &name,
+                     const std::string &cgroup) {
     const auto path = folder.path().string();
     std::string places;
     for (const auto *kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
@@ -89,7 +90,7 @@ WebServer::WebServer(const Netns &host, const TempDir &folder, const std::string
                     path, name, places));
     nginx_ =
         std::make_unique<Process>(std::vector<std::string>{"nginx", "-e", "stderr", "-c", file},
-                                  ProcessOptions{.netns = &host});
+                                  ProcessOptions{.netns = &host, .cgroup = cgroup});
     EXPECT_TRUE(eventually([&] { return !host.output("ss -Hltn sport = 8080").empty(); }))
         << nginx_->err();
 }
