@@ -27,16 +27,17 @@ struct weir_join_end {
     __u64 socket; /* the kernel's struct sock */
     __u64 cookie; /* and key of `join_ends`; 0: it is not there */
     __u32 given;  /* something was put into it past TCP */
-    __u32 left;   /* it leaves `join_ends`: nothing may be put into it */
+    __u32 left;   /* it left `join_ends`, or is about to: nothing may be put into it */
 };
 
 /* Value of `join_pairs`. */
 struct weir_join_pair {
     struct weir_join_end ends[2];
+    __u64 client; /* cookie of the client's socket */
     __u32 service;
     __u32 heard; /* the SYN came to a socket on this host that may be joined */
 };
-WEIR_ASSERT(sizeof(struct weir_join_pair) == 56);
+WEIR_ASSERT(sizeof(struct weir_join_pair) == 64);
 
 /* Value of `joined`: what a socket is joined as. It goes with the socket. */
 struct weir_joined {
@@ -44,8 +45,10 @@ struct weir_joined {
     __u64 cookie; /* its own */
     __u32 side;   /* enum weir_join_side */
     __u32 ahead;  /* bytes put into the other end since it was last seen empty */
+    __u32 left;   /* it is joined no more */
+    __u32 zero;
 };
-WEIR_ASSERT(sizeof(struct weir_joined) == 64);
+WEIR_ASSERT(sizeof(struct weir_joined) == 72);
 
 /* Of a service (per CPU). */
 struct weir_join_stats {

@@ -31,10 +31,24 @@ int weir_join_sockops(struct bpf_sock_ops *ctx) {
         case BPF_SOCK_OPS_STATE_CB:
             join_state(ctx, sk);
             break;
+        case BPF_SOCK_OPS_HDR_OPT_LEN_CB:
+            join_reserve_option(ctx, sk);
+            break;
+        case BPF_SOCK_OPS_WRITE_HDR_OPT_CB:
+            join_write_option(ctx, sk);
+            break;
+        case BPF_SOCK_OPS_PARSE_HDR_OPT_CB:
+            join_receive(ctx, sk);
+            break;
         default:
             break;
     }
     return 1;
+}
+
+SEC("cgroup_skb/ingress")
+int weir_join_ingress(struct __sk_buff *skb) {
+    return join_admit(skb);
 }
 
 SEC("cgroup/setsockopt")

@@ -69,9 +69,11 @@ struct bpf_sock_ops_kern {
     struct sock *sk;
 } WEIR_KERNEL;
 
-/* Only a socket of a program, and none that is not accepted yet, has a file. */
+/* One that is not accepted yet has no file, and does not. */
 static __always_inline int kernel_socket_blocks(const struct sock *sk) {
-    return !(BPF_CORE_READ(sk, sk_socket, file, f_flags) & WEIR_O_NONBLOCK);
+    const struct file *file = BPF_CORE_READ(sk, sk_socket, file);
+
+    return file && !(BPF_CORE_READ(file, f_flags) & WEIR_O_NONBLOCK);
 }
 
 static __always_inline int kernel_socket_is_mptcp(const struct sock *sk) {
@@ -95,5 +97,5 @@ static __always_inline int kernel_socket_is_empty(const struct sock *sk) {
     const struct list_head *head =
         (const struct list_head *)((__u64)psock + bpf_core_field_offset(psock->ingress_msg));
 
-    return BPF_CORE_READ(head, next) == head;
+    return !psock || BPF_CORE_READ(head, next) == head;
 }

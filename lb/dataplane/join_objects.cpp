@@ -88,7 +88,8 @@ std::vector<SocketProgram> JoinObjects::programs() const {
     constexpr std::string_view kPrefix = "weir_";
     std::vector<SocketProgram> all;
     for (const bpf_program *program :
-         {skeleton_->join->progs.weir_join_sockops, skeleton_->join->progs.weir_join_setsockopt})
+         {skeleton_->join->progs.weir_join_sockops, skeleton_->join->progs.weir_join_ingress,
+          skeleton_->join->progs.weir_join_setsockopt})
         all.push_back({std::string(bpf_program__name(program)).substr(kPrefix.size()),
                        bpf_program__fd(program), bpf_program__expected_attach_type(program),
                        false});
