@@ -189,14 +189,15 @@ static __always_inline void join_state(struct bpf_sock_ops *ctx, struct bpf_sock
         bpf_map_delete_elem(&join_pairs, &own->key);
 }
 
-/* A segment is about to be put into a socket, in its order or before it. join_admit() has seen that
- * nothing waits there that came past TCP, and its peer puts nothing there once it has used TCP. */
+/* A segment is about to be put into a socket. join_admit() lets it come so far where nothing waits
+ * that came past TCP; its peer puts nothing there once it has used TCP. */
 static __always_inline void join_receive(struct bpf_sock_ops *ctx, struct bpf_sock *sk) {
     struct weir_joined *own = bpf_sk_storage_get(&joined, sk, NULL, 0);
     const struct tcphdr *tcp = ctx->skb_data;
+    const struct sock *kernel = (const struct sock *)bpf_skc_to_tcp_sock(sk);
     struct weir_join_pair *pair;
 
-    if (!own || own->left ||
+    if (!own || own->left || !kernel || !kernel_socket_is_empty(kernel) ||
         ((const void *)(tcp + 1) <= ctx->skb_data_end && ctx->skb_len <= tcp->doff * 4U))
         return;
     pair = join_pair_of(own);

@@ -158,8 +158,8 @@ TEST_P(JoinedSockets, OffUnlessConfigured) {
 // What waits in the other socket would be lost with the table.
 TEST_P(JoinedSockets, DetachLosesNothingOfWhatIsUnderWay) {
     run_weir(joining());
-    const auto server = listen("both", 64 * kMiB, {"pause=3000"});
-    const auto client = connect("both", 64 * kMiB);
+    const auto server = listen("both", 64 * kMiB, {"pause=3000", "write=8192"});
+    const auto client = connect("both", 64 * kMiB, {"write=8192"});
     EXPECT_TRUE(eventually([&] { return bytes("socket") > 0; }));
     end_daemon(SIGTERM);
     command({"detach"});
@@ -171,13 +171,13 @@ TEST_P(JoinedSockets, DetachLosesNothingOfWhatIsUnderWay) {
 
 TEST_P(JoinedSockets, AReloadTurnsItOffForNewConnections) {
     run_weir(joining());
-    const auto server = listen("both", 64 * kMiB, {"pause=3000", "connections=2"});
-    const auto client = connect("both", 64 * kMiB);
+    const auto server = listen("both", 64 * kMiB, {"pause=3000", "write=8192", "connections=2"});
+    const auto client = connect("both", 64 * kMiB, {"write=8192"});
     EXPECT_TRUE(eventually([&] { return bytes("socket") > 0; }));
     reload(settings());
     EXPECT_EQ(run({"bpftool", "cgroup", "show", cgroup().path()}).out.find("weir_join"),
               std::string::npos);
-    const auto next = connect("both", 64 * kMiB);
+    const auto next = connect("both", 64 * kMiB, {"write=8192"});
     EXPECT_EQ(client->wait().status, 0) << client->out();
     expect_good(*next, *server);
     EXPECT_EQ(joined(), 1);
@@ -188,17 +188,17 @@ TEST_P(JoinedSockets, AReloadTurnsItOffForNewConnections) {
 
 TEST_P(JoinedSockets, I7TheyGoOnWithoutTheDaemonAndWithTheNextOne) {
     run_weir(joining());
-    const auto server = listen("both", 64 * kMiB, {"pause=2000", "connections=2"});
-    const auto client = connect("both", 64 * kMiB);
+    const auto server = listen("both", 64 * kMiB, {"pause=2000", "write=8192", "connections=2"});
+    const auto client = connect("both", 64 * kMiB, {"write=8192"});
     EXPECT_TRUE(eventually([&] { return bytes("socket") > 0; }));
     end_daemon(SIGKILL);
-    const auto next = connect("both", 64 * kMiB);
+    const auto next = connect("both", 64 * kMiB, {"write=8192"});
     EXPECT_EQ(client->wait().status, 0) << client->out();
     start_daemon();
     expect_good(*next, *server);
     EXPECT_EQ(joined(), 2);
-    const auto last = listen("both", 64 * kMiB, {"pause=3000"});
-    const auto third = connect("both", 64 * kMiB);
+    const auto last = listen("both", 64 * kMiB, {"pause=3000", "write=8192"});
+    const auto third = connect("both", 64 * kMiB, {"write=8192"});
     EXPECT_TRUE(eventually([&] { return joined() == 3; }));
     end_daemon(SIGTERM);
     start_daemon(WEIR_NEXT_BINARY);
