@@ -83,11 +83,12 @@ WebServer::WebServer(const Netns &host, const TempDir &folder, const std::string
         places += fmt::format("{0}_temp_path {1}/{2}-{0}; ", kind, path, name);
     const auto file = folder.write(
         "nginx-" + name,
-        fmt::format("daemon off; master_process off; user root; pid {0}/{1}.pid;\nerror_log "
-                    "stderr;\nevents {{ worker_connections 4096; }}\nhttp {{ access_log off; "
-                    "keepalive_requests 1000000; {2} server {{ listen 8080 backlog=4096; listen "
-                    "[::]:8080 backlog=4096; root {0}; }} }}\n",
-                    path, name, places));
+        fmt::format(
+            "daemon off; master_process off; user root; pid {0}/{1}.pid;\nerror_log "
+            "stderr;\nevents {{ worker_connections 4096; }}\nhttp {{ access_log off; "
+            "keepalive_requests 1000000; {2} server {{ listen 8080 backlog=4096; listen "
+            "[::]:8080 backlog=4096; root {0}; dav_methods PUT; client_max_body_size 64m; }} }}\n",
+            path, name, places));
     nginx_ =
         std::make_unique<Process>(std::vector<std::string>{"nginx", "-e", "stderr", "-c", file},
                                   ProcessOptions{.netns = &host, .cgroup = cgroup});
