@@ -171,8 +171,9 @@ void print_sockets(Out out, const Config &config) {
     fmt::format_to(out, "sockets:\n");
     if (!sockets.cgroup.empty())
         fmt::format_to(out, "  cgroup: {}\n", string(sockets.cgroup));
-    fmt::format_to(out, "  bind: {{guard: {}, allow: {}}}\n  deny: {}\n  mark: {:#x}\n",
-                   sockets.guard, texts(sockets.allow), texts(sockets.deny), sockets.mark);
+    fmt::format_to(out, "  bind: {{guard: {}, allow: {}}}\n  deny: {}\n  mark: {:#x}\n  join: {}\n",
+                   sockets.guard, texts(sockets.allow), texts(sockets.deny), sockets.mark,
+                   sockets.join);
     fmt::format_to(out, "  listeners:{}\n", sockets.listeners.empty() ? " []" : "");
     for (const ListenerConfig &one : sockets.listeners)
         fmt::format_to(out, "    - {{addresses: {}, ports: {}, protocol: {}, to: {}}}\n",

@@ -149,7 +149,7 @@ std::string AllowedBind::to_string() const {
 
 void read_sockets(Problems &problems, const Value &value, Config &config) {
     Mapping mapping(problems, value,
-                    {"sockets", {}, {"cgroup", "bind", "deny", "mark", "listeners"}, {}});
+                    {"sockets", {}, {"cgroup", "bind", "deny", "mark", "listeners", "join"}, {}});
     SocketsConfig &sockets = config.sockets.emplace();
     sockets.mark_of_all = mapping.mark();
     mapping.parsed("cgroup", "a folder of cgroup v2, such as system.slice/web.service",
@@ -161,6 +161,7 @@ void read_sockets(Problems &problems, const Value &value, Config &config) {
                   [&](const DeniedSocket &one, const Mark &) { sockets.deny.push_back(one); });
     read_listeners(problems, mapping, sockets);
     mapping.parsed("mark", "a number from 0 to 0xffffffff", parse_mark, sockets.mark);
+    mapping.flag("join", sockets.join);
 }
 
 }  // namespace weir

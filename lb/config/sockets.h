@@ -63,6 +63,7 @@ struct SocketsConfig {
     std::string cgroup;  // a folder of cgroup v2: absolute, or below where that is mounted; empty:
                          // all programs
     bool guard = true;   // VIPs and SNAT ports are refused to bind()
+    bool join = false;   // data of two programs of this host goes from socket to socket
     std::vector<AllowedBind> allow;
     std::vector<DeniedSocket> deny;
     std::vector<ListenerConfig> listeners;

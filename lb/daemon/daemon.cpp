@@ -133,7 +133,7 @@ Result<void> Daemon::add_sockets(Snapshot &snapshot) {
     const SocketPath &path = path_.sockets();
     if (path.tables() == nullptr || !path.wanted())
         return {};
-    return read_socket_snapshot(*path.tables(), path_.inventory(), cgroups_)
+    return read_socket_snapshot(*path.tables(), path.join(), path_.inventory(), cgroups_)
         .map([&](SocketSnapshot seen) {
             seen.cgroup = path.place().cgroup;
             seen.state = path.place().state;

@@ -29,7 +29,10 @@ std::string message(const Config &config, const std::string &what) {
 Result<void> SocketPath::load(const Objects &objects, const Config &config,
                               const std::filesystem::path &tables,
                               const std::optional<std::filesystem::path> &share) {
-    if (!config.sockets || objects_)
+    if (!config.sockets)
+        return {};
+    const bool joins = config.sockets->join && !join_;
+    if (objects_ && !joins)
         return {};
     if (::faccessat(AT_FDCWD, tables.c_str(), W_OK | X_OK, AT_EACCESS) != 0)
         return fail(
@@ -37,6 +40,17 @@ Result<void> SocketPath::load(const Objects &objects, const Config &config,
             message(config, fmt::format("no tables can be added to those in the bpffs ({}): "
                                         "restart weir instead, which costs no packet",
                                         std::strerror(errno))));
+    if (auto loaded = load_objects(objects, config, tables, share); !loaded || !joins)
+        return loaded;
+    return JoinObjects::load(objects, *objects_, config.limits, tables, share)
+        .map([&](JoinObjects loaded) { join_ = std::move(loaded); });
+}
+
+Result<void> SocketPath::load_objects(const Objects &objects, const Config &config,
+                                      const std::filesystem::path &tables,
+                                      const std::optional<std::filesystem::path> &share) {
+    if (objects_)
+        return {};
     return SocketObjects::load(objects, config.limits, tables, share)
         .map([&](SocketObjects loaded) {
             objects_ = std::move(loaded);
@@ -71,12 +85,19 @@ Result<void> SocketPath::attach(const SocketsConfig &config, const Cgroup &cgrou
             before_ = Before{std::move(told), listeners_, place_};
         })
         .and_then([&] { return configure(config, begin); })
-        .and_then(
-            [&] { return links_.attach(cgroup, objects_->programs(!config.listeners.empty())); })
+        .and_then([&] { return links_.attach(cgroup, programs(config)); })
         .map([&] {
             place_ = {cgroup.path, cgroup.id,
                       cgroup.exists() ? InterfaceState::attached : InterfaceState::absent};
         });
+}
+
+std::vector<SocketProgram> SocketPath::programs(const SocketsConfig &config) const {
+    auto all = objects_->programs(!config.listeners.empty());
+    if (config.join && join_)
+        for (auto &one : join_->programs())
+            all.push_back(std::move(one));
+    return all;
 }
 
 Result<void> SocketPath::configure(const SocketsConfig &config, bool begin) {
@@ -163,7 +184,9 @@ void SocketPath::note_change(LogLevel severity, const std::string &what) {
 Result<void> SocketPath::prepare(const Plan &plan) const {
     if (!objects_)
         return {};
-    return objects_->tables().clear(plan.fresh_services, plan.fresh_backends);
+    return objects_->tables().clear(plan.fresh_services, plan.fresh_backends).and_then([&] {
+        return join_ ? join_->clear(plan.fresh_services) : Result<void>();
+    });
 }
 
 Result<void> SocketPath::write_sources(const TableState &tables) const {

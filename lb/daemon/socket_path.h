@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lb/config/config.h"
+#include "lb/dataplane/join_objects.h"
 #include "lb/dataplane/objects.h"
 #include "lb/dataplane/socket_links.h"
 #include "lb/dataplane/socket_listeners.h"
@@ -63,6 +64,8 @@ class SocketPath {
     const SocketTables *tables() const { return objects_ ? &objects_->tables() : nullptr; }
     // In the order in which they are tried; none where there are no programs.
     const std::vector<ListenerConfig> &listeners() const { return listeners_; }
+    // None: nothing was ever to be joined.
+    const JoinObjects *join() const { return join_ ? &*join_ : nullptr; }
     // Looks for the socket of one; whether there is one.
     Result<bool> find_listener(std::size_t index) const;
     // Where they are, or wait to be.
@@ -81,10 +84,15 @@ class SocketPath {
     void attach_again(const SocketsConfig &config, const Cgroup &cgroup);
     void refuse(const std::string &why);
     void note_change(LogLevel severity, const std::string &what);
+    std::vector<SocketProgram> programs(const SocketsConfig &config) const;
+    Result<void> load_objects(const Objects &objects, const Config &config,
+                              const std::filesystem::path &tables,
+                              const std::optional<std::filesystem::path> &share);
 
     SocketLinks links_;
     Notices *notices_;
     std::optional<SocketObjects> objects_;
+    std::optional<JoinObjects> join_;
     Place place_;
     std::vector<ListenerConfig> listeners_;
     std::optional<Before> before_;

@@ -128,4 +128,8 @@ int SocketObjects::find_listener() const {
     return bpf_program__fd(skeleton_->sock->progs.weir_find_listener);
 }
 
+int SocketObjects::map(const char *name) const {
+    return bpf_object__find_map_fd_by_name(skeleton_->sock->obj, name);
+}
+
 }  // namespace weir

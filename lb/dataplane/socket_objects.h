@@ -33,6 +33,8 @@ class SocketObjects {
     std::vector<SocketProgram> programs(bool listeners) const;
     // Finds the socket of one, by BPF_PROG_TEST_RUN.
     int find_listener() const;
+    // A map by its name; -1 where there is none. The descriptor stays this object's.
+    int map(const char *name) const;
     SocketTables &tables() { return tables_; }
     const SocketTables &tables() const { return tables_; }
 

@@ -57,7 +57,7 @@ void append_refused(std::vector<MetricFamily> &all, const SocketSnapshot &seen) 
         add(by_service, {{"service", service.name}}, service.counters.refused);
     auto events = counter("weir_socket_events_total",
                           "bind_vip, bind_snat: bind() refused; denied: socket() refused; "
-                          "untracked: no memory; joined: data goes from socket to socket.");
+                          "untracked: no memory.");
     for (std::uint8_t event = 0; event < WEIR_SOCKET_EVENTS; event++)
         add(events, {{"event", std::string(socket_event_name(event))}}, seen.events[event]);
     auto ended =
@@ -87,6 +87,23 @@ void append_listeners(std::vector<MetricFamily> &all, const SocketSnapshot &seen
         add(up, {{"listener", name}}, is ? 1.0 : 0.0);
     if (!up.metric.empty())
         all.push_back(std::move(up));
+}
+
+void append_joined(std::vector<MetricFamily> &all, const SocketSnapshot &seen) {
+    auto connections = counter("weir_socket_joined_total",
+                               "Connections of two programs of this host that were joined.");
+    auto bytes = counter("weir_socket_joined_bytes_total",
+                         "What joined sockets sent: from socket to socket, or by TCP.");
+    for (const auto &service : seen.services) {
+        if (!service.joined || service.protocol != Protocol::tcp)
+            continue;
+        add(connections, {{"service", service.name}}, service.joined->connections);
+        add(bytes, {{"service", service.name}, {"way", "socket"}}, service.joined->bytes);
+        add(bytes, {{"service", service.name}, {"way", "tcp"}}, service.joined->tcp_bytes);
+    }
+    for (auto *made : {&connections, &bytes})
+        if (!made->metric.empty())
+            all.push_back(std::move(*made));
 }
 
 void append_users(std::vector<MetricFamily> &all, const SocketSnapshot &seen) {
@@ -135,6 +152,7 @@ void append_sockets(std::vector<MetricFamily> &all, const SocketSnapshot &seen) 
     append_given(all, seen);
     append_refused(all, seen);
     append_listeners(all, seen);
+    append_joined(all, seen);
     append_users(all, seen);
     append_histograms(all, seen);
 }

@@ -14,9 +14,11 @@ struct AllCounters {
     std::vector<SocketCounters> services, backends;
     std::vector<SocketHistograms> histograms;
     std::vector<std::uint32_t> live;
+    std::vector<JoinCounters> joined;
 };
 
-Result<AllCounters> read_counters(const SocketTables &tables, const Inventory &inventory) {
+Result<AllCounters> read_counters(const SocketTables &tables, const JoinObjects *join,
+                                  const Inventory &inventory) {
     const std::uint32_t services = inventory.service_ids();
     const std::uint32_t backends = inventory.backend_ids();
     AllCounters all;
@@ -26,7 +28,15 @@ Result<AllCounters> read_counters(const SocketTables &tables, const Inventory &i
         .and_then([&] { return tables.histograms(services).map(keep(all.histograms)); })
         .and_then([&] { return tables.backend_counters(backends).map(keep(all.backends)); })
         .and_then([&] { return tables.live(backends).map(keep(all.live)); })
+        .and_then([&] {
+            return join == nullptr ? Result<void>()
+                                   : join->counters(services).map(keep(all.joined));
+        })
         .map([&] { return std::move(all); });
+}
+
+std::optional<JoinCounters> joined_of(const AllCounters &counters, std::uint32_t service) {
+    return counters.joined.empty() ? std::nullopt : std::optional(counters.joined.at(service));
 }
 
 SocketServiceSnapshot make_service(const InventoryService &service, const AllCounters &counters) {
@@ -35,6 +45,7 @@ SocketServiceSnapshot make_service(const InventoryService &service, const AllCou
                                row.protocol,
                                counters.services.at(row.id),
                                counters.histograms.at(row.id),
+                               joined_of(counters, row.id),
                                {}};
     for (const auto &backend : row.backends)
         seen.backends.push_back(
@@ -69,10 +80,10 @@ std::vector<SocketUserSnapshot> make_users(const SocketTables &tables, const Inv
 
 }  // namespace
 
-Result<SocketSnapshot> read_socket_snapshot(const SocketTables &tables, const Inventory &inventory,
-                                            CgroupNames &names) {
+Result<SocketSnapshot> read_socket_snapshot(const SocketTables &tables, const JoinObjects *join,
+                                            const Inventory &inventory, CgroupNames &names) {
     SocketSnapshot snapshot;
-    return read_counters(tables, inventory)
+    return read_counters(tables, join, inventory)
         .map([&](const AllCounters &counters) {
             for (const auto &service : inventory.services)
                 snapshot.services.push_back(make_service(service, counters));

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "lb/dataplane/cgroup.h"
+#include "lb/dataplane/join_objects.h"
 #include "lb/dataplane/socket_tables.h"
 #include "lb/dataplane/tables.h"
 #include "lb/net/address.h"
@@ -27,6 +29,7 @@ struct SocketServiceSnapshot {
     Protocol protocol = Protocol::tcp;
     SocketCounters counters;
     SocketHistograms histograms;
+    std::optional<JoinCounters> joined;  // none: nothing was ever to be joined
     std::vector<SocketBackendSnapshot> backends;
 };
 
@@ -50,8 +53,8 @@ struct SocketSnapshot {
     std::uint64_t ended_udp = 0;
 };
 
-// Users whose cgroup is gone are forgotten.
-Result<SocketSnapshot> read_socket_snapshot(const SocketTables &tables, const Inventory &inventory,
-                                            CgroupNames &names);
+// Users whose cgroup is gone are forgotten. `join`: none where nothing was ever to be joined.
+Result<SocketSnapshot> read_socket_snapshot(const SocketTables &tables, const JoinObjects *join,
+                                            const Inventory &inventory, CgroupNames &names);
 
 }  // namespace weir

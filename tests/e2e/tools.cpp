@@ -75,21 +75,23 @@ Bulk Iperf::stop() {
     return bulk;
 }
 
-WebServer::WebServer(const Netns &host, const TempDir &folder, const std::string &name) {
+WebServer::WebServer(const Netns &host, const TempDir &folder, const std::string &name,
+                     const std::string &cgroup) {
     const auto path = folder.path().string();
     std::string places;
     for (const auto *kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
         places += fmt::format("{0}_temp_path {1}/{2}-{0}; ", kind, path, name);
     const auto file = folder.write(
         "nginx-" + name,
-        fmt::format("daemon off; master_process off; user root; pid {0}/{1}.pid;\nerror_log "
-                    "stderr;\nevents {{ worker_connections 4096; }}\nhttp {{ access_log off; "
-                    "keepalive_requests 1000000; {2} server {{ listen 8080 backlog=4096; listen "
-                    "[::]:8080 backlog=4096; root {0}; }} }}\n",
-                    path, name, places));
+        fmt::format(
+            "daemon off; master_process off; user root; pid {0}/{1}.pid;\nerror_log "
+            "stderr;\nevents {{ worker_connections 4096; }}\nhttp {{ access_log off; "
+            "keepalive_requests 1000000; {2} server {{ listen 8080 backlog=4096; listen "
+            "[::]:8080 backlog=4096; root {0}; dav_methods PUT; client_max_body_size 64m; }} }}\n",
+            path, name, places));
     nginx_ =
         std::make_unique<Process>(std::vector<std::string>{"nginx", "-e", "stderr", "-c", file},
-                                  ProcessOptions{.netns = &host});
+                                  ProcessOptions{.netns = &host, .cgroup = cgroup});
     EXPECT_TRUE(eventually([&] { return !host.output("ss -Hltn sport = 8080").empty(); }))
         << nginx_->err();
 }

@@ -44,7 +44,9 @@ class Iperf {
 // nginx on a host, port 8080 of both families, that serves a folder's files until it goes.
 class WebServer {
   public:
-    WebServer(const Netns &host, const TempDir &folder, const std::string &name);
+    // `cgroup`: a folder of cgroup v2 that it joins.
+    WebServer(const Netns &host, const TempDir &folder, const std::string &name,
+              const std::string &cgroup = "");
 
   private:
     std::unique_ptr<Process> nginx_;

@@ -22,6 +22,7 @@ const std::string kGood = kService + R"(sockets:
   listeners:
     - {addresses: 203.0.113.0/24, ports: 8000-8999, protocol: tcp, to: 127.0.0.1:8080}
     - {addresses: "2001:db8::7", ports: 53, protocol: udp, to: "[::1]:53"}
+  join: true
 )";
 
 TEST(ConfigSockets, SaysWhatIsWanted) {
@@ -36,6 +37,7 @@ TEST(ConfigSockets, SaysWhatIsWanted) {
               (std::vector<DeniedSocket>{{SocketFamily::any, SocketType::raw},
                                          {SocketFamily::ipv6, SocketType::dgram}}));
     EXPECT_EQ(config.sockets->mark, 42U);
+    EXPECT_TRUE(config.sockets->join);
     ASSERT_EQ(config.sockets->listeners.size(), 2U);
     EXPECT_EQ(config.sockets->listeners[0].to_string(), "203.0.113.0/24 8000-8999 tcp");
     EXPECT_EQ(config.sockets->listeners[1].to_string(), "2001:db8::7/128 53-53 udp");
@@ -48,6 +50,7 @@ TEST(ConfigSockets, OffUnlessConfiguredAndAllProgramsByDefault) {
     EXPECT_EQ(config.sockets->cgroup, "");
     EXPECT_TRUE(config.sockets->guard);
     EXPECT_EQ(config.sockets->mark, 0U);
+    EXPECT_FALSE(config.sockets->join);
 }
 
 TEST(ConfigSockets, WhatIsPrintedIsReadBack) {
@@ -55,6 +58,7 @@ TEST(ConfigSockets, WhatIsPrintedIsReadBack) {
     EXPECT_NE(text.find("sockets:\n  cgroup: \"system.slice/web.service\"\n"
                         "  bind: {guard: true, allow: [\"8080\", \"192.0.2.10:443\", "
                         "\"[2001:db8::1]:53\"]}\n  deny: [\"raw\", \"ipv6/dgram\"]\n  mark: 0x2a\n"
+                        "  join: true\n"
                         "  listeners:\n    - {addresses: \"203.0.113.0/24\", ports: 8000-8999, "
                         "protocol: tcp, to: \"127.0.0.1:8080\"}\n"),
               std::string::npos)
@@ -76,7 +80,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "system.slice/web.service, not 'system.slice/../..'"},
         EditRow{"UnknownKey", "cgroup:", "group:",
                 "f:4:3: sockets: unknown key 'group' (known keys: cgroup, bind, deny, mark, "
-                "listeners)"},
+                "listeners, join)"},
         EditRow{"PortOutOfRange", "8080", "80800",
                 "f:5:31: sockets, bind: allow must hold ports such as 8080, or ADDRESS:PORT, "
                 "not '80800'"},
@@ -88,6 +92,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "ipv4/ or ipv6/, not 'ipv6/datagram'"},
         EditRow{"GuardThatIsNoFlag", "guard: true", "guard: maybe",
                 "f:5:17: sockets, bind: guard must be true or false, not 'maybe'"},
+        EditRow{"JoinThatIsNoFlag", "join: true", "join: maybe",
+                "f:11:9: sockets: join must be true or false, not 'maybe'"},
         EditRow{"MarkTooLarge", "0x2a", "0x100000000",
                 "f:7:9: sockets: mark must be a number from 0 to 0xffffffff, not '0x100000000'"},
         EditRow{"ListenerOfAnotherFamily", "127.0.0.1:8080", "\"[::1]:8080\"",
