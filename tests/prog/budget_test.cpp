@@ -151,7 +151,7 @@ TEST(Budget, VerifierAndStack) {
     if (!budget)
         GTEST_SKIP() << "tests/prog/budget.yaml has none for Linux " << kernel_series();
     Needs needs;
-    for (const char *object : {"xdp_ingress", "tc", "sock"})
+    for (const char *object : {"xdp_ingress", "tc", "sock", "join"})
         add_needs(object, needs);
     EXPECT_EQ(budget.size(), needs.size()) << "programs";
     for (const auto &[name, need] : needs) {
