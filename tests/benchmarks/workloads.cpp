@@ -12,7 +12,7 @@
 namespace weir::test {
 namespace {
 
-constexpr const char *kSeconds = "2";
+constexpr const char *kSeconds = "1";
 constexpr double kFailures = 0.001;  // a share
 
 std::string output(const std::vector<std::string> &command, const ProcessOptions &client) {
