@@ -25,9 +25,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kRounds = 9;
-constexpr std::chrono::milliseconds kRound{400};
-constexpr std::uint32_t kBurst = 65536;  // frames of one system call
+constexpr int kRounds = 25;
+constexpr std::chrono::milliseconds kRound{150};
+constexpr std::uint32_t kBurst = 16384;  // frames of one system call
 constexpr std::uint16_t kFirstPort = 10000;
 
 enum class Way { xdp_redirect, tc_redirect, weir_xdp, weir_tc, nftables, kernel };
@@ -46,7 +46,8 @@ Bytes datagram(const Endpoint &from, const Endpoint &to, const MacAddress &hop) 
 class Site {
   public:
     explicit Site(Way way) : way_(way) {
-        // a veth tells its peer that it takes frames from XDP when GRO is switched on while it is up
+        // a veth tells its peer that it takes frames from XDP when GRO is switched on while it is
+        // up
         for (const auto *state : {"off", "on"})
             for (const auto *link : {"lb0 gro ", "lb1 gro "})
                 world_.weir.command(fmt::format("ethtool -K {}{}", link, state));
@@ -202,7 +203,6 @@ void work(Report &report) {
     take_precedence();
     for (int round = 0; round < kRounds; round++)
         for (const auto &[way, site] : sites)
-            if (const char *only = getenv("BN_ONLY"); !only || atoi(only) == static_cast<int>(way))
             site->measure();
     report.begin(
         fmt::format("UDP in frames of {} bytes from veth to veth on one CPU, {} flows, {} "
