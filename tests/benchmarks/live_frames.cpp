@@ -81,8 +81,9 @@ std::uint64_t Sender::send(std::uint32_t burst, const std::function<bool()> &eno
     return sent;
 }
 
-Receiver::Receiver(const Netns &host, const Endpoint &own) : programs_(opened()) {
-    const auto mac = mac_of(host, "eth0");
+Receiver::Receiver(const Netns &host, const std::string &interface, const Endpoint &own)
+    : programs_(opened()) {
+    const auto mac = mac_of(host, interface);
     std::memcpy(programs_->rodata->own_mac, mac.bytes.data(), mac.bytes.size());
     programs_->rodata->own_address = own.address.v4_network_order();
     programs_->rodata->own_port = htons(own.port);

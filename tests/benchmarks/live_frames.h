@@ -39,11 +39,11 @@ class Sender {
     VethPrograms programs_;
 };
 
-// Takes UDP away at a host's eth0, and counts what is for its hardware address and its own
-// endpoint; port 0: any.
+// Takes UDP away at an interface, and counts what is for its hardware address and for `own`; port
+// 0: any.
 class Receiver {
   public:
-    Receiver(const Netns &host, const Endpoint &own);
+    Receiver(const Netns &host, const std::string &interface, const Endpoint &own);
     std::uint64_t arrived() const;
 
   private:

@@ -30,7 +30,7 @@ constexpr std::chrono::milliseconds kRound{150};
 constexpr std::uint32_t kBurst = 16384;  // frames of one system call
 constexpr std::uint16_t kFirstPort = 10000;
 
-enum class Way { xdp_redirect, tc_redirect, weir_xdp, weir_tc, nftables, kernel };
+enum class Way { nothing, xdp_redirect, tc_redirect, weir_xdp, weir_tc, nftables, kernel };
 
 Bytes datagram(const Endpoint &from, const Endpoint &to, const MacAddress &hop) {
     Segment segment;
@@ -91,8 +91,9 @@ class Site {
     World world_{Family::v4};
     Sender requests_{world_.client_host, requests()};
     Sender replies_{world_.one, replies()};
-    Receiver client_{world_.client_host, {world_.client, 0}};
-    Receiver backend_{world_.one, world_.at_one};
+    Receiver client_{world_.client_host, "eth0", {world_.client, 0}};
+    Receiver backend_{way_ == Way::nothing ? world_.weir : world_.one,
+                      way_ == Way::nothing ? "lb0" : "eth0", world_.at_one};
     std::optional<Redirector> redirector_;
     std::optional<WeirDaemon> daemon_;
     std::vector<double> rates_, shares_;
@@ -111,6 +112,7 @@ void Site::set_up() {
         case Way::nftables:
             return translate_by_nftables();
         case Way::kernel:
+        case Way::nothing:  // what arrives at Weir's host is counted there
             return;
     }
 }
@@ -140,12 +142,13 @@ void Site::establish() {
     requests_.send(kFlows, once);
     replies_.send(kFlows, once);
     requests_.send(kFlows, once);
+    constexpr std::uint64_t kRequests = 2ULL * kFlows;
     const auto all_arrived = [this] {
-        return backend_.arrived() == 2 * kFlows && client_.arrived() == kFlows;
+        return backend_.arrived() == kRequests && client_.arrived() == kFlows;
     };
     if (!eventually(all_arrived, std::chrono::seconds(2)))
         throw std::runtime_error(fmt::format("of {} requests {} arrived, of {} replies {}",
-                                             2 * kFlows, backend_.arrived(), kFlows,
+                                             kRequests, backend_.arrived(), kFlows,
                                              client_.arrived()));
 }
 
@@ -184,19 +187,26 @@ const std::vector<Row> kRows{
     {"veth/tc/kernel", Way::weir_tc, Way::kernel, "kernel routing", std::nullopt},
 };
 
+// The time that a packet takes from its arrival at Weir's host on: without that of its making.
+std::vector<double> own_times(const Site &site, const Site &nothing) {
+    std::vector<double> times;
+    for (std::size_t round = 0; round < site.rates().size(); round++)
+        times.push_back(1e9 / site.rates()[round] - 1e9 / nothing.rates()[round]);
+    return times;
+}
+
 // Over other programs on this CPU, as far as the host allows it: for this thread and its children.
 void take_precedence() {
     const sched_param lowest_of_the_highest{.sched_priority = 1};
     static_cast<void>(::sched_setscheduler(0, SCHED_FIFO, &lowest_of_the_highest));
 }
 
-void work(Report &report) {
-    if (const auto why = why_no_namespaces(); !why.empty())
-        throw std::runtime_error(why);
-    enter_mount_sandbox();
-    std::map<Way, std::unique_ptr<Site>> sites;
-    for (const auto way : {Way::xdp_redirect, Way::weir_xdp, Way::tc_redirect, Way::weir_tc,
-                           Way::nftables, Way::kernel})
+using Sites = std::map<Way, std::unique_ptr<Site>>;
+
+Sites measured() {
+    Sites sites;
+    for (const auto way : {Way::nothing, Way::xdp_redirect, Way::weir_xdp, Way::tc_redirect,
+                           Way::weir_tc, Way::nftables, Way::kernel})
         sites[way] = std::make_unique<Site>(way);
     // from here on, and not of the daemons, which have begun
     const OneCpu pin;
@@ -204,10 +214,10 @@ void work(Report &report) {
     for (int round = 0; round < kRounds; round++)
         for (const auto &[way, site] : sites)
             site->measure();
-    report.begin(
-        fmt::format("UDP in frames of {} bytes from veth to veth on one CPU, {} flows, {} "
-                    "rounds",
-                    kFrame, kFlows, kRounds));
+    return sites;
+}
+
+void add_rates(Report &report, const Sites &sites) {
     for (const Row &row : kRows) {
         const Site &site = *sites.at(row.way);
         const Site &baseline = *sites.at(row.baseline);
@@ -217,6 +227,31 @@ void work(Report &report) {
                                  median(baseline.rates()), site.lost(), baseline.lost());
         report.add(found);
     }
+}
+
+void add_own_times(Report &report, const Sites &sites) {
+    const Site &nothing = *sites.at(Way::nothing);
+    for (const Row &row : kRows) {
+        const auto of_baseline = own_times(*sites.at(row.baseline), nothing);
+        auto found = compare(std::string(row.name) + "/own", "ns", row.what, of_baseline,
+                             own_times(*sites.at(row.way), nothing));
+        found.note = fmt::format("{:.0f} ns; before that {:.0f} ns", median(of_baseline),
+                                 1e9 / median(nothing.rates()));
+        report.add(found);
+    }
+}
+
+void work(Report &report) {
+    if (const auto why = why_no_namespaces(); !why.empty())
+        throw std::runtime_error(why);
+    enter_mount_sandbox();
+    const auto sites = measured();
+    report.begin(
+        fmt::format("UDP in frames of {} bytes from veth to veth on one CPU, {} flows, {} "
+                    "rounds",
+                    kFrame, kFlows, kRounds));
+    add_rates(report, sites);
+    add_own_times(report, sites);
 }
 
 }  // namespace
