@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/benchmarks/cpu_time.h"
@@ -166,6 +167,22 @@ void add_own_cpu(Report &report, const std::string &name, const Workload &worklo
     report.add(row);
 }
 
+// What Weir takes of CPU time beside a proxy and nftables.
+void add_costs(Report &report, const Workload &workload, const Comparison::Results &results) {
+    const auto proxy = workload.datagrams ? Way::nginx : Way::haproxy;
+    for (const Way way : {Way::weir_xdp, Way::weir_tc})
+        for (const auto &[baseline, least] : {std::pair(proxy, 3), std::pair(Way::nftables, 1)}) {
+            const auto name = [&, to = baseline](const char *what) {
+                return fmt::format("{}/{}/{}/{}", workload.name, name_of(way).name, what,
+                                   name_of(to).name);
+            };
+            add_cpu(report, name("cpu"), workload, results, way, baseline,
+                    workload.name == kWrkNew.name ? std::optional(at_least(least)) : std::nullopt);
+            if (workload.unit != kIperf.unit)
+                add_own_cpu(report, name("own-cpu"), workload, results, way, baseline);
+        }
+}
+
 void compare_remote(Report &report) {
     const Comparison comparison({Way::link, Way::direct, Way::weir_xdp, Way::weir_tc, Way::nftables,
                                  Way::haproxy, Way::nginx});
@@ -174,26 +191,14 @@ void compare_remote(Report &report) {
     for (const Workload &workload : {kWrkNew, kWrkKeepalive, kIperf, kDnsperf}) {
         const auto results = comparison.run(workload);
         for (const auto &[way, series] : results) {
-            const auto name = workload.name + "/" + name_of(way).name;
             if (way != Way::direct)
-                add_rate(report, name, workload, results, way, Way::direct,
+                add_rate(report, fmt::format("{}/{}", workload.name, name_of(way).name), workload,
+                         results, way, Way::direct,
                          way == Way::weir_tc && workload.name == kIperf.name
                              ? std::optional(at_least(0.9))
                              : std::nullopt);
         }
-        const bool goals = workload.name == kWrkNew.name;
-        const auto goal = [&](double least) {
-            return goals ? std::optional(at_least(least)) : std::nullopt;
-        };
-        for (const Way way : {Way::weir_xdp, Way::weir_tc}) {
-            const auto name = workload.name + "/" + name_of(way).name + "/";
-            const auto proxy = workload.datagrams ? Way::nginx : Way::haproxy;
-            const std::string of_proxy = name_of(proxy).name;
-            add_cpu(report, name + "cpu/" + of_proxy, workload, results, way, proxy, goal(3));
-            add_cpu(report, name + "cpu/nftables", workload, results, way, Way::nftables, goal(1));
-            add_own_cpu(report, name + "own-cpu/" + of_proxy, workload, results, way, proxy);
-            add_own_cpu(report, name + "own-cpu/nftables", workload, results, way, Way::nftables);
-        }
+        add_costs(report, workload, results);
     }
 }
 
