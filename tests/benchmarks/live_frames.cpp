@@ -88,8 +88,9 @@ Receiver::Receiver(const Netns &host, const std::string &interface, const Endpoi
     programs_->rodata->own_address = own.address.v4_network_order();
     programs_->rodata->own_port = htons(own.port);
     load(programs_);
-    host.run(
-        [&] { attach_xdp(static_cast<int>(::if_nametoindex("eth0")), programs_->progs.count); });
+    host.run([&] {
+        attach_xdp(static_cast<int>(::if_nametoindex(interface.c_str())), programs_->progs.count);
+    });
 }
 
 std::uint64_t Receiver::arrived() const {
