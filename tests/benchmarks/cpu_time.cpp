@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cctype>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -12,13 +13,14 @@
 namespace weir::test {
 namespace {
 
-// In ticks: /proc/stat's first line without idle and iowait, and without what a hypervisor took.
-double busy() {
+// In ticks: the time that no CPU had work, or that a hypervisor took. The kernel keeps it exactly,
+// unlike that of users, system and interrupts, which it samples.
+double idle() {
     std::ifstream stat("/proc/stat");
     std::string word;
-    double user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0;
-    stat >> word >> user >> nice >> system >> idle >> iowait >> irq >> softirq;
-    return user + nice + system + irq + softirq;
+    double user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0;
+    stat >> word >> user >> nice >> system >> idle >> iowait >> irq >> softirq >> steal;
+    return idle + iowait + steal;
 }
 
 // In ticks: what a process and its children that have ended took; 0 for one of this process group
@@ -49,11 +51,13 @@ double foreign(const std::filesystem::path &process) {
 }  // namespace
 
 double cpu_seconds() {
-    double ticks = busy();
+    const std::chrono::duration<double> now = std::chrono::steady_clock::now().time_since_epoch();
+    double others = idle();
     for (const auto &entry : std::filesystem::directory_iterator("/proc"))
         if (std::isdigit(static_cast<unsigned char>(entry.path().filename().string().front())) != 0)
-            ticks -= foreign(entry.path());
-    return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
+            others += foreign(entry.path());
+    return now.count() * static_cast<double>(::sysconf(_SC_NPROCESSORS_ONLN)) -
+           others / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 }  // namespace weir::test

@@ -3,8 +3,8 @@
 
 namespace weir::test {
 
-// Seconds so far: what all CPUs were busy, interrupts and softirqs included, without the processes
-// of other process groups. Kernel threads count, whoever gave them work.
+// Seconds so far, of any beginning: what all CPUs were busy, interrupts and softirqs included,
+// without the processes of other process groups. Kernel threads count, whoever gave them work.
 double cpu_seconds();
 
 }  // namespace weir::test

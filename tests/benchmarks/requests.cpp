@@ -3,8 +3,8 @@
 // costs in CPU time. Two tables: clients on another host, and programs on Weir's own.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -78,18 +78,24 @@ class Comparison {
         constexpr std::chrono::seconds kIdle{1};
         const double before = cpu_seconds();
         std::this_thread::sleep_for(kIdle);
-        idle_ = cpu_seconds() - before;
+        idle_ = std::max(0.0, cpu_seconds() - before);
     }
     // CPU seconds in a second while nothing is done.
     double idle() const { return idle_; }
 
     using Results = std::map<Way, Series>;
+    // Another way is the first in each round, so that none always follows the same one.
     Results run(const Workload &workload) const {
         Results results;
-        for (int round = 0; round < kRounds; round++)
-            for (const auto &[way, site] : sites_)
-                if (!workload.datagrams || way != Way::haproxy)
-                    measure(workload, *site, results[way]);
+        std::vector<Way> order;
+        for (const auto &[way, site] : sites_)
+            if (!workload.datagrams || way != Way::haproxy)
+                order.push_back(way);
+        for (int round = 0; round < kRounds; round++) {
+            for (const Way way : order)
+                measure(workload, *sites_.at(way), results[way]);
+            std::rotate(order.begin(), order.begin() + 1, order.end());
+        }
         return results;
     }
 
