@@ -66,19 +66,16 @@ Sender::Sender(const Netns &host, const std::vector<Bytes> &frames)
     }
 }
 
-std::uint64_t Sender::send(std::uint32_t burst, const std::function<bool()> &enough) {
+double Sender::send(std::uint32_t count) {
     std::array<char, kFrame> room{};
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = room.data(), .data_size_in = kFrame,
-                .repeat = static_cast<int>(burst), .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
-    std::uint64_t sent = 0;
+                .repeat = static_cast<int>(count), .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
     host_->run([&] {
-        do {
-            check(bpf_prog_test_run_opts(bpf_program__fd(programs_->progs.generate), &options),
-                  "BPF_PROG_TEST_RUN with live frames");
-            sent += burst;
-        } while (!enough());
+        check(bpf_prog_test_run_opts(bpf_program__fd(programs_->progs.generate), &options),
+              "BPF_PROG_TEST_RUN with live frames");
     });
-    return sent;
+    constexpr double kNano = 1e-9;
+    return kNano * options.duration * count;
 }
 
 Receiver::Receiver(const Netns &host, const std::string &interface, const Endpoint &own)

@@ -5,7 +5,6 @@
 #include <bpf/libbpf.h>
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,8 +30,9 @@ using VethPrograms = std::unique_ptr<weir_veth, DestroyVeth>;
 class Sender {
   public:
     Sender(const Netns &host, const std::vector<Bytes> &frames);
-    // In bursts of so many, until `enough` says so; how many it were.
-    std::uint64_t send(std::uint32_t burst, const std::function<bool()> &enough);
+    // So many. The seconds that it took, without those of other tasks in between and of the call's
+    // preparations, which take as long as many thousand frames.
+    double send(std::uint32_t count);
 
   private:
     const Netns *host_;
