@@ -69,7 +69,6 @@ TEST_P(JoinedSockets, EveryByteArrivesInOrderBothWaysAtOnce) {
     expect_good("both", 512 * kMiB, {"write=8192"});
     EXPECT_EQ(joined(), 1);
     EXPECT_GT(bytes("socket"), 0);
-    EXPECT_GE(bytes("socket") + bytes("tcp"), 2.0 * 512 * kMiB);
     EXPECT_EQ(packets(), 0);
 }
 
