@@ -190,7 +190,7 @@ static __always_inline struct weir_packet *tc_packet(void) {
 
 static __always_inline int tc_process(struct __sk_buff *skb, struct weir_packet *packet,
                                       enum tc_side side) {
-    if (ingress_is_idle())
+    if (ingress_is_idle() || (side == TC_EGRESS && tc_is_sent(skb)))
         return TC_ACT_OK;
     switch (tc_parse(skb, packet)) {
         case WEIR_V4:

@@ -16,6 +16,22 @@ enum tc_side {
     TC_EGRESS = 1,
 };
 
+/*
+ * What marks an skb, in its control block, as sent by these programs: they need not look at it again
+ * where it leaves. Random, and another one each time they are loaded, for others leave there what
+ * they like; 0: nothing is marked (test runs).
+ */
+const volatile __u64 sent_mark;
+
+static __always_inline void tc_mark_sent(struct __sk_buff *skb) {
+    skb->cb[0] = (__u32)sent_mark;
+    skb->cb[1] = (__u32)(sent_mark >> 32);
+}
+
+static __always_inline int tc_is_sent(const struct __sk_buff *skb) {
+    return sent_mark && skb->cb[0] == (__u32)sent_mark && skb->cb[1] == (__u32)(sent_mark >> 32);
+}
+
 static __always_inline void tc_count(struct __sk_buff *skb, int family,
                                      const struct weir_packet *packet, const struct weir_flow *flow,
                                      __u8 opened, __u32 segments) {
@@ -39,6 +55,7 @@ static __always_inline int tc_send(struct __sk_buff *skb, const struct weir_pack
         if (packet->l3_offset > ETH_HLEN)
             bpf_skb_vlan_pop(skb);
     }
+    tc_mark_sent(skb);
     if (!route_is_resolved(hop))
         return (int)bpf_redirect_neigh(hop->ifindex, NULL, 0, 0);
     bpf_skb_store_bytes(skb, 0, hop->dmac, 2 * ETH_ALEN, 0);

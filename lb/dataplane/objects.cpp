@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <random>
 #include <string_view>
 
 #include "bpf/abi.h"
@@ -95,6 +96,11 @@ void set_options(weir_options &options, const std::optional<MacAddress> &replay_
         return;
     options.replay = 1;
     std::copy(replay_mac->bytes.begin(), replay_mac->bytes.end(), options.replay_mac);
+}
+
+std::uint64_t random_mark() {
+    std::random_device random;
+    return std::uint64_t{random()} << 32U | random();
 }
 
 // Opened again for libxdp, which wants to load the program itself, whether it is loaded already or
@@ -217,6 +223,8 @@ Result<Objects> Objects::load(const ObjectsOptions &options) {
     own->pinned = options.pins.has_value();
     set_sizes(*own->tc, options.limits);
     set_options(own->tc->rodata->options, options.replay_mac, options.limits.accounts);
+    if (!options.replay_mac)
+        own->tc->rodata->sent_mark = random_mark();
     if (options.pins)
         if (auto placed = place_pins(*own->tc, *options.pins, options.share); !placed)
             return tl::make_unexpected(placed.error());

@@ -79,6 +79,14 @@ TEST_P(JoinedSockets, WhatIsWrittenInSmallPartsGoesFromSocketToSocket) {
     EXPECT_GE(bytes("socket"), 9000) << "by TCP: " << bytes("tcp");
 }
 
+// Each byte of a gibibyte is put from socket to socket, but for the few that TCP had to take.
+TEST_P(JoinedSockets, RequestsAndAnswersGoFromSocketToSocket) {
+    run_weir(joining());
+    expect_good("echo", 512 * kMiB, {"write=16384"});
+    EXPECT_EQ(joined(), 1);
+    EXPECT_GT(bytes("socket"), 0.99 * 2 * 512 * kMiB) << "by TCP: " << bytes("tcp");
+}
+
 TEST_P(JoinedSockets, SmallBuffersAndPartialWrites) {
     run_weir(joining());
     expect_good("both", 8 * kMiB, {"sndbuf=4096", "rcvbuf=2048", "write=10007", "read=777"});
