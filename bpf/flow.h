@@ -11,8 +11,6 @@
 #include "bpf/nat.h"
 #include "bpf/route.h"
 
-enum { WEIR_STRETCH = 34 }; /* bits of a time, ns */
-
 static __always_inline void *flow_established_table(int family) {
     return family == WEIR_V4 ? (void *)&flows_v4 : (void *)&flows_v6;
 }
@@ -139,40 +137,20 @@ static __noinline struct weir_flow *flow_peer(int family, const union weir_any_t
     return peer && flow_same_target(peer, &reverse) ? peer : NULL;
 }
 
-/* How long the other direction is looked after at once: where a minute's silence ends no flow, a
- * stretch of 2^34 ns (17 s). One that is over hears of its packets soon: its port may be wanted
- * (service_is_over()). */
-static __always_inline __u64 flow_peer_stretch(const struct weir_packet *packet,
-                                               const struct weir_flow *entry) {
-    const struct weir_settings *set = settings_get();
-
-    if (!set || entry->state >= WEIR_FLOW_CLOSING ||
-        flow_timeout_s(set, packet->tuple.head.protocol, entry->state) < 60)
-        return 0;
-    return 1ULL << WEIR_STRETCH;
-}
-
 /*
- * Once a second and direction: the entry stays young. Once in a stretch the other direction does,
- * until the next one, and stays in the table; a direction that has packets of its own looks after
- * itself. The next hop of one without is looked up anew when it is needed.
+ * Once a second and direction: the entry stays young, and the other direction stays in the table.
+ * A direction without packets of its own is kept young by the other one, and its next hop is looked
+ * up anew when it is needed.
  */
 static __always_inline void flow_touch(int family, const struct weir_packet *packet,
                                        struct weir_flow *entry) {
-    __u64 stretch = flow_peer_stretch(packet, entry);
+    struct weir_flow *peer = flow_peer(family, &packet->tuple, entry);
     __u64 now = packet->now;
-    struct weir_flow *peer;
 
-    if (stretch && entry->seen >> WEIR_STRETCH == now >> WEIR_STRETCH) {
-        entry->seen = now;
-        return;
-    }
-    peer = flow_peer(family, &packet->tuple, entry);
     /* without the other direction answers go astray: the next packet starts over */
     entry->seen = peer || entry->state == WEIR_FLOW_CLOSED ? now : 0;
-    if (peer && (peer->next_hop.ifindex == WEIR_HOP_UNKNOWN ||
-                 now >= peer->seen + 2ULL * WEIR_REFRESH_NS)) {
-        peer->seen = now + stretch;
+    if (peer && now >= peer->seen + 2ULL * WEIR_REFRESH_NS) {
+        peer->seen = now;
         peer->next_hop.ifindex = WEIR_HOP_UNKNOWN;
     }
 }

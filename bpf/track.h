@@ -63,8 +63,6 @@ static __always_inline void flow_close(int family, const struct weir_packet *pac
         event_flow(WEIR_EVENT_CLOSED, family, packet, entry);
     }
     flow_set_state(entry, peer, state);
-    if (peer) /* from now on it is told of packets each second (flow.h) */
-        peer->seen = packet->now;
 }
 
 /* The backend's SYN: from now on the client's ACK of it completes the handshake. */

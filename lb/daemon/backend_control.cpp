@@ -92,6 +92,8 @@ void BackendControl::configure(Moment written) {
     note_written(std::move(written.conditions), written.affected);
     restart_checks(written.affected);
     wait_for_next_change();
+    if (!touched_.empty())  // what could not be written of other services
+        write_soon();
 }
 
 Result<void> BackendControl::change(const Overrides &changes) {

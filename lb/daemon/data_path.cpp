@@ -82,7 +82,8 @@ Result<void> DataPath::start(const Config &config, const ConditionsOf &condition
             return adopted() && !takeover_.is_fresh() ? start_with_tables_in_use(config)
                                                       : start_with_new_tables(config);
         })
-        .and_then([&] { return settle(config); });
+        .and_then([&] { return let_go(config); })
+        .and_then([&] { return sockets_.settle(config); });
 }
 
 // They are filled before a packet can meet them. VIPs are announced when packets to them are taken:
@@ -122,12 +123,10 @@ Result<void> DataPath::load_sockets(const Config &config) {
 
 // Lets go of interfaces and of what was changed on the host, where an earlier run or configuration
 // had them and `config` does not.
-Result<void> DataPath::settle(const Config &config) {
-    const auto sockets = sockets_.settle(config);
-    const auto others = interfaces_.leave_others(objects_, takeover_.own(objects_)).and_then([&] {
+Result<void> DataPath::let_go(const Config &config) {
+    return interfaces_.leave_others(objects_, takeover_.own(objects_)).and_then([&] {
         return host_.settle(config);
     });
-    return sockets ? others : sockets;
 }
 
 Result<void> DataPath::know_state() {
@@ -215,19 +214,20 @@ Result<void> DataPath::reload(const Config &running, const Config &config, const
                     });
     if (!done) {
         exchange_conditions(running, affected, std::move(before));
+        undo_sockets();  // before backends begin to count anew
         // a write that ended half way, of the settings or of the services
         if (const auto back = written ? write(running, {}) : Result<void>(); !back)
             spdlog::error("what a reload that failed has written cannot be taken back: {}",
                           back.error().message);
-        undo_sockets();
         standing.put_back(objects_, own);
         static_cast<void>(host_.roll_back());
         return done;
     }
     interfaces_ = std::move(interfaces);
     // the configuration is in force, whether the host lets go or not
-    if (const auto settled = settle(config); !settled)
-        spdlog::warn("{}", settled.error().message);
+    for (const auto &done_too : {let_go(config), sockets_.settle(config)})
+        if (!done_too)
+            spdlog::warn("{}", done_too.error().message);
     return {};
 }
 

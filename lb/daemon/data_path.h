@@ -77,7 +77,7 @@ class DataPath {
     void undo_sockets();
     Result<void> attach(const Config &config);
     Result<void> load_sockets(const Config &config);
-    Result<void> settle(const Config &config);
+    Result<void> let_go(const Config &config);
     // Reads the tables, if it is not certain what they hold.
     Result<void> know_state();
     // Returns the conditions that these services had.

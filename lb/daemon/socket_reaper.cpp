@@ -89,7 +89,7 @@ void SocketReaper::look(const SocketTables &tables) {
         end(tables, Protocol::udp);
         tell_trouble();
     }
-    again_ = gone;
+    again_ = gone || !trouble_.empty();
 }
 
 void SocketReaper::end(const SocketTables &tables, Protocol protocol) {

@@ -10,11 +10,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "lb/dataplane/neighbours.h"
 
@@ -52,10 +55,11 @@ std::optional<Address> address_of(const sockaddr *from) {
 }
 
 // Every address of this network namespace, with its interface.
-std::set<std::pair<Address, unsigned>> host_addresses() {
+Result<std::set<std::pair<Address, unsigned>>> host_addresses() {
     ifaddrs *found = nullptr;
     if (getifaddrs(&found) != 0)
-        return {};
+        return fail(Exit::refused,
+                    fmt::format("cannot list the host's addresses: {}", std::strerror(errno)));
     const std::unique_ptr<ifaddrs, ListDeleter> list(found);
     std::map<std::string_view, unsigned> indices;
     std::set<std::pair<Address, unsigned>> all;
@@ -131,12 +135,14 @@ Result<void> remove(const AddedAddress &added) {
 
 }  // namespace
 
-Announcer::Announcer(HostChanges &changes, const std::vector<AddedAddress> &own)
-    : changes_(&changes), own_(own.begin(), own.end()), there_(host_addresses()) {}
+Announcer::Announcer(HostChanges &changes, const std::vector<AddedAddress> &own, Places there)
+    : changes_(&changes), own_(own.begin(), own.end()), there_(std::move(there)) {}
 
 Result<Announcer> Announcer::open(HostChanges &changes) {
-    return changes.addresses().map(
-        [&](const std::vector<AddedAddress> &own) { return Announcer(changes, own); });
+    return changes.addresses().and_then([&](const std::vector<AddedAddress> &own) {
+        return host_addresses().map(
+            [&](Places there) { return Announcer(changes, own, std::move(there)); });
+    });
 }
 
 // On some interface, and not put there by this instance.

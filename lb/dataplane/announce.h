@@ -24,12 +24,13 @@ class Announcer {
     Result<void> announce(const AddedAddress &wanted, const std::string &interface);
 
   private:
-    Announcer(HostChanges &changes, const std::vector<AddedAddress> &own);
+    using Places = std::set<std::pair<Address, unsigned>>;  // addresses, with their interface
+    Announcer(HostChanges &changes, const std::vector<AddedAddress> &own, Places there);
     bool is_others(const Address &address) const;
 
     HostChanges *changes_;
     std::set<AddedAddress> own_;
-    std::set<std::pair<Address, unsigned>> there_;  // with its interface
+    Places there_;
 };
 
 // Takes back what announce() has put there, `keep` excepted.

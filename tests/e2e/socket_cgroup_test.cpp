@@ -69,8 +69,8 @@ TEST_P(SocketCgroup, OneThatIsMadeAgainAtOnceIsServedAgain) {
     cgroup().make();
     EXPECT_TRUE(eventually([&] { return ask("tcp", world().vip_tcp, 1).front().error.empty(); }));
     expect_served_here();
-    EXPECT_EQ(times(": attached") + times(" removed and made again: attached"), 2U)
-        << daemon().err();
+    // " was removed and made again: attached", or " has gone" before it, as the look falls
+    EXPECT_EQ(times(": attached"), 1U) << daemon().err();
     EXPECT_TRUE(eventually([&] { return connected() == 0; }));
 }
 
