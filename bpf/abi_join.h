@@ -44,7 +44,8 @@ struct weir_joined {
     struct weir_join_key key;
     __u64 cookie; /* its own */
     __u32 side;   /* enum weir_join_side */
-    __u32 ahead;  /* bytes put into the other end since it was last seen empty */
+    __u32 ahead;  /* bytes put into the other end since it was last seen empty, and a KiB for each
+                     message */
     __u32 left;   /* it is joined no more */
     __u32 zero;
 };

@@ -7,7 +7,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "bpf/socket_join.h"
+#include "bpf/socket_give.h"
 
 SEC("sockops")
 int weir_join_sockops(struct bpf_sock_ops *ctx) {

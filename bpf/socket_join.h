@@ -9,13 +9,14 @@
  *   recv() that was given less than it asked for left the other. So a socket has data in one of
  * them only. The first byte that comes by TCP makes it an ordinary socket for good, and is not let
  * in before what came past TCP is read.
- * - What waits in a socket is bounded by its receive buffer; beyond that its peer uses TCP, which
- *   makes the writer wait.
+ * - What waits in a socket is bounded by its receive buffer, with what the kernel needs to keep it;
+ *   beyond that its peer uses TCP, which makes the writer wait.
  * - Only sockets that do not block. A socket of a sockmap waits but once in recv(): whatever wakes
  *   it, a signal or the acknowledgement of its FIN, is EAGAIN to a program that did not ask for it.
  */
 #pragma once
 
+#include <linux/in.h>
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
 
@@ -25,17 +26,12 @@
 
 /* Valued as the kernel's headers have them. */
 enum { WEIR_AF_INET = 2, WEIR_SOL_TCP = 6, WEIR_TCP_ULP = 31, WEIR_EBUSY = 16 };
-enum { WEIR_JOIN_FIN_WAIT1 = 4, WEIR_JOIN_CLOSE = 7 };
-
-/* Who sends more at once sends bulk, for which TCP is the faster way. */
-enum { WEIR_JOIN_LARGEST = 32768 };
-
-static __always_inline void join_count_tcp(__u32 service, __u32 bytes) {
-    struct weir_join_stats *stats = bpf_map_lookup_elem(&join_stats, &service);
-
-    if (stats)
-        stats->tcp_bytes += bytes;
-}
+enum {
+    WEIR_JOIN_ESTABLISHED = 1,
+    WEIR_JOIN_FIN_WAIT1 = 4,
+    WEIR_JOIN_CLOSE = 7,
+    WEIR_JOIN_CLOSE_WAIT = 8,
+};
 
 /* A TCP option for experiments (RFC 6994). */
 enum { WEIR_JOIN_OPTION = 253, WEIR_JOIN_OPTION_SIZE = 4 };
@@ -70,6 +66,17 @@ static __always_inline void join_read_key(struct bpf_sock_ops *ctx, __u32 side,
     nat_map_v4(remote, remote_v4);
 }
 
+/* A socket that connects once more, after connect() with AF_UNSPEC: what waits there is of its old
+ * connection, and leaves with it. */
+static __always_inline void join_begin_anew(struct bpf_sock *sk) {
+    const struct weir_joined *old = bpf_sk_storage_get(&joined, sk, NULL, 0);
+
+    if (!old)
+        return;
+    bpf_map_delete_elem(&join_ends, &old->cookie);
+    bpf_sk_storage_delete(&joined, sk);
+}
+
 /* A program connects. Was it given a backend? */
 static __always_inline void join_connect(struct bpf_sock_ops *ctx, struct bpf_sock *sk) {
     const struct weir_socket *socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
@@ -78,6 +85,7 @@ static __always_inline void join_connect(struct bpf_sock_ops *ctx, struct bpf_so
     struct weir_join_pair pair = {};
     struct weir_join_key key;
 
+    join_begin_anew(sk);
     if (!socket || !socket->way.seen || !kernel || kernel_socket_blocks(kernel) ||
         kernel_socket_is_mptcp(kernel))
         return;
@@ -146,7 +154,7 @@ static __always_inline void join_enter(struct bpf_sock_ops *ctx, struct bpf_sock
     service = pair->service;
     stats = bpf_map_lookup_elem(&join_stats, &service);
     if (stats && side == WEIR_JOIN_SERVER)
-        stats->connections += 1;
+        __sync_fetch_and_add(&stats->connections, 1);
 }
 
 /* -- until when -- */
@@ -233,93 +241,17 @@ static __always_inline int join_admit(struct __sk_buff *skb) {
     struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
     const struct weir_joined *own = sk ? bpf_sk_storage_get(&joined, sk, NULL, 0) : NULL;
     const struct sock *kernel;
-    __u8 first = 0, length = 0;
+    __u8 first = 0, next = 0, length = 0;
     __u32 at;
 
     if (!own || own->left)
         return 1;
     bpf_skb_load_bytes(skb, 0, &first, sizeof(first));
     at = first >> 4 == 6 ? sizeof(struct ipv6hdr) : (first & 0xfU) * 4;
+    bpf_skb_load_bytes(skb, offsetof(struct ipv6hdr, nexthdr), &next, sizeof(next));
+    if (first >> 4 == 6 && next != IPPROTO_TCP)
+        return 1; /* where TCP begins is not looked for behind extension headers */
     bpf_skb_load_bytes(skb, at + offsetof(struct tcphdr, seq) + 8, &length, sizeof(length));
     kernel = (const struct sock *)bpf_skc_to_tcp_sock(sk);
     return skb->len <= at + (length >> 4) * 4U || !kernel || kernel_socket_is_empty(kernel);
-}
-
-/* -- what is put where -- */
-
-/* Whether `bytes` more may wait in a socket. Kernels that do not count in sk_rmem_alloc what comes
- * past TCP (before 6.14, and stable ones of before 2025) tell only whether anything waits. */
-static __always_inline int join_has_room(const struct sock *sk, struct weir_joined *own,
-                                         __u32 bytes) {
-    __u32 waiting = (__u32)BPF_CORE_READ(sk, sk_backlog.rmem_alloc.counter);
-    __u32 room = (__u32)BPF_CORE_READ(sk, sk_rcvbuf) / 2;
-
-    if (!waiting) {
-        if (kernel_socket_is_empty(sk))
-            own->ahead = 0;
-        waiting = own->ahead;
-    }
-    if ((__u64)waiting + bytes > room)
-        return 0;
-    own->ahead += bytes;
-    return 1;
-}
-
-/* Whether `own` may put what it sends into the other end now. Nothing may be under way to there by
- * TCP; that holds until it is there, for `own` sends under its lock. */
-static __always_inline int join_may_give(struct sk_msg_md *msg, struct bpf_sock *sk,
-                                         struct weir_joined *own,
-                                         const struct weir_join_end *other) {
-    const struct tcp_sock *tcp = (const struct tcp_sock *)bpf_skc_to_tcp_sock(sk);
-    const struct sock *kernel = (const struct sock *)other->socket;
-
-    return tcp && msg->size <= WEIR_JOIN_LARGEST &&
-           BPF_CORE_READ((const struct tcp_sock *)kernel, copied_seq) == tcp->write_seq &&
-           !kernel_socket_blocks(kernel) && join_has_room(kernel, own, msg->size) &&
-           (__u64)BPF_CORE_READ(kernel, __sk_common.skc_cookie.counter) == other->cookie;
-}
-
-/* A joined socket sends. */
-static __always_inline void join_give(struct sk_msg_md *msg) {
-    struct bpf_sock *sk = msg->sk;
-    struct weir_joined *own = sk ? bpf_sk_storage_get(&joined, sk, NULL, 0) : NULL;
-    struct weir_join_pair *pair = own ? join_pair_of(own) : NULL;
-    struct weir_join_stats *stats;
-    struct weir_join_end *other;
-    __u32 service;
-    __u64 cookie;
-
-    if (!pair)
-        return;
-    other = &pair->ends[~own->side & 1];
-    cookie = other->cookie;
-    service = pair->service;
-    if (!cookie || other->left || !join_may_give(msg, sk, own, other))
-        return join_count_tcp(service, msg->size);
-    /* it is told first: then either it stays, or is seen to leave */
-    if (!other->given)
-        __sync_lock_test_and_set(&other->given, 1);
-    if (*(volatile __u32 *)&other->left ||
-        bpf_msg_redirect_hash(msg, &join_ends, &cookie, BPF_F_INGRESS) != SK_PASS)
-        return join_count_tcp(service, msg->size);
-    stats = bpf_map_lookup_elem(&join_stats, &service);
-    if (stats)
-        stats->bytes += msg->size;
-}
-
-/* kTLS would decrypt what comes by TCP alone: who asks for it is refused, and does it in the
- * program. Returns whether the option may be set. */
-static __always_inline int join_allow_option(struct bpf_sockopt *ctx) {
-    const struct weir_joined *own;
-
-    /* longer than a page: as it is */
-    if (ctx->optlen > ctx->optval_end - ctx->optval)
-        ctx->optlen = 0;
-    if (ctx->level != WEIR_SOL_TCP || ctx->optname != WEIR_TCP_ULP || !ctx->sk)
-        return 1;
-    own = bpf_sk_storage_get(&joined, ctx->sk, NULL, 0);
-    if (!own || own->left)
-        return 1;
-    bpf_set_retval(-WEIR_EBUSY);
-    return 0;
 }

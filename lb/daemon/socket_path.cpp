@@ -43,7 +43,10 @@ Result<void> SocketPath::load(const Objects &objects, const Config &config,
     if (auto loaded = load_objects(objects, config, tables, share); !loaded || !joins)
         return loaded;
     return JoinObjects::load(objects, *objects_, config.limits, tables, share)
-        .map([&](JoinObjects loaded) { join_ = std::move(loaded); });
+        .map([&](JoinObjects loaded) { join_ = std::move(loaded); })
+        .map_error([&](const Error &error) {
+            return Error{error.exit, message(config, "join: " + error.message)};
+        });
 }
 
 Result<void> SocketPath::load_objects(const Objects &objects, const Config &config,
