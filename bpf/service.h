@@ -237,16 +237,13 @@ static long service_weigh(__u32 index, void *unused) {
 }
 
 /* One try: with the backend of the client's affinity, or that of the hash. */
-__noinline int service_attempt(int from_ring) {
-    struct weir_opening *o = service_opening();
-    const struct weir_backend *backend;
+static __always_inline enum weir_drop_reason service_attempt(struct weir_opening *o,
+                                                             int from_ring) {
+    const struct weir_backend *backend = pick_check(&o->pick, from_ring, o->now);
     enum weir_drop_reason reason;
 
-    if (!o)
-        return WEIR_DROP_FLOW_TABLE_FULL;
-    backend = pick_check(&o->pick, from_ring, o->now);
     if (!backend)
-        return o->pick.reason;
+        return (enum weir_drop_reason)o->pick.reason;
     reason = service_open_to(o, backend);
     if (reason != WEIR_DROP_NONE)
         return reason;
@@ -271,7 +268,7 @@ static __always_inline enum weir_drop_reason service_schedule(struct weir_openin
     for (int attempt = 0; attempt < WEIR_OPEN_TRIES; attempt++) {
         if (o->pick.backend == WEIR_NO_BACKEND)
             return WEIR_DROP_NO_BACKEND;
-        reason = (enum weir_drop_reason)service_attempt(from_ring);
+        reason = service_attempt(o, from_ring);
         if (reason == WEIR_DROP_NONE || reason == WEIR_DROP_FLOW_TABLE_FULL ||
             (reason == WEIR_DROP_NO_BACKEND && from_ring) ||
             !pick_other(&o->pick, service_try_slot, NULL))

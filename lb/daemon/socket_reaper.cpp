@@ -47,7 +47,7 @@ SocketReaper::Backends SocketReaper::backends_of(const Inventory &inventory) {
     Backends all;
     for (const auto &service : inventory.services)
         for (const auto &backend : service.row.backends)
-            all[{service.row.id, backend.id}] = {backend.endpoint, backend.flows != OnDown::keep};
+            all[{service.row.id, backend.endpoint}] = {backend.id, backend.flows != OnDown::keep};
     return all;
 }
 
@@ -55,8 +55,7 @@ SocketReaper::Backends SocketReaper::backends_of(const Inventory &inventory) {
 bool SocketReaper::has_gone(const Backends &before, const Backends &now) {
     return std::any_of(before.begin(), before.end(), [&](const auto &one) {
         const auto is = now.find(one.first);
-        return is == now.end() || is->second.endpoint != one.second.endpoint ||
-               (is->second.leaves && !one.second.leaves);
+        return is == now.end() || (is->second.leaves && !one.second.leaves);
     });
 }
 
@@ -65,10 +64,10 @@ bool SocketReaper::anybody_hangs(const SocketTables &tables, const Backends &now
     std::uint32_t count = 0;
     for (const auto &[place, backend] : now)
         if (backend.leaves)
-            count = std::max(count, place.second + 1);
+            count = std::max(count, backend.id + 1);
     const auto live = tables.live(count);
     return live && std::any_of(now.begin(), now.end(), [&](const auto &one) {
-               return one.second.leaves && (*live)[one.first.second] > 0;
+               return one.second.leaves && (*live)[one.second.id] > 0;
            });
 }
 
@@ -95,10 +94,9 @@ void SocketReaper::look(const SocketTables &tables) {
 void SocketReaper::end(const SocketTables &tables, Protocol protocol) {
     const auto ends = [&](const weir_socket &socket) {
         const auto &way = socket.way;
-        const auto is = backends_.find({way.service, way.backend});
-        const bool there = is != backends_.end() &&
-                           is->second.endpoint == Endpoint{from_abi(way.address), ntohs(way.port)};
-        return there ? is->second.leaves : protocol == Protocol::udp;
+        const auto is =
+            backends_.find({way.service, Endpoint{from_abi(way.address), ntohs(way.port)}});
+        return is != backends_.end() ? is->second.leaves : protocol == Protocol::udp;
     };
     const auto ended = end_sockets(tables.maps(), protocol, ends);
     if (!ended || !ended->trouble.empty())

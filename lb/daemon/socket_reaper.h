@@ -28,13 +28,12 @@ class SocketReaper {
     std::uint64_t udp() const { return udp_; }
 
   private:
-    // A backend of a service, under their ids.
-    using Place = std::pair<std::uint32_t, std::uint32_t>;
+    // A backend of a service, by where it is: one that was removed and added again has another id, and is
+    // the same to sockets that go on.
+    using Place = std::pair<std::uint32_t, Endpoint>;
     struct Backend {
-        Endpoint endpoint;
-        bool leaves = false;  // its flows do not stay
-
-        bool operator==(const Backend &) const = default;
+        std::uint32_t id;
+        bool leaves;  // its flows do not stay
     };
     using Backends = std::map<Place, Backend>;
 

@@ -182,7 +182,7 @@ TEST_P(SocketsOfBackends, OneThatIsConnectedAnewHasItsNewPeer) {
 // Sockets of other network namespaces cannot be ended, and so are tried each second.
 TEST_P(SocketsOfBackends, WhatKeepsTheirSocketsFromBeingEndedIsSaidOnce) {
     run_checked("reset");
-    world().client_host.command(std::string("ip route add default via ") +
+    world().client_host.command(std::string("ip route replace default via ") +
                                 (v4() ? "198.51.100.1" : "2001:db8:1::1"));
     std::unique_ptr<Process> elsewhere;
     do
