@@ -6,6 +6,9 @@
 
 namespace weir {
 
+// Where a configuration is looked for when nothing says where.
+inline constexpr const char *kDefaultFile = "/etc/weir/weir.yaml";
+
 void add_run_command(CLI::App &app, int &status);
 void add_check_command(CLI::App &app, int &status);
 void add_status_command(CLI::App &app, int &status);

@@ -15,15 +15,13 @@
 namespace weir {
 namespace {
 
-constexpr const char *kDefaultFile = "/etc/weir/weir.yaml";
-
-struct Options {
+struct DoctorOptions {
     std::string config;
     bool json = false;
 };
 
 // The file that is named; or the default one, if it is there.
-Result<std::optional<Config>> config_of(const Options &options) {
+Result<std::optional<Config>> config_of(const DoctorOptions &options) {
     std::error_code ignored;
     if (options.config.empty() && !std::filesystem::exists(kDefaultFile, ignored))
         return std::optional<Config>();
@@ -31,7 +29,7 @@ Result<std::optional<Config>> config_of(const Options &options) {
         .map([](Config config) { return std::optional(std::move(config)); });
 }
 
-int examine_host(const Options &options) {
+int examine_host(const DoctorOptions &options) {
     const auto config = config_of(options);
     if (!config)
         return report(config.error());
@@ -53,7 +51,7 @@ void add_doctor_command(CLI::App &app, int &status) {
     command->footer(
         "Exit status: 0 nothing fails, 1 something does, 2 usage or configuration, 3 the system\n"
         "refused to tell. Without -c it takes /etc/weir/weir.yaml; without that, the host alone.");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<DoctorOptions>();
     command->add_option("-c,--config", options->config, "The configuration file");
     command->add_flag("--json", options->json, "Print JSON");
     command->callback([options, &status] { status = examine_host(*options); });

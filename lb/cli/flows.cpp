@@ -26,7 +26,7 @@ namespace {
 
 using Parameters = std::vector<std::pair<std::string, std::string>>;
 
-struct Options {
+struct FlowsOptions {
     bool json = false;
     bool reverse = false;
     bool count = false;
@@ -41,7 +41,7 @@ Error out_of_time() {
     return {Exit::failed, "time was up before the end of the tables: what is shown is not all"};
 }
 
-Parameters filters_of(const Options &options) {
+Parameters filters_of(const FlowsOptions &options) {
     return {{"service", options.service},
             {"client", options.client},
             {"vip", options.vip},
@@ -51,12 +51,12 @@ Parameters filters_of(const Options &options) {
             {"state", fmt::format("{}", fmt::join(options.states, ","))}};
 }
 
-Result<Json> call(const Options &options, const char *method, const char *path,
+Result<Json> call(const FlowsOptions &options, const char *method, const char *path,
                   const Parameters &query) {
     return call(options.connection, {method, make_target(path, query)});
 }
 
-int count(const Options &options) {
+int count(const FlowsOptions &options) {
     auto query = filters_of(options);
     query.emplace_back("by", options.count_by);
     query.emplace_back("limit", options.limit ? std::to_string(*options.limit) : "");
@@ -69,7 +69,7 @@ int count(const Options &options) {
 }
 
 // Some, at once.
-int list(const Options &options) {
+int list(const FlowsOptions &options) {
     auto query = filters_of(options);
     if (!options.sort.empty())
         query.emplace_back("sort", (options.reverse ? "-" : "") + options.sort);
@@ -86,7 +86,7 @@ int list(const Options &options) {
 }
 
 // Any number, page by page; 0: all.
-int list_pages(const Options &options, std::uint64_t limit) {
+int list_pages(const FlowsOptions &options, std::uint64_t limit) {
     auto query = filters_of(options);
     query.emplace_back("page", "start");
     FlowPrinter printer(options.json);
@@ -108,7 +108,7 @@ int list_pages(const Options &options, std::uint64_t limit) {
     }
 }
 
-int run(const Options &options) {
+int list_flows(const FlowsOptions &options) {
     const auto limit = options.limit.value_or(kFlowsDefaultLimit);
     if (options.count || !options.count_by.empty())
         return count(options);
@@ -121,7 +121,7 @@ int run(const Options &options) {
                                             kFlowsMaximumLimit)});
 }
 
-int flush(const Options &options) {
+int flush(const FlowsOptions &options) {
     auto query = filters_of(options);
     if (options.count || !options.count_by.empty())
         return report({Exit::usage, "--count is for listing flows, not for deleting them"});
@@ -137,7 +137,7 @@ int flush(const Options &options) {
     return report({Exit::failed, "time was up before the end of the tables: repeat the command"});
 }
 
-void add_filters(CLI::App &command, Options &options) {
+void add_filters(CLI::App &command, FlowsOptions &options) {
     const auto add = [&](const char *name, std::string &value, const char *help) {
         command.add_option(name, value, help)->check(refuse_empty);
     };
@@ -154,7 +154,7 @@ void add_filters(CLI::App &command, Options &options) {
         ->check(refuse_empty);
 }
 
-void add_listing_options(CLI::App &command, Options &options) {
+void add_listing_options(CLI::App &command, FlowsOptions &options) {
     command.add_flag("--json", options.json, "Print the API's document");
     command.add_option("--limit", options.limit, "At most so many [1000]; 0: all");
     auto *sort = command
@@ -177,13 +177,13 @@ void add_listing_options(CLI::App &command, Options &options) {
 
 void add_flows_command(CLI::App &app, int &status) {
     auto *command = app.add_subcommand("flows", "List the flows, or count them");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<FlowsOptions>();
     add_connection_options(*command, options->connection);
     add_filters(*command, *options);
     add_listing_options(*command, *options);
     command->callback([command, options, &status] {
         if (command->get_subcommands().empty())
-            status = run(*options);
+            status = list_flows(*options);
     });
     // what stands before its name counts as well
     auto *below = command->add_subcommand(

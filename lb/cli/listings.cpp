@@ -18,13 +18,13 @@ namespace {
 
 using Show = std::string (*)(const Json &);
 
-struct Options {
+struct ListingOptions {
     bool json = false;
     Connection connection;
     std::string service{}, backend{};  // overrides clear
 };
 
-int list(const std::string &path, Show show, const Options &options) {
+int list(const std::string &path, Show show, const ListingOptions &options) {
     const auto document = call(options.connection, {"GET", path});
     if (!document)
         return report(document.error());
@@ -34,12 +34,12 @@ int list(const std::string &path, Show show, const Options &options) {
 
 struct Listing {
     CLI::App *command;
-    std::shared_ptr<Options> options;
+    std::shared_ptr<ListingOptions> options;
 };
 
 Listing add_listing(CLI::App &app, const char *name, const char *help, Show show, int &status) {
     auto *command = app.add_subcommand(name, help);
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<ListingOptions>();
     command->add_flag("--json", options->json, "Print the API's document");
     add_connection_options(*command, options->connection);
     command->callback([command, path = fmt::format("/v1/{}", name), show, options, &status] {
@@ -52,7 +52,7 @@ Listing add_listing(CLI::App &app, const char *name, const char *help, Show show
 // A command below a listing. The two have their options in common, so that those given before its
 // name count as well.
 CLI::App *add_below(const Listing &listing, const char *name, const char *help,
-                    std::function<int(const Options &)> run, int &status) {
+                    std::function<int(const ListingOptions &)> run, int &status) {
     auto *command = listing.command->add_subcommand(name, help);
     add_connection_options(*command, listing.options->connection);
     command->callback(
@@ -60,7 +60,7 @@ CLI::App *add_below(const Listing &listing, const char *name, const char *help,
     return command;
 }
 
-int clear(const Options &options) {
+int clear(const ListingOptions &options) {
     const auto target = options.service.empty()
                             ? std::string("/v1/overrides")
                             : fmt::format("/v1/overrides/{}/{}", url_encode(options.service),

@@ -19,14 +19,14 @@
 namespace weir {
 namespace {
 
-struct Arguments {
+struct MonitorArguments {
     Connection connection;
     std::string event, reason, service, client, backend;
     bool json = false;
     std::uint64_t count = 0;  // events; 0: no end
 };
 
-std::string target_of(const Arguments &arguments) {
+std::string target_of(const MonitorArguments &arguments) {
     std::string target = "/v1/monitor";
     char separator = '?';
     const auto add = [&](const char *key, const std::string &value) {
@@ -46,7 +46,7 @@ std::string target_of(const Arguments &arguments) {
 // Prints whole lines until there were as many events as are wanted.
 class Printer {
   public:
-    explicit Printer(const Arguments &arguments) : arguments_(arguments) {}
+    explicit Printer(const MonitorArguments &arguments) : arguments_(arguments) {}
 
     bool print(const std::string &lines) {
         std::istringstream stream(lines);
@@ -72,11 +72,11 @@ class Printer {
         return missing || ++shown_ != arguments_.count;
     }
 
-    const Arguments &arguments_;
+    const MonitorArguments &arguments_;
     std::uint64_t shown_ = 0;
 };
 
-int run_monitor(const Arguments &arguments) {
+int run_monitor(const MonitorArguments &arguments) {
     Printer printer(arguments);
     const auto done = stream(
         arguments.connection, target_of(arguments),
@@ -127,7 +127,7 @@ void add_monitor_command(CLI::App &app, int &status) {
     auto *command = app.add_subcommand("monitor",
                                        "Show flows as they open, are established and "
                                        "close, and dropped packets, as it happens");
-    auto arguments = std::make_shared<Arguments>();
+    auto arguments = std::make_shared<MonitorArguments>();
     add_connection_options(*command, arguments->connection);
     const auto add = [&](const char *name, std::string &to, const char *help) {
         command->add_option(name, to, help)->check(refuse_empty);

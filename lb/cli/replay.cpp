@@ -53,7 +53,7 @@ int replay_command(const ReplayOptions &options) {
 
 namespace {
 
-struct Arguments {
+struct ReplayArguments {
     std::string config, input, output, expected, report, junit;
     std::vector<std::string> ignored, diff;
     bool timing = false;
@@ -69,7 +69,7 @@ Result<void> check_fields(const std::vector<std::string> &names) {
     return {};
 }
 
-int run_diff(const Arguments &arguments) {
+int run_diff(const ReplayArguments &arguments) {
     if (arguments.input.empty())
         return report({Exit::usage, "--diff needs the capture, -r"});
     const auto before = load_config(arguments.diff.at(0));
@@ -87,7 +87,7 @@ int run_diff(const Arguments &arguments) {
     return static_cast<int>(result->changes() ? Exit::failed : Exit::ok);
 }
 
-int run_one(const Arguments &arguments) {
+int run_one(const ReplayArguments &arguments) {
     if (arguments.config.empty() || arguments.input.empty())
         return report({Exit::usage,
                        "replay needs -c and -r, or --suite, or --diff (see weir replay --help)"});
@@ -106,7 +106,7 @@ int run_one(const Arguments &arguments) {
     return replay_command(options);
 }
 
-int run_replay(Arguments &arguments) {
+int run_replay(ReplayArguments &arguments) {
     if (!arguments.diff.empty())
         return run_diff(arguments);
     if (arguments.suite.suite.folder.empty())
@@ -125,7 +125,7 @@ constexpr auto kFooter =
     "A suite is a folder of cases: folders with weir.yaml, and in.pcap and expected.pcap or\n"
     "steps.yaml (docs/replay.md).";
 
-void add_single(CLI::App &command, Arguments &arguments) {
+void add_single(CLI::App &command, ReplayArguments &arguments) {
     command.add_option("-c,--config", arguments.config, "The configuration file");
     command.add_option("-r,--read", arguments.input, "The capture to run");
     command.add_option("-w,--write", arguments.output, "Write every frame that was not dropped");
@@ -149,7 +149,7 @@ void add_single(CLI::App &command, Arguments &arguments) {
         diff->excludes(command.get_option(other));
 }
 
-void add_suite(CLI::App &command, Arguments &arguments) {
+void add_suite(CLI::App &command, ReplayArguments &arguments) {
     auto *suite =
         command.add_option("--suite", arguments.suite.suite.folder, "Run all cases in this folder");
     for (const char *other : {"-c", "-r", "-w", "--expect", "--ignore", "--json", "--diff"})
@@ -169,7 +169,7 @@ void add_replay_command(CLI::App &app, int &status) {
     auto *command =
         app.add_subcommand("replay", "Run a capture through the data path, without a NIC");
     command->footer(kFooter);
-    auto arguments = std::make_shared<Arguments>();
+    auto arguments = std::make_shared<ReplayArguments>();
     add_single(*command, *arguments);
     add_suite(*command, *arguments);
     command->callback([arguments, &status] { status = run_replay(*arguments); });

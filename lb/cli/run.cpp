@@ -13,8 +13,6 @@
 namespace weir {
 namespace {
 
-constexpr const char *kDefaultFile = "/etc/weir/weir.yaml";
-
 std::shared_ptr<std::string> add_config_option(CLI::App &command) {
     auto file = std::make_shared<std::string>(kDefaultFile);
     command.add_option("-c,--config", *file, "The configuration file")->capture_default_str();

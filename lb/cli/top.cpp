@@ -35,7 +35,7 @@ namespace asio = boost::asio;
 
 constexpr std::chrono::milliseconds kShortestInterval{500};
 
-struct Options {
+struct TopOptions {
     Connection connection;
     std::string interval = "1s";
     std::uint64_t iterations = 0;  // 0: no end
@@ -81,9 +81,10 @@ class Live {
 };
 
 // Prints each interval, the first one when it has rates.
-class Printer {
+class TopPrinter {
   public:
-    Printer(asio::io_context &loop, const Options &options, std::chrono::milliseconds interval)
+    TopPrinter(asio::io_context &loop, const TopOptions &options,
+               std::chrono::milliseconds interval)
         : loop_(loop), options_(options), live_(interval) {}
 
     void take(Result<TopSample> result) {
@@ -114,7 +115,7 @@ class Printer {
     }
 
     asio::io_context &loop_;
-    const Options &options_;
+    const TopOptions &options_;
     Live live_;
     std::uint64_t printed_ = 0;
     int status_ = static_cast<int>(Exit::ok);
@@ -123,7 +124,7 @@ class Printer {
 // Draws each sample and after each key.
 class Screen {
   public:
-    Screen(asio::io_context &loop, const Options &options, std::chrono::milliseconds interval)
+    Screen(asio::io_context &loop, const TopOptions &options, std::chrono::milliseconds interval)
         : loop_(loop),
           options_(options),
           live_(interval),
@@ -215,7 +216,7 @@ class Screen {
     }
 
     asio::io_context &loop_;
-    const Options &options_;
+    const TopOptions &options_;
     Live live_;
     TopControls controls_;
     TopView shown_;
@@ -227,7 +228,7 @@ class Screen {
 };
 
 template <typename Output>
-int show(const Options &options, const std::string &socket, std::chrono::milliseconds interval) {
+int show(const TopOptions &options, const std::string &socket, std::chrono::milliseconds interval) {
     asio::io_context loop;
     Output output(loop, options, interval);
     const TopPoller poller(loop, socket, interval,
@@ -236,7 +237,7 @@ int show(const Options &options, const std::string &socket, std::chrono::millise
     return output.status();
 }
 
-int run(const Options &options) {
+int run_top(const TopOptions &options) {
     const auto interval = parse_short_duration(options.interval);
     if (!interval || *interval < kShortestInterval)
         return report(
@@ -249,7 +250,7 @@ int run(const Options &options) {
     std::setlocale(LC_CTYPE, "");
     const bool terminal = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
     return terminal && !options.json ? show<Screen>(options, *socket, *interval)
-                                     : show<Printer>(options, *socket, *interval);
+                                     : show<TopPrinter>(options, *socket, *interval);
 }
 
 }  // namespace
@@ -257,12 +258,12 @@ int run(const Options &options) {
 void add_top_command(CLI::App &app, int &status) {
     auto *command = app.add_subcommand(
         "top", "Show rates, live on a terminal; into a pipe, a table each interval");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<TopOptions>();
     add_connection_options(*command, options->connection);
     command->add_option("--interval", options->interval, "From one sample to the next [1s]");
     command->add_option("-n,--iterations", options->iterations, "End after so many intervals");
     command->add_flag("--json", options->json, "Print a JSON object each interval, in one line");
-    command->callback([options, &status] { status = run(*options); });
+    command->callback([options, &status] { status = run_top(*options); });
 }
 
 }  // namespace weir

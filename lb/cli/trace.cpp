@@ -24,10 +24,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kShortestInterval{100};
+constexpr milliseconds kShortestTrace{100};
 constexpr milliseconds kLongestInterval{60'000};  // tables hold what comes in one
 
-constexpr const char *kFooter =
+constexpr const char *kTraceFooter =
     "On a terminal: a live table (q ends it). Into a pipe: one table at the end, and with\n"
     "--interval or --count one for each interval as well. Ctrl-C, --duration, --count, and the\n"
     "end of the process of --pid, end it: then come the histograms.\n"
@@ -37,7 +37,7 @@ constexpr const char *kFooter =
     "send is sendto(), recv recvfrom(). read() and write() are not seen, nor io_uring, nor what\n"
     "32-bit programs call. docs/trace.md has the columns and the limits.";
 
-struct Arguments {
+struct TraceArguments {
     std::uint32_t pid = 0;
     std::string comm, calls, interval, duration, sort = "time";
     std::uint64_t count = 0;
@@ -62,10 +62,10 @@ Result<milliseconds> time_of(const char *option, const std::string &text, millis
     return *time;
 }
 
-Result<FollowOptions> ends_of(const Arguments &arguments) {
-    FollowOptions options{kShortestInterval * 10, std::nullopt, arguments.count, arguments.by_name};
+Result<FollowOptions> ends_of(const TraceArguments &arguments) {
+    FollowOptions options{kShortestTrace * 10, std::nullopt, arguments.count, arguments.by_name};
     if (!arguments.interval.empty()) {
-        const auto interval = time_of("--interval", arguments.interval, kShortestInterval);
+        const auto interval = time_of("--interval", arguments.interval, kShortestTrace);
         if (!interval)
             return tl::make_unexpected(interval.error());
         if (*interval > kLongestInterval)
@@ -83,7 +83,7 @@ Result<FollowOptions> ends_of(const Arguments &arguments) {
     return options;
 }
 
-std::string what_is_traced(const Arguments &arguments) {
+std::string what_is_traced(const TraceArguments &arguments) {
     const auto calls = arguments.calls.empty() ? "all calls" : arguments.calls;
     if (arguments.pid == 0 && arguments.comm.empty())
         return calls + " of all processes";
@@ -92,7 +92,7 @@ std::string what_is_traced(const Arguments &arguments) {
                        arguments.pid == 0 ? "" : fmt::format(" process {}", arguments.pid));
 }
 
-Result<Wanted> wanted_of(const Arguments &arguments) {
+Result<Wanted> wanted_of(const TraceArguments &arguments) {
     const auto calls =
         arguments.calls.empty() ? Result<CallSet>(CallSet().set()) : parse_calls(arguments.calls);
     const auto ends = ends_of(arguments);
@@ -118,7 +118,7 @@ Result<void> check_trace_privilege() {
 }
 
 // A process whose end is the end of the trace, if there is one that can be followed.
-Result<Fd> process_of(const Arguments &arguments) {
+Result<Fd> process_of(const TraceArguments &arguments) {
     const bool first = in_first_pid_namespace();
     if (!first)
         fmt::print(stderr,
@@ -129,7 +129,8 @@ Result<Fd> process_of(const Arguments &arguments) {
     return open_process(arguments.pid);
 }
 
-Result<std::unique_ptr<TraceOutput>> output_of(const Arguments &arguments, OutputOptions options) {
+Result<std::unique_ptr<TraceOutput>> output_of(const TraceArguments &arguments,
+                                               OutputOptions options) {
     if (arguments.json)
         return json_output(options);
     if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0)
@@ -141,7 +142,7 @@ Result<std::unique_ptr<TraceOutput>> output_of(const Arguments &arguments, Outpu
     return text_output(options);
 }
 
-Result<void> trace_sockets(const Arguments &arguments) {
+Result<void> trace_sockets(const TraceArguments &arguments) {
     const auto wanted = wanted_of(arguments);
     if (!wanted)
         return tl::make_unexpected(wanted.error());
@@ -169,7 +170,7 @@ void add_sockets_command(CLI::App &app, int &status) {
         "sockets",
         "How long socket(), bind(), listen(), accept(), connect(), send and receive "
         "calls take, by process");
-    auto arguments = std::make_shared<Arguments>();
+    auto arguments = std::make_shared<TraceArguments>();
     command->add_option("--pid", arguments->pid, "Only this process, with its threads")
         ->check(CLI::Range(1U, 4194304U));
     command
@@ -191,7 +192,7 @@ void add_sockets_command(CLI::App &app, int &status) {
                             "; time: the time spent, accept and recv... after all others [time]");
     command->add_flag("--by-name", arguments->by_name, "Processes of one name count together");
     command->add_flag("--json", arguments->json, "One JSON object a line");
-    command->footer(kFooter);
+    command->footer(kTraceFooter);
     command->callback([arguments, &status] {
         // how wide a character is
         std::setlocale(LC_CTYPE, "");

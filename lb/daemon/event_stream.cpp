@@ -15,7 +15,7 @@ using std::chrono::nanoseconds;
 constexpr std::size_t kMostWatchers = 16;
 constexpr std::uint32_t kMostPerSecond = 20000;  // events, of all CPUs together
 constexpr std::uint32_t kLeastPerCpu = 1000;
-constexpr std::chrono::milliseconds kPause{50};  // between two looks into the ring
+constexpr std::chrono::milliseconds kEventPause{50};  // between two looks into the ring
 constexpr std::chrono::seconds kRenewal{1};
 constexpr std::chrono::seconds kWatched{5};  // the data path tells for so long without a renewal
 
@@ -49,7 +49,8 @@ Result<std::shared_ptr<HttpBody>> EventStream::watch(EventFilter filter) {
     auto body = std::make_shared<HttpBody>();
     watchers_.push_back({std::move(filter), body});
     if (first)
-        begun_ = monotonic_now() - kPause;  // the data path's clock is some milliseconds behind
+        begun_ =
+            monotonic_now() - kEventPause;  // the data path's clock is some milliseconds behind
     if (auto renewed = renew(monotonic_now()); !renewed) {
         watchers_.pop_back();
         return tl::make_unexpected(renewed.error());
@@ -62,7 +63,7 @@ Result<std::shared_ptr<HttpBody>> EventStream::watch(EventFilter filter) {
 }
 
 void EventStream::wait() {
-    timer_.expires_after(kPause);
+    timer_.expires_after(kEventPause);
     timer_.async_wait([this](boost::system::error_code error) {
         if (!error)
             look();

@@ -17,9 +17,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-constexpr std::chrono::seconds kPeriod{2};  // between two walks
-constexpr milliseconds kSlice{2};
-constexpr milliseconds kPause{4};  // between slices: two thirds of the time are others'
+constexpr std::chrono::seconds kLogPeriod{2};  // between two walks
+constexpr milliseconds kLogSlice{2};
+constexpr milliseconds kLogPause{4};  // between slices: two thirds of the time are others'
 
 Json traffic_document(const FlowTraffic &traffic) {
     return {{"packets", traffic.packets}, {"bytes", traffic.bytes}};
@@ -65,7 +65,7 @@ FlowLog::FlowLog(boost::asio::io_context &loop, const Tables &tables,
       timer_(loop),
       file_(std::move(file)),
       config_(config) {
-    wait(kPause);
+    wait(kLogPause);
 }
 
 void FlowLog::change(Fd file, const FlowLogConfig &config) {
@@ -84,11 +84,11 @@ void FlowLog::wait(std::chrono::steady_clock::duration pause) {
 void FlowLog::slice() {
     const auto ahead = std::chrono::system_clock::now().time_since_epoch() - data_path_now(-1);
     const auto done =
-        accounts_.step(kSlice, [&](const FlowRecord &record) { note(record, ahead); });
+        accounts_.step(kLogSlice, [&](const FlowRecord &record) { note(record, ahead); });
     write();
     if (!done)
         spdlog::error("the flow log cannot read what went through flows: {}", done.error().message);
-    wait(done && !*done ? std::chrono::steady_clock::duration(kPause) : kPeriod);
+    wait(done && !*done ? std::chrono::steady_clock::duration(kLogPause) : kLogPeriod);
 }
 
 void FlowLog::note(const FlowRecord &record, nanoseconds ahead) {

@@ -17,7 +17,7 @@ namespace weir {
 namespace {
 
 // What belongs together comes within this: an interface, its addresses, its state.
-constexpr std::chrono::milliseconds kTogether{50};
+constexpr std::chrono::milliseconds kLinksTogether{50};
 // An interface that refused may take the programs later, and no message says so.
 constexpr std::chrono::seconds kAnyway{10};
 
@@ -60,7 +60,7 @@ void LinkWatch::wait_for_message() {
 
 // Starting anew ends the wait that is under way.
 void LinkWatch::wait_for_time() {
-    timer_.expires_after(pending_ ? std::chrono::milliseconds(kTogether)
+    timer_.expires_after(pending_ ? std::chrono::milliseconds(kLinksTogether)
                                   : std::chrono::milliseconds(kAnyway));
     timer_.async_wait([this](const boost::system::error_code &error) {
         if (error)

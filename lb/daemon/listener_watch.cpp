@@ -12,7 +12,7 @@ namespace weir {
 
 namespace {
 
-constexpr std::chrono::seconds kPause{1};
+constexpr std::chrono::seconds kListenerPause{1};
 
 }  // namespace
 
@@ -28,7 +28,7 @@ void ListenerWatch::wait(std::chrono::milliseconds pause) {
         if (error)
             return;
         look();
-        wait(kPause);
+        wait(kListenerPause);
     });
 }
 

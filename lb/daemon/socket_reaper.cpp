@@ -16,7 +16,7 @@ namespace weir {
 
 namespace {
 
-constexpr std::chrono::seconds kPause{1};
+constexpr std::chrono::seconds kReaperPause{1};
 
 }  // namespace
 
@@ -31,7 +31,7 @@ SocketReaper::SocketReaper(boost::asio::io_context &loop,
 }
 
 void SocketReaper::wait() {
-    timer_.expires_after(kPause);
+    timer_.expires_after(kReaperPause);
     timer_.async_wait([this](boost::system::error_code error) {
         if (error)
             return;

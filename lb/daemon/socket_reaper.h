@@ -28,8 +28,8 @@ class SocketReaper {
     std::uint64_t udp() const { return udp_; }
 
   private:
-    // A backend of a service, by where it is: one that was removed and added again has another id, and is
-    // the same to sockets that go on.
+    // A backend of a service, by where it is: one that was removed and added again has another id,
+    // and is the same to sockets that go on.
     using Place = std::pair<std::uint32_t, Endpoint>;
     struct Backend {
         std::uint32_t id;

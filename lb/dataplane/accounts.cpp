@@ -42,20 +42,13 @@ bool same_target(const weir_flow &flow, const weir_account &account) {
            from_abi(flow.daddr) == from_abi(account.daddr);
 }
 
-Address to_address(std::uint32_t v4) {
-    return Address::v4(v4);
-}
-Address to_address(const weir_address &v6) {
-    return from_abi(v6);
-}
-
 template <typename Tuple>
 FlowRecord make_record(const Tuple &tuple, const weir_account &forward, const weir_account &reply) {
     const auto time = [](std::uint64_t ns) { return nanoseconds(ns); };
     FlowRecord record;
     record.protocol = static_cast<Protocol>(tuple.head.protocol);
-    record.client = {to_address(tuple.saddr), ntohs(tuple.head.sport)};
-    record.vip = {to_address(tuple.daddr), ntohs(tuple.head.dport)};
+    record.client = {from_abi(tuple.saddr), ntohs(tuple.head.sport)};
+    record.vip = {from_abi(tuple.daddr), ntohs(tuple.head.dport)};
     record.backend = {from_abi(forward.daddr), ntohs(forward.dport)};
     if (const Endpoint seen{from_abi(forward.saddr), ntohs(forward.sport)}; seen != record.client)
         record.snat = seen;
@@ -176,8 +169,8 @@ class Accounts::Walk {
             leads_to_v4(target) ? read(fds_.accounts_v4, to_v4(key)) : read(fds_.accounts_v6, key);
         const bool ours = found && reply.direction == WEIR_REPLY &&
                           reply.sport == tuple.head.dport && reply.dport == tuple.head.sport &&
-                          from_abi(reply.saddr) == to_address(tuple.daddr) &&
-                          from_abi(reply.daddr) == to_address(tuple.saddr);
+                          from_abi(reply.saddr) == from_abi(tuple.daddr) &&
+                          from_abi(reply.daddr) == from_abi(tuple.saddr);
         return ours ? reply : weir_account{};
     }
 

@@ -20,26 +20,20 @@
 #include <utility>
 
 #include "lb/dataplane/neighbours.h"
+#include "lb/net/netlink.h"
 
 namespace weir {
 
 namespace {
 
-struct SocketDeleter {
-    void operator()(nl_sock *socket) const { nl_socket_free(socket); }
-};
 struct AddressDeleter {
     void operator()(rtnl_addr *address) const { rtnl_addr_put(address); }
-};
-struct LocalDeleter {
-    void operator()(nl_addr *address) const { nl_addr_put(address); }
 };
 struct ListDeleter {
     void operator()(ifaddrs *list) const { freeifaddrs(list); }
 };
 
 using RouteAddress = std::unique_ptr<rtnl_addr, AddressDeleter>;
-using RouteSocket = std::unique_ptr<nl_sock, SocketDeleter>;
 
 std::optional<Address> address_of(const sockaddr *from) {
     if (from == nullptr)
@@ -76,8 +70,8 @@ Result<std::set<std::pair<Address, unsigned>>> host_addresses() {
 RouteAddress to_route(const AddedAddress &added) {
     const bool v4 = added.address.is_v4();
     const auto &bytes = added.address.bytes();
-    const std::unique_ptr<nl_addr, LocalDeleter> local(nl_addr_build(
-        v4 ? AF_INET : AF_INET6, bytes.data() + (v4 ? 12 : 0), v4 ? 4 : bytes.size()));
+    const NetlinkAddress local(nl_addr_build(v4 ? AF_INET : AF_INET6, bytes.data() + (v4 ? 12 : 0),
+                                             v4 ? 4 : bytes.size()));
     RouteAddress route(rtnl_addr_alloc());
     nl_addr_set_prefixlen(local.get(), v4 ? 32 : 128);
     rtnl_addr_set_ifindex(route.get(), static_cast<int>(added.ifindex));
@@ -91,8 +85,8 @@ RouteAddress to_route(const AddedAddress &added) {
     return route;
 }
 
-Result<RouteSocket> connect_netlink() {
-    RouteSocket socket(nl_socket_alloc());
+Result<NetlinkSocket> connect_netlink() {
+    NetlinkSocket socket(nl_socket_alloc());
     if (!socket || nl_connect(socket.get(), NETLINK_ROUTE) != 0)
         return fail(Exit::refused, "cannot open a netlink socket");
     return socket;

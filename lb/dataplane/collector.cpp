@@ -10,7 +10,7 @@ namespace weir {
 namespace {
 
 // Entries between two looks at the clock: a fraction of a millisecond, also if all of them go.
-constexpr std::uint32_t kBatch = 256;
+constexpr std::uint32_t kCollectBatch = 256;
 
 // The flow tables of one family.
 struct FamilyTables {
@@ -78,7 +78,7 @@ class Collector::Walk {
         static_cast<void>(bpf_obj_get_info_by_fd(map.fd, &info, &length));
         const bool of_flows = static_cast<bool>(look);
         stages_.push_back({map.fd,
-                           BatchReader(map, info.key_size, info.value_size, kBatch),
+                           BatchReader(map, info.key_size, info.value_size, kCollectBatch),
                            {map.name, of_flows, 0, info.max_entries},
                            std::move(look)});
     }

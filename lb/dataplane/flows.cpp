@@ -10,20 +10,13 @@ namespace weir {
 namespace {
 
 // Entries read with one system call.
-constexpr std::uint32_t kBatch = 4096;
-
-Address to_address(std::uint32_t v4) {
-    return Address::v4(v4);
-}
-Address to_address(const weir_address &v6) {
-    return from_abi(v6);
-}
+constexpr std::uint32_t kListBatch = 4096;
 
 // The flow that an entry is one direction of.
 template <typename Tuple>
 Flow make_flow(const Tuple &tuple, const weir_flow &entry, std::chrono::nanoseconds now) {
-    const Endpoint source{to_address(tuple.saddr), ntohs(tuple.head.sport)};
-    const Endpoint destination{to_address(tuple.daddr), ntohs(tuple.head.dport)};
+    const Endpoint source{from_abi(tuple.saddr), ntohs(tuple.head.sport)};
+    const Endpoint destination{from_abi(tuple.daddr), ntohs(tuple.head.dport)};
     const Endpoint new_source{from_abi(entry.saddr), ntohs(entry.sport)};
     const Endpoint new_destination{from_abi(entry.daddr), ntohs(entry.dport)};
     const bool forward = entry.direction == WEIR_FORWARD;
@@ -90,7 +83,7 @@ class Walk {
 
     template <typename Tuple>
     Result<void> read(const NamedMap &map) {
-        BatchReader reader(map, sizeof(Tuple), sizeof(weir_flow), kBatch);
+        BatchReader reader(map, sizeof(Tuple), sizeof(weir_flow), kListBatch);
         reader.start_at(position_.bucket);
         while (true) {
             position_.bucket = reader.bucket();
@@ -135,8 +128,8 @@ weir_flow turned(const Tuple &tuple) {
     weir_flow target{};
     target.sport = tuple.head.dport;
     target.dport = tuple.head.sport;
-    target.saddr = to_abi(to_address(tuple.daddr));
-    target.daddr = to_abi(to_address(tuple.saddr));
+    target.saddr = to_abi(from_abi(tuple.daddr));
+    target.daddr = to_abi(from_abi(tuple.saddr));
     return target;
 }
 
@@ -148,7 +141,7 @@ class Deleter {
 
     template <typename Tuple>
     Result<void> sweep(const NamedMap &map) {
-        BatchReader reader(map, sizeof(Tuple), sizeof(weir_flow), kBatch);
+        BatchReader reader(map, sizeof(Tuple), sizeof(weir_flow), kListBatch);
         while (done_.complete) {
             done_.complete = go_on_();
             if (!done_.complete)

@@ -18,6 +18,7 @@
 #include <memory>
 
 #include "lb/dataplane/fd.h"
+#include "lb/net/netlink.h"
 
 namespace weir {
 
@@ -28,13 +29,6 @@ ifreq make_request(const std::string &interface) {
     interface.copy(request.ifr_name, sizeof request.ifr_name - 1);
     return request;
 }
-
-struct SocketDeleter {
-    void operator()(nl_sock *socket) const { nl_socket_free(socket); }
-};
-struct CacheDeleter {
-    void operator()(nl_cache *cache) const { nl_cache_free(cache); }
-};
 
 }  // namespace
 
@@ -72,14 +66,14 @@ bool link_is_ethernet(const std::string &interface) {
 }
 
 Result<bool> clsact_has_filters(unsigned ifindex) {
-    const std::unique_ptr<nl_sock, SocketDeleter> socket(nl_socket_alloc());
+    const NetlinkSocket socket(nl_socket_alloc());
     if (!socket || nl_connect(socket.get(), NETLINK_ROUTE) != 0)
         return fail(Exit::refused, "cannot open a netlink socket");
     for (const std::uint32_t side : {TC_H_MIN_INGRESS, TC_H_MIN_EGRESS}) {
         nl_cache *found = nullptr;
         const int error = rtnl_cls_alloc_cache(socket.get(), static_cast<int>(ifindex),
                                                TC_H_MAKE(TC_H_CLSACT, side), &found);
-        const std::unique_ptr<nl_cache, CacheDeleter> cache(found);
+        const NetlinkCache cache(found);
         if (error != 0)
             return fail(Exit::refused,
                         fmt::format("cannot list the TC filters: {}", nl_geterror(error)));
@@ -90,12 +84,12 @@ Result<bool> clsact_has_filters(unsigned ifindex) {
 }
 
 Result<std::string> ingress_qdisc_kind(unsigned ifindex) {
-    const std::unique_ptr<nl_sock, SocketDeleter> socket(nl_socket_alloc());
+    const NetlinkSocket socket(nl_socket_alloc());
     if (!socket || nl_connect(socket.get(), NETLINK_ROUTE) != 0)
         return fail(Exit::refused, "cannot open a netlink socket");
     nl_cache *found = nullptr;
     const int error = rtnl_qdisc_alloc_cache(socket.get(), &found);
-    const std::unique_ptr<nl_cache, CacheDeleter> cache(found);
+    const NetlinkCache cache(found);
     if (error != 0)
         return fail(Exit::refused, fmt::format("cannot list the qdiscs: {}", nl_geterror(error)));
     rtnl_qdisc *qdisc =

@@ -36,6 +36,9 @@ inline Address from_abi(const weir_address &address) {
     std::memcpy(bytes.data(), address.bytes, bytes.size());
     return Address(bytes);
 }
+inline Address from_abi(std::uint32_t v4) {
+    return Address::v4(v4);
+}
 
 template <typename Key, typename Value>
 Result<void> put(const NamedMap &map, const Key &key, const Value &value, std::string_view action) {

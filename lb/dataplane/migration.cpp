@@ -18,7 +18,7 @@ namespace weir {
 
 namespace {
 
-constexpr std::uint32_t kBatch = 4096;
+constexpr std::uint32_t kMoveBatch = 4096;
 
 // Filled by this start itself; or of no use to another.
 constexpr std::array<std::string_view, 10> kNotCopied{
@@ -108,7 +108,7 @@ Result<std::size_t> Migration::copy_entries(const Pair &pair, std::chrono::nanos
                                             NewTables tables) {
     const bool is_flow = pair.kind == Kind::flows;
     BatchReader reader({pair.from.fd(), pair.to.name}, pair.key.from_size(), pair.value.from_size(),
-                       kBatch);
+                       kMoveBatch);
     std::vector<std::byte> key(pair.key.to_size());
     std::vector<std::byte> value(pair.value.to_size());
     const auto sibling = is_flow ? std::optional(pair.sibling) : std::nullopt;

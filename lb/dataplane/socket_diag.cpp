@@ -21,20 +21,11 @@
 #include <vector>
 
 #include "lb/dataplane/program_ids.h"
+#include "lb/net/netlink.h"
 
 namespace weir {
 
 namespace {
-
-struct SocketDeleter {
-    void operator()(nl_sock *socket) const { nl_socket_free(socket); }
-};
-using Socket = std::unique_ptr<nl_sock, SocketDeleter>;
-
-struct MessageDeleter {
-    void operator()(nl_msg *message) const { nlmsg_free(message); }
-};
-using Message = std::unique_ptr<nl_msg, MessageDeleter>;
 
 // Not those that listen, or have ended and wait: both have no program that hangs on a peer.
 constexpr std::uint32_t kStates = (1U << TCP_ESTABLISHED) | (1U << TCP_SYN_SENT) |
@@ -47,8 +38,8 @@ tl::unexpected<Error> diag_error(int error) {
         fmt::format("cannot look at the sockets of this host (sock_diag): {}", nl_geterror(error)));
 }
 
-Result<Socket> open_socket() {
-    Socket socket(nl_socket_alloc());
+Result<NetlinkSocket> open_socket() {
+    NetlinkSocket socket(nl_socket_alloc());
     if (!socket)
         return diag_error(-NLE_NOMEM);
     if (const int error = nl_connect(socket.get(), NETLINK_SOCK_DIAG); error != 0)
@@ -107,7 +98,7 @@ bool is_there(const inet_diag_msg &answer, const weir_socket_way &way) {
 }
 
 // A walk over the sockets of one family: those to be ended.
-struct Walk {
+struct DiagWalk {
     const SocketMapFds &maps;
     std::uint32_t map = 0;  // the id of maps.sockets
     inet_diag_req_v2 request{};
@@ -116,7 +107,7 @@ struct Walk {
 };
 
 int visit(nl_msg *message, void *context) {
-    auto &walk = *static_cast<Walk *>(context);
+    auto &walk = *static_cast<DiagWalk *>(context);
     nlmsghdr *const header = nlmsg_hdr(message);
     if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
         nlmsg_datalen(header) < static_cast<int>(sizeof(inet_diag_msg)))
@@ -133,8 +124,9 @@ int visit(nl_msg *message, void *context) {
     return NL_OK;
 }
 
-Result<void> list(nl_sock *socket, Walk &walk) {
-    const Message message(nlmsg_alloc_simple(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP));
+Result<void> list(nl_sock *socket, DiagWalk &walk) {
+    const NetlinkMessage message(
+        nlmsg_alloc_simple(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP));
     if (!message || nlmsg_append(message.get(), &walk.request, sizeof walk.request, 0) != 0)
         return diag_error(-NLE_NOMEM);
     nlattr *const maps = nla_nest_start(message.get(), INET_DIAG_REQ_SK_BPF_STORAGES);
@@ -157,7 +149,7 @@ int keep_error(sockaddr_nl * /*from*/, nlmsgerr *answer, void *context) {
 
 // 0, or why not (errno).
 int destroy(nl_sock *socket, const inet_diag_req_v2 &request) {
-    const Message message(nlmsg_alloc_simple(SOCK_DESTROY, NLM_F_REQUEST | NLM_F_ACK));
+    const NetlinkMessage message(nlmsg_alloc_simple(SOCK_DESTROY, NLM_F_REQUEST | NLM_F_ACK));
     if (!message || nlmsg_append(message.get(), const_cast<inet_diag_req_v2 *>(&request),
                                  sizeof request, 0) != 0)
         return ENOMEM;
@@ -195,7 +187,7 @@ Result<EndedSockets> end_sockets(const SocketMapFds &maps, Protocol protocol,
         return tl::make_unexpected(socket.error());
     EndedSockets ended;
     for (const int family : {AF_INET, AF_INET6}) {
-        Walk walk{maps, map_id_of(maps.sockets), request_for(family, protocol), ends};
+        DiagWalk walk{maps, map_id_of(maps.sockets), request_for(family, protocol), ends};
         if (auto listed = list(socket->get(), walk); !listed)
             return tl::make_unexpected(listed.error());
         // the dump's callback would take the answers to these for sockets

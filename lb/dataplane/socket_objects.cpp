@@ -23,7 +23,7 @@ struct SockDeleter {
     void operator()(weir_sock *skeleton) const { weir_sock__destroy(skeleton); }
 };
 
-tl::unexpected<Error> load_error(int error) {
+tl::unexpected<Error> socket_load_error(int error) {
     return fail(Exit::refused,
                 fmt::format("the kernel refuses to load the socket programs: {} (they need Linux "
                             "6.1 or later with CONFIG_CGROUP_BPF)",
@@ -43,7 +43,7 @@ Result<void> use_maps_of(const Objects &objects, const weir_sock &skeleton,
             continue;
         if (const int shared = objects.map(bpf_map__name(map)); shared >= 0) {
             if (const int error = bpf_map__reuse_fd(map, shared); error != 0)
-                return load_error(-error);
+                return socket_load_error(-error);
             continue;
         }
         const bool shareable = std::find(settled.begin(), settled.end(), map) == settled.end();
@@ -101,12 +101,12 @@ Result<SocketObjects> SocketObjects::load(const Objects &objects, const Limits &
     auto own = std::make_unique<Skeleton>();
     own->sock.reset(weir_sock__open());
     if (!own->sock)
-        return load_error(errno);
+        return socket_load_error(errno);
     set_sizes(*own->sock, limits);
     if (auto placed = use_maps_of(objects, *own->sock, pins, share); !placed)
         return tl::make_unexpected(placed.error());
     if (const int error = weir_sock__load(own->sock.get()); error != 0)
-        return load_error(-error);
+        return socket_load_error(-error);
     return SocketObjects(std::move(own));
 }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "lb/dataplane/fd.h"
+#include "lb/net/netlink.h"
 
 namespace weir {
 namespace {
@@ -55,13 +56,6 @@ std::uint32_t count_features(const std::string &interface) {
     return info->data[0];
 }
 
-struct SocketDeleter {
-    void operator()(nl_sock *socket) const { nl_socket_free(socket); }
-};
-struct MessageDeleter {
-    void operator()(nl_msg *message) const { nlmsg_free(message); }
-};
-
 // What came back: the bytes of one attribute.
 struct Wanted {
     int attribute = 0;
@@ -88,8 +82,8 @@ std::vector<std::uint8_t> ask_netlink(nl_sock *socket, nl_msg *request, int attr
     return wanted.bytes;
 }
 
-std::unique_ptr<nl_msg, MessageDeleter> make_generic(int family, int command) {
-    std::unique_ptr<nl_msg, MessageDeleter> message(nlmsg_alloc_simple(family, NLM_F_REQUEST));
+NetlinkMessage make_generic(int family, int command) {
+    NetlinkMessage message(nlmsg_alloc_simple(family, NLM_F_REQUEST));
     genlmsghdr header{};
     header.cmd = static_cast<std::uint8_t>(command);
     header.version = 1;
@@ -144,7 +138,7 @@ std::optional<LinkQueues> link_queues(const std::string &interface) {
 }
 
 std::optional<bool> link_has_native_xdp(unsigned ifindex) {
-    const std::unique_ptr<nl_sock, SocketDeleter> socket(nl_socket_alloc());
+    const NetlinkSocket socket(nl_socket_alloc());
     if (!socket || nl_connect(socket.get(), NETLINK_GENERIC) != 0)
         return std::nullopt;
     nl_socket_disable_auto_ack(socket.get());

@@ -10,20 +10,14 @@
 #include "lb/dataplane/link.h"
 #include "lb/doctor/ethtool.h"
 #include "lb/doctor/gather.h"
+#include "lb/net/netlink.h"
 
 namespace weir {
 namespace {
 
-struct SocketDeleter {
-    void operator()(nl_sock *socket) const { nl_socket_free(socket); }
-};
-struct CacheDeleter {
-    void operator()(nl_cache *cache) const { nl_cache_free(cache); }
-};
 struct LinkDeleter {
     void operator()(rtnl_link *link) const { rtnl_link_put(link); }
 };
-using LinkCache = std::unique_ptr<nl_cache, CacheDeleter>;
 using Link = std::unique_ptr<rtnl_link, LinkDeleter>;
 
 std::string type_of(rtnl_link *link) {
@@ -100,12 +94,12 @@ LinkFacts look_at(const InterfaceConfig &wanted, nl_cache *links) {
 }  // namespace
 
 Result<void> gather_links(const Config &config, HostFacts &facts) {
-    const std::unique_ptr<nl_sock, SocketDeleter> socket(nl_socket_alloc());
+    const NetlinkSocket socket(nl_socket_alloc());
     nl_cache *found = nullptr;
     if (!socket || nl_connect(socket.get(), NETLINK_ROUTE) != 0 ||
         rtnl_link_alloc_cache(socket.get(), AF_UNSPEC, &found) != 0)
         return fail(Exit::refused, "the kernel does not list this host's interfaces");
-    const LinkCache links(found);
+    const NetlinkCache links(found);
     for (const auto &wanted : config.interfaces)
         facts.links.push_back(look_at(wanted, links.get()));
     return {};

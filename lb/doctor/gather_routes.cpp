@@ -12,6 +12,7 @@
 #include <set>
 
 #include "lb/doctor/gather.h"
+#include "lb/net/netlink.h"
 
 namespace weir {
 namespace {
@@ -19,15 +20,6 @@ namespace {
 // RFC 7600: an address that nobody has, so that only a default route leads there.
 const Address kNobody = Address::v4(192, 0, 0, 8);
 
-struct SocketDeleter {
-    void operator()(nl_sock *socket) const { nl_socket_free(socket); }
-};
-struct CacheDeleter {
-    void operator()(nl_cache *cache) const { nl_cache_free(cache); }
-};
-struct AddressDeleter {
-    void operator()(nl_addr *address) const { nl_addr_put(address); }
-};
 struct RouteDeleter {
     void operator()(rtnl_route *route) const { rtnl_route_put(route); }
 };
@@ -47,7 +39,7 @@ std::optional<Address> from_netlink(const nl_addr *address) {
 
 Route ask_route(nl_sock *socket, const Address &to) {
     const bool v4 = to.is_v4();
-    const std::unique_ptr<nl_addr, AddressDeleter> destination(
+    const NetlinkAddress destination(
         nl_addr_build(v4 ? AF_INET : AF_INET6, to.bytes().data() + (v4 ? 12 : 0), v4 ? 4 : 16));
     Route route;
     route.to = to;
@@ -73,7 +65,7 @@ Neighbours list_neighbours(nl_sock *socket) {
     nl_cache *found = nullptr;
     if (rtnl_neigh_alloc_cache(socket, &found) != 0)
         return all;
-    const std::unique_ptr<nl_cache, CacheDeleter> cache(found);
+    const NetlinkCache cache(found);
     for (nl_object *one = nl_cache_get_first(found); one != nullptr; one = nl_cache_get_next(one)) {
         auto *entry = reinterpret_cast<rtnl_neigh *>(one);
         const auto address = from_netlink(rtnl_neigh_get_dst(entry));
@@ -99,7 +91,7 @@ std::set<Address> backends_of(const Config &config) {
 }  // namespace
 
 Result<void> gather_routes(const Config &config, HostFacts &facts) {
-    const std::unique_ptr<nl_sock, SocketDeleter> socket(nl_socket_alloc());
+    const NetlinkSocket socket(nl_socket_alloc());
     if (!socket || nl_connect(socket.get(), NETLINK_ROUTE) != 0)
         return fail(Exit::refused, "cannot open a netlink socket");
     if (const auto route = ask_route(socket.get(), kNobody); !route.interface.empty())

@@ -12,24 +12,24 @@ namespace weir {
 
 namespace {
 
-constexpr std::size_t kEthernet = 14;
+constexpr std::size_t kLinkHeader = 14;
 
 // The kernel refuses (EINVAL) to run XDP on a frame without a whole Ethernet header, and TC on one
 // whose IP header is cut short as well (net/bpf/test_run.c). Neither is more than the data path
 // needs to see before it looks for a service, so such a frame would pass untouched (I1).
 std::size_t least_bytes(PacketHook hook, const Frame &frame) {
-    if (hook == PacketHook::xdp_ingress || frame.bytes.size() < kEthernet)
-        return kEthernet;
+    if (hook == PacketHook::xdp_ingress || frame.bytes.size() < kLinkHeader)
+        return kLinkHeader;
     const unsigned type = static_cast<unsigned>(frame.bytes[12]) << 8U | frame.bytes[13];
     if (type == 0x0800)
-        return kEthernet + 20;
-    return type == 0x86dd ? kEthernet + 40 : kEthernet;
+        return kLinkHeader + 20;
+    return type == 0x86dd ? kLinkHeader + 40 : kLinkHeader;
 }
 
 // The most that a test run takes. XDP: an IPv4 packet of any size, in fragments. TC: one page, less
 // the kernel's own (x86-64: 3,712). What is longer travels beside the program and is joined to it
 // again: the data path reads and writes headers only.
-constexpr std::size_t kMostXdp = kEthernet + 65535;
+constexpr std::size_t kMostXdp = kLinkHeader + 65535;
 constexpr std::size_t kMostTc = 3072;
 
 // Frames may grow (ICMP errors, tunnels).
@@ -130,7 +130,7 @@ void Engine::name_everything(const Config &config, const TableState &state) {
 
 PacketHook Engine::hook_of(const Frame &frame) const {
     const auto &mac = mac_.bytes;
-    const bool own = frame.bytes.size() >= kEthernet &&
+    const bool own = frame.bytes.size() >= kLinkHeader &&
                      std::equal(mac.begin(), mac.end(), frame.bytes.begin() + 6);
     return own ? PacketHook::tc_egress : ingress_;
 }

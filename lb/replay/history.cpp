@@ -13,8 +13,8 @@ namespace weir {
 namespace {
 
 constexpr std::size_t kKept = 4096;  // frames
-constexpr std::size_t kTold = 5;
-constexpr int kMostTags = 2;
+constexpr std::size_t kStepsTold = 5;
+constexpr int kTagsTold = 2;
 
 using Bytes = std::span<const std::uint8_t>;
 
@@ -25,7 +25,7 @@ std::uint16_t two_bytes(Bytes frame, std::size_t at) {
 // Where the network header begins, and its EtherType.
 std::optional<std::pair<std::size_t, std::uint16_t>> network(Bytes frame) {
     std::size_t at = 12;
-    for (int tags = 0; tags <= kMostTags && frame.size() >= at + 2; tags++) {
+    for (int tags = 0; tags <= kTagsTold && frame.size() >= at + 2; tags++) {
         const std::uint16_t type = two_bytes(frame, at);
         if (type != ETH_P_8021Q && type != ETH_P_8021AD)
             return std::pair(at + 2, type);
@@ -68,7 +68,7 @@ std::optional<Ends> ends_of(Bytes frame) {
     return std::nullopt;
 }
 
-void History::add(std::uint64_t index, const Frame &in, const Outcome &outcome) {
+void PacketHistory::add(std::uint64_t index, const Frame &in, const Outcome &outcome) {
     Entry entry{index,           in.time,         outcome.hook,
                 outcome.verdict, outcome.flow,    outcome.reason,
                 outcome.service, outcome.backend, {}};
@@ -85,7 +85,7 @@ void History::add(std::uint64_t index, const Frame &in, const Outcome &outcome) 
     next_ = (next_ + 1) % kKept;
 }
 
-std::string History::line(const Entry &entry, Resolution resolution) {
+std::string PacketHistory::line(const Entry &entry, Resolution resolution) {
     std::string text = fmt::format("before: frame {} at {}: {}, {}", entry.index,
                                    format_time(entry.time, resolution), to_string(entry.hook),
                                    to_string(entry.verdict));
@@ -97,7 +97,7 @@ std::string History::line(const Entry &entry, Resolution resolution) {
     return text;
 }
 
-std::vector<std::string> History::lines(Resolution resolution) const {
+std::vector<std::string> PacketHistory::lines(Resolution resolution) const {
     std::vector<std::string> found;
     if (entries_.empty())
         return found;
@@ -105,7 +105,7 @@ std::vector<std::string> History::lines(Resolution resolution) const {
     const Entry &last = entries_[(next_ + count - 1) % count];
     if (!last.client || !last.service)
         return found;
-    for (std::size_t back = 2; back <= count && found.size() < kTold; back++) {
+    for (std::size_t back = 2; back <= count && found.size() < kStepsTold; back++) {
         const Entry &entry = entries_[(next_ + count - back) % count];
         if (entry.client == last.client && entry.service == last.service)
             found.push_back(line(entry, resolution));

@@ -21,7 +21,7 @@ struct Ends {
 };
 std::optional<Ends> ends_of(std::span<const std::uint8_t> frame);
 
-class History {
+class PacketHistory {
   public:
     // The frame of this number, from 1.
     void add(std::uint64_t index, const Frame &in, const Outcome &outcome);

@@ -55,7 +55,7 @@ class Replay {
     std::optional<CaptureWriter> output_;
     std::optional<Comparison> comparison_;
     std::optional<OutputFile> report_;
-    History history_;
+    PacketHistory history_;
     Summary summary_;
 };
 

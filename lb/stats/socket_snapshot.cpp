@@ -10,18 +10,18 @@
 namespace weir {
 namespace {
 
-struct AllCounters {
+struct SocketCounts {
     std::vector<SocketCounters> services, backends;
     std::vector<SocketHistograms> histograms;
     std::vector<std::uint32_t> live;
     std::vector<JoinCounters> joined;
 };
 
-Result<AllCounters> read_counters(const SocketTables &tables, const JoinObjects *join,
-                                  const Inventory &inventory) {
+Result<SocketCounts> read_counters(const SocketTables &tables, const JoinObjects *join,
+                                   const Inventory &inventory) {
     const std::uint32_t services = inventory.service_ids();
     const std::uint32_t backends = inventory.backend_ids();
-    AllCounters all;
+    SocketCounts all;
     const auto keep = [](auto &to) { return [&to](auto read) { to = std::move(read); }; };
     return tables.service_counters(services)
         .map(keep(all.services))
@@ -35,11 +35,11 @@ Result<AllCounters> read_counters(const SocketTables &tables, const JoinObjects 
         .map([&] { return std::move(all); });
 }
 
-std::optional<JoinCounters> joined_of(const AllCounters &counters, std::uint32_t service) {
+std::optional<JoinCounters> joined_of(const SocketCounts &counters, std::uint32_t service) {
     return counters.joined.empty() ? std::nullopt : std::optional(counters.joined.at(service));
 }
 
-SocketServiceSnapshot make_service(const InventoryService &service, const AllCounters &counters) {
+SocketServiceSnapshot make_service(const InventoryService &service, const SocketCounts &counters) {
     const auto &row = service.row;
     SocketServiceSnapshot seen{service.name,
                                row.protocol,
@@ -84,7 +84,7 @@ Result<SocketSnapshot> read_socket_snapshot(const SocketTables &tables, const Jo
                                             const Inventory &inventory, CgroupNames &names) {
     SocketSnapshot snapshot;
     return read_counters(tables, join, inventory)
-        .map([&](const AllCounters &counters) {
+        .map([&](const SocketCounts &counters) {
             for (const auto &service : inventory.services)
                 snapshot.services.push_back(make_service(service, counters));
         })

@@ -23,7 +23,7 @@
 namespace weir::test {
 namespace {
 
-constexpr std::size_t kFrame = sizeof(decltype(weir_floor::bss->frame));
+constexpr std::size_t kFloorFrame = sizeof(decltype(weir_floor::bss->frame));
 
 void command(const std::string &line) {
     const auto done = run({"sh", "-c", line});
@@ -37,7 +37,7 @@ double thread_time_ns() {
     return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
-void check(int error, const std::string &what) {
+void check_run(int error, const std::string &what) {
     if (error != 0)
         throw std::runtime_error(fmt::format("{}: {}", what, std::strerror(errno)));
 }
@@ -61,7 +61,7 @@ struct Run {
         options.ctx_size_in = at == Attached::xdp ? sizeof frame_of_xdp : sizeof skb;
     }
     void call(int program) {
-        check(bpf_prog_test_run_opts(program, &options), "BPF_PROG_TEST_RUN");
+        check_run(bpf_prog_test_run_opts(program, &options), "BPF_PROG_TEST_RUN");
     }
 
     xdp_md frame_of_xdp{};
@@ -93,11 +93,11 @@ TestRun::TestRun(const std::string &yaml)
         throw std::runtime_error("no skeleton");
     bpf_map__set_max_entries(floor_->maps.looked_up, static_cast<__u32>(config_.limits.flows));
     bpf_map__set_max_entries(floor_->maps.inserted, static_cast<__u32>(config_.limits.new_flows));
-    check(weir_floor__load(floor_.get()), "the programs to compare with");
+    check_run(weir_floor__load(floor_.get()), "the programs to compare with");
     // a frame that is said to come by an interface must come by one whose driver has XDP
-    check(bpf_xdp_attach(static_cast<int>(ifindex_), bpf_program__fd(floor_->progs.xdp_floor),
-                         XDP_FLAGS_DRV_MODE, nullptr),
-          "XDP on lb0");
+    check_run(bpf_xdp_attach(static_cast<int>(ifindex_), bpf_program__fd(floor_->progs.xdp_floor),
+                             XDP_FLAGS_DRV_MODE, nullptr),
+              "XDP on lb0");
 }
 
 TestRun::~TestRun() {
@@ -137,8 +137,8 @@ void TestRun::enter_key(const Traffic &traffic) {
         } key{htonl(first + i), segment->destination.address.v4_network_order(),
               htons(segment->source.port), htons(segment->destination.port),
               segment->protocol == Protocol::tcp ? 6U : 17U};
-        check(bpf_map_update_elem(bpf_map__fd(floor_->maps.looked_up), &key, &flow, BPF_ANY),
-              "the reference's table");
+        check_run(bpf_map_update_elem(bpf_map__fd(floor_->maps.looked_up), &key, &flow, BPF_ANY),
+                  "the reference's table");
     }
     entered_ = traffic.frame;
 }
@@ -155,12 +155,12 @@ double TestRun::cost(Attached at, Beside program, const Traffic &traffic, std::u
                          ? bpf_program__fd(xdp ? progs.xdp_reference : progs.tc_reference)
                          : bpf_program__fd(xdp ? progs.xdp_inserts : progs.tc_inserts);
     const __u32 zero = 0;
-    check(bpf_map_update_elem(bpf_map__fd(xdp ? floor_->maps.xdp_next : floor_->maps.tc_next),
-                              &zero, &next, BPF_ANY),
-          "the program to call");
-    if (traffic.frame.size() < kFrame)
+    check_run(bpf_map_update_elem(bpf_map__fd(xdp ? floor_->maps.xdp_next : floor_->maps.tc_next),
+                                  &zero, &next, BPF_ANY),
+              "the program to call");
+    if (traffic.frame.size() < kFloorFrame)
         throw std::runtime_error("the frame is too short");
-    std::memcpy(&floor_->bss->frame, traffic.frame.data(), kFrame);
+    std::memcpy(&floor_->bss->frame, traffic.frame.data(), kFloorFrame);
     floor_->data->flows = traffic.flows;
     floor_->bss->is_v6 = traffic.frame[12] == 0x86;
     Run run(at, traffic.frame, ifindex_);
@@ -174,7 +174,7 @@ double TestRun::cost(Attached at, Beside program, const Traffic &traffic, std::u
 TestRun::Size TestRun::size(Attached at) {
     bpf_prog_info info{};
     std::uint32_t length = sizeof info;
-    check(bpf_obj_get_info_by_fd(weir_program(at), &info, &length), "what the kernel says");
+    check_run(bpf_obj_get_info_by_fd(weir_program(at), &info, &length), "what the kernel says");
     return {info.verified_insns, info.xlated_prog_len / 8};
 }
 

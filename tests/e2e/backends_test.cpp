@@ -84,11 +84,11 @@ class Backends : public HookTest {
     std::string config_;
 };
 
-constexpr auto kCheck =
+constexpr auto kTcpCheck =
     "health_check: {type: tcp, interval: 200ms, timeout: 100ms, rise: 2, fall: 2}";
 
 TEST_P(Backends, ADeadOneGetsNoFlowsAfterIntervalTimesFallAndComesBack) {
-    run_weir(kCheck);
+    run_weir(kTcpCheck);
     const auto wrk = load("30s");
     ASSERT_TRUE(eventually([&] { return opened(world().at_one) > 20; }));
     end_server_one();
@@ -172,7 +172,7 @@ TEST_P(Backends, OverridesOutliveTheDaemonAndShowUntilTheyAreRemoved) {
 
 // What is there when a daemon comes: a dead backend is not tried until a check says that it lives.
 TEST_P(Backends, ARestartKnowsWhoWasDown) {
-    run_weir(kCheck);
+    run_weir(kTcpCheck);
     end_server_one();
     ASSERT_TRUE(becomes(world().at_one, "down"));
     const auto wrk = load("20s");

@@ -21,21 +21,21 @@ using ::testing::Not;
 constexpr auto kDown = "\033OB";  // as an xterm sends it to a program that asked for keys
 
 // A client that asks the UDP service as fast as it is answered.
-class Traffic {
+class Background {
   public:
-    explicit Traffic(const World &world)
+    explicit Background(const World &world)
         : client_(world.client_host, Protocol::udp, world.vip_udp), thread_([this] {
               while (!stop_)
                   asked_ += client_.ask("x") ? 1 : 0;
           }) {}
-    ~Traffic() {
+    ~Background() {
         stop_ = true;
         thread_.join();
     }
-    Traffic(const Traffic &) = delete;
-    Traffic &operator=(const Traffic &) = delete;
-    Traffic(Traffic &&) = delete;
-    Traffic &operator=(Traffic &&) = delete;
+    Background(const Background &) = delete;
+    Background &operator=(const Background &) = delete;
+    Background(Background &&) = delete;
+    Background &operator=(Background &&) = delete;
 
   private:
     Client client_;
@@ -96,7 +96,7 @@ TEST_F(Top, ShowsTrafficAndFollowsTheKeysAndTheSize) {
     PseudoTerminal terminal(24, 80);
     const auto before = terminal.modes();
     const auto top = this->top(terminal);
-    const Traffic traffic(world());
+    const Background traffic(world());
     EXPECT_TRUE(terminal.shows("weir 0.")) << terminal.screen() << top->err();
     EXPECT_TRUE(terminal.shows("on      lb0 xdp native, lb1 xdp native, lb2 xdp native"))
         << terminal.screen();
@@ -165,7 +165,7 @@ TEST_F(Top, KeepsTheLastWhileTheDaemonIsGoneAndGoesOnWhenItReturns) {
     EXPECT_THAT(terminal.screen(), HasSubstr("dns  "));
     start_daemon();
     EXPECT_TRUE(terminal.hides("! no news for ")) << terminal.screen();
-    const Traffic traffic(world());
+    const Background traffic(world());
     EXPECT_TRUE(eventually([&] { return packets_in(terminal, "dns") > 0; })) << terminal.screen();
     terminal.type("q");
     EXPECT_EQ(top->wait().status, 0);
@@ -206,7 +206,7 @@ TEST_F(Top, WithoutADaemonTheTerminalIsNotTouched) {
 }
 
 TEST_F(Top, APipeGetsATableEachInterval) {
-    const Traffic traffic(world());
+    const Background traffic(world());
     const auto done = weir({"top", "--interval", "500ms", "--iterations", "2"});
     EXPECT_EQ(done.status, 0) << done.err;
     const auto first = done.out.find("weir 0.");
@@ -219,7 +219,7 @@ TEST_F(Top, APipeGetsATableEachInterval) {
 }
 
 TEST_F(Top, JsonIsAnObjectALineWithRates) {
-    const Traffic traffic(world());
+    const Background traffic(world());
     const auto done = weir({"top", "--json", "--interval", "500ms", "--iterations", "2"});
     EXPECT_EQ(done.status, 0) << done.err;
     EXPECT_EQ(lines(done.out), 2U);

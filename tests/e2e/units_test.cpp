@@ -15,7 +15,7 @@ std::string unit(const std::string &name) {
     return read_file(std::filesystem::path(WEIR_SOURCE_DIR) / "deploy/systemd" / name);
 }
 
-std::string replaced(std::string text, const std::string &from, const std::string &to) {
+std::string replaced_all(std::string text, const std::string &from, const std::string &to) {
     for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
         text.replace(at, from.size(), to);
     return text;
@@ -29,7 +29,7 @@ class Units : public testing::TestWithParam<const char *> {
     }
     // The unit with the binary of this build, which is there.
     std::string here(const std::string &name) {
-        return folder_.write(name, replaced(unit(name), "/usr/bin/weir", WEIR_BINARY));
+        return folder_.write(name, replaced_all(unit(name), "/usr/bin/weir", WEIR_BINARY));
     }
 
   private:
@@ -61,7 +61,7 @@ TEST(UnitFiles, TheTemplateDiffersInItsNameAndItsConfigurationOnly) {
     const auto one = from(unit("weir.service"));
     const auto several = from(unit("weir@.service"));
     EXPECT_NE(one, several);
-    EXPECT_EQ(replaced(replaced(several, "/%i.yaml", "/weir.yaml"), " (%i)", ""), one);
+    EXPECT_EQ(replaced_all(replaced_all(several, "/%i.yaml", "/weir.yaml"), " (%i)", ""), one);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@
 namespace weir::test {
 namespace {
 
-constexpr const char *kConfig = R"(
+constexpr const char *kNative = R"(
 services:
   - {name: web, vip: 192.0.2.10, port: 80, protocol: tcp, backends: [{address: 198.51.100.11, port: 8080}]}
   - {name: dns, vip: 192.0.2.10, port: 53, protocol: udp, backends: [{address: 198.51.100.12, port: 5353}]}
@@ -71,7 +71,7 @@ class Native : public testing::Test {
     void SetUp() override {
         if (const std::string why = why_not_runnable(); !why.empty())
             GTEST_SKIP() << why;
-        path_ = std::make_unique<DataPath>(kConfig);
+        path_ = std::make_unique<DataPath>(kNative);
     }
 
     const ServiceConfig *service_of(const weir_packet &packet, int family) const {

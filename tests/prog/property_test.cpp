@@ -14,7 +14,7 @@ namespace weir::test {
 namespace {
 
 // `full` keeps the client's family, `other` does not.
-constexpr const char *kConfig = R"(
+constexpr const char *kEverything = R"(
 services:
   - {name: web, vip: 192.0.2.10, port: 80, protocol: tcp,
      backends: [{address: 198.51.100.11, port: 8080}, {address: 198.51.100.12, port: 8080, weight: 50},
@@ -120,7 +120,7 @@ TEST_P(Properties, HoldForGeneratedPackets) {
     printf("WEIR_SEED=%llu WEIR_PROPERTY_PACKETS=%llu\n", static_cast<unsigned long long>(seed),
            static_cast<unsigned long long>(packets));
 
-    DataPath path(kConfig);
+    DataPath path(kEverything);
     Model model(path.config());
     Judge judge(path, model, GetParam());
     Generator generator(seed);

@@ -44,11 +44,12 @@ class Golden : public ReplayTest, public ::testing::WithParamInterface<std::stri
                        file("expected.pcap"), "-w", path(out), "--json", path(report)});
     }
     // One outcome per frame of in.pcap.
-    static std::vector<Outcome> run_frames(const Config &config, const std::vector<Frame> &frames) {
+    static std::vector<weir::Outcome> run_frames(const Config &config,
+                                                 const std::vector<Frame> &frames) {
         auto engine = Engine::create(config);
         if (!engine)
             throw std::runtime_error(engine.error().message);
-        std::vector<Outcome> outcomes;
+        std::vector<weir::Outcome> outcomes;
         for (const Frame &frame : frames) {
             auto outcome = engine->run(frame);
             if (!outcome)
@@ -111,7 +112,7 @@ TEST_P(Golden, I1_FramesOfNoServiceAndNoFlowLeaveIdentical) {
             continue;
         if (is_ping(in[i], outcomes[i].frame))
             continue;
-        EXPECT_EQ(outcomes[i].verdict, Verdict::pass) << "frame " << i + 1;
+        EXPECT_EQ(outcomes[i].verdict, weir::Verdict::pass) << "frame " << i + 1;
         EXPECT_EQ(outcomes[i].frame.bytes, in[i].bytes) << "frame " << i + 1;
     }
 }
@@ -124,7 +125,7 @@ TEST_P(Golden, I2_EmittedFramesHaveCorrectChecksums) {
     for (std::size_t i = 0; i < in.size(); i++) {
         if (!is_judged(in[i]))
             continue;
-        if (outcomes[i].verdict == Verdict::drop) {
+        if (outcomes[i].verdict == weir::Verdict::drop) {
             dropped++;
             continue;
         }

@@ -73,7 +73,7 @@ class PublicCaptures : public ReplayTest {
         return config;
     }
 
-    void check(const Frame &in, const Outcome &out) {
+    void check(const Frame &in, const weir::Outcome &out) {
         if (out.verdict == weir::Verdict::drop) {
             EXPECT_TRUE(out.reason) << "I6";
             reached_.insert(out.reason.value_or(""));

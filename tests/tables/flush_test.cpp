@@ -9,7 +9,7 @@
 namespace weir::test {
 namespace {
 
-const std::string kConfig = R"(
+const std::string kFlushed = R"(
 services:
   - {name: web, vip: 192.0.2.10, port: 80, protocol: tcp,
      backends: [{address: 198.51.100.11, port: 8080}, {address: 198.51.100.12, port: 8080}]}
@@ -29,7 +29,7 @@ class FlushTest : public TablesTest {
         TablesTest::SetUp();
         if (IsSkipped())
             return;
-        load(kConfig);
+        load(kFlushed);
         for (int port = 1; port <= 20; ++port)
             run(fmt::format("203.0.113.1:{}", port).c_str(), "192.0.2.10:80");
         run("[2001:db8:2::1]:1000", "[2001:db8::10]:80");

@@ -8,7 +8,7 @@
 namespace weir::test {
 namespace {
 
-const std::string kConfig = R"(
+const std::string kWalked = R"(
 services:
   - {name: dns, vip: 192.0.2.53, port: 53, protocol: udp,
      backends: [{address: 198.51.100.14, port: 53}]}
@@ -23,7 +23,7 @@ class WalkTest : public TablesTest {
         TablesTest::SetUp();
         if (IsSkipped())
             return;
-        load(kConfig);
+        load(kWalked);
         for (int port = 1; port <= kEach; ++port) {
             run(fmt::format("203.0.113.1:{}", port).c_str(), "192.0.2.53:53", Protocol::udp);
             run(fmt::format("[2001:db8:2::1]:{}", port).c_str(), "[2001:db8::53]:53",

@@ -10,9 +10,9 @@ namespace {
 
 using testing::HasSubstr;
 
-const BackendKey kKey{"web", *Endpoint::parse("198.51.100.11:8443")};
+const BackendKey kChanged{"web", *Endpoint::parse("198.51.100.11:8443")};
 
-struct Ran {
+struct Change {
     int status;
     std::string out;
     std::string err;
@@ -21,7 +21,7 @@ struct Ran {
 class CliChanges : public testing::Test {
   protected:
     // The words, and the running API's socket.
-    Ran weir(const std::string &words) const {
+    Change weir(const std::string &words) const {
         std::vector<std::string> line{"weir"};
         std::istringstream stream(words);
         for (std::string word; stream >> word;)
@@ -50,9 +50,9 @@ TEST_F(CliChanges, DrainEnableDisableAndWeightAreOverrides) {
     EXPECT_EQ(weir("backend weight web 198.51.100.11:8443 0").out,
               "web 198.51.100.11:8443: draining, weight 0 (override: drain, weight 0)\n");
     EXPECT_EQ(weir("backend disable web 198.51.100.11:8443").status, 0);
-    EXPECT_EQ(api_.overrides, (Overrides{{kKey, {Admin::maintenance, 0}}}));
+    EXPECT_EQ(api_.overrides, (Overrides{{kChanged, {Admin::maintenance, 0}}}));
     EXPECT_EQ(weir("backend enable web 198.51.100.11:8443").status, 0);
-    EXPECT_EQ(api_.overrides, (Overrides{{kKey, {Admin::enabled, 0}}})) << "a weight stays";
+    EXPECT_EQ(api_.overrides, (Overrides{{kChanged, {Admin::enabled, 0}}})) << "a weight stays";
     EXPECT_EQ(weir("backend weight web 198.51.100.11:8443 default").out,
               "web 198.51.100.11:8443: active, weight 100 (no override)\n");
     EXPECT_EQ(api_.overrides, Overrides{});
@@ -93,7 +93,7 @@ TEST_F(CliChanges, WhatDoesNotExistIsAUsageErrorThatSuggests) {
 }
 
 TEST_F(CliChanges, OverridesAreListedAndCleared) {
-    api_.overrides = {{kKey, {Admin::drain, {}}},
+    api_.overrides = {{kChanged, {Admin::drain, {}}},
                       {{"dns", *Endpoint::parse("198.51.100.13:53")}, {Admin::enabled, 3}}};
     EXPECT_THAT(weir("overrides").out, HasSubstr("web      198.51.100.11:8443  drain         -"));
     EXPECT_EQ(Json::parse(weir("overrides --json").out)["overrides"].size(), 2);
@@ -165,7 +165,7 @@ TEST_F(CliChanges, FlowsRefuseWhatDoesNotGoTogether) {
 }
 
 TEST_F(CliChanges, AVariableThatIsNotSetDoesNotMeanEverything) {
-    api_.overrides = {{kKey, {Admin::drain, {}}}};
+    api_.overrides = {{kChanged, {Admin::drain, {}}}};
     const auto socket = api_.socket();
     const std::vector<std::vector<const char *>> lines{
         {"weir", "overrides", "clear", "", "", "--socket", socket.c_str()},

@@ -10,17 +10,16 @@
 #include <vector>
 
 #include "lb/config/config.h"
+#include "tests/support/random.h"
 #include "tests/support/temp.h"
 
 namespace weir {
 namespace {
 
-using Random = std::mt19937;
-using Lines = std::vector<std::string>;
+using test::below;
+using test::Random;
 
-std::size_t below(Random &random, std::size_t limit) {
-    return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random);
-}
+using Lines = std::vector<std::string>;
 
 // The reference without comments, so that a mutation seldom lands in one.
 Lines reference_lines() {

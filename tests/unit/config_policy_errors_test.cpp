@@ -8,7 +8,7 @@
 namespace weir {
 namespace {
 
-const std::string kGood = R"(services:
+const std::string kPolicies = R"(services:
   - name: web
     vip: 192.0.2.10
     port: 443
@@ -38,10 +38,10 @@ snat:
 class ConfigPolicy : public testing::TestWithParam<EditRow> {};
 
 TEST_P(ConfigPolicy, IsRefused) {
-    expect_refused(kGood, GetParam());
+    expect_refused(kPolicies, GetParam());
 }
 
-const EditRow kService[] = {
+const EditRow kPolicyRows[] = {
     {"announce", "announce: address", "announce: bgp",
      "f:7:15: service 'web': announce must be one of none, address, not 'bgp'"},
     {"affinity_without_timeout", "{timeout: 10m}", "{}",
@@ -128,7 +128,7 @@ const EditRow kSnat[] = {
      "'20000'"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Service, ConfigPolicy, testing::ValuesIn(kService), row_name<EditRow>);
+INSTANTIATE_TEST_SUITE_P(Service, ConfigPolicy, testing::ValuesIn(kPolicyRows), row_name<EditRow>);
 INSTANTIATE_TEST_SUITE_P(Snat, ConfigPolicy, testing::ValuesIn(kSnat), row_name<EditRow>);
 
 std::string with_snat_addresses(int count) {

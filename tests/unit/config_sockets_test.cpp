@@ -10,11 +10,11 @@
 namespace weir {
 namespace {
 
-const std::string kService = R"(services:
+const std::string kOneService = R"(services:
   - {name: web, vip: 192.0.2.10, port: 443, protocol: tcp, backends: [{address: 192.0.2.1, port: 1}]}
 )";
 
-const std::string kGood = kService + R"(sockets:
+const std::string kSockets = kOneService + R"(sockets:
   cgroup: system.slice/web.service
   bind: {guard: true, allow: [8080, "192.0.2.10:443", "[2001:db8::1]:53"]}
   deny: [raw, ipv6/dgram]
@@ -26,7 +26,7 @@ const std::string kGood = kService + R"(sockets:
 )";
 
 TEST(ConfigSockets, SaysWhatIsWanted) {
-    const auto config = test::value_of(parse_config(kGood, "weir.yaml"));
+    const auto config = test::value_of(parse_config(kSockets, "weir.yaml"));
     ASSERT_TRUE(config.sockets);
     EXPECT_EQ(config.sockets->cgroup, "system.slice/web.service");
     EXPECT_TRUE(config.sockets->guard);
@@ -44,8 +44,8 @@ TEST(ConfigSockets, SaysWhatIsWanted) {
 }
 
 TEST(ConfigSockets, OffUnlessConfiguredAndAllProgramsByDefault) {
-    EXPECT_FALSE(test::value_of(parse_config(kService, "weir.yaml")).sockets);
-    const auto config = test::value_of(parse_config(kService + "sockets: {}\n", "weir.yaml"));
+    EXPECT_FALSE(test::value_of(parse_config(kOneService, "weir.yaml")).sockets);
+    const auto config = test::value_of(parse_config(kOneService + "sockets: {}\n", "weir.yaml"));
     ASSERT_TRUE(config.sockets);
     EXPECT_EQ(config.sockets->cgroup, "");
     EXPECT_TRUE(config.sockets->guard);
@@ -54,7 +54,7 @@ TEST(ConfigSockets, OffUnlessConfiguredAndAllProgramsByDefault) {
 }
 
 TEST(ConfigSockets, WhatIsPrintedIsReadBack) {
-    const auto text = to_yaml(test::value_of(parse_config(kGood, "weir.yaml")));
+    const auto text = to_yaml(test::value_of(parse_config(kSockets, "weir.yaml")));
     EXPECT_NE(text.find("sockets:\n  cgroup: \"system.slice/web.service\"\n"
                         "  bind: {guard: true, allow: [\"8080\", \"192.0.2.10:443\", "
                         "\"[2001:db8::1]:53\"]}\n  deny: [\"raw\", \"ipv6/dgram\"]\n  mark: 0x2a\n"
@@ -69,7 +69,7 @@ TEST(ConfigSockets, WhatIsPrintedIsReadBack) {
 class ConfigSocketsErrors : public testing::TestWithParam<EditRow> {};
 
 TEST_P(ConfigSocketsErrors, IsRefused) {
-    expect_refused(kGood, GetParam());
+    expect_refused(kSockets, GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(

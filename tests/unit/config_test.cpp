@@ -10,7 +10,7 @@
 namespace weir {
 namespace {
 
-const std::string kReference = WEIR_SOURCE_DIR "/deploy/weir.yaml";
+const std::string kReferenceFile = WEIR_SOURCE_DIR "/deploy/weir.yaml";
 
 // Every value of a configuration, without the places where they stood.
 auto values(const InterfaceConfig &interface) {
@@ -67,7 +67,7 @@ void expect_equal(const Config &left, const Config &right) {
         expect_equal(left.services[i], right.services[i]);
 }
 
-Config parsed(const std::string &text) {
+Config parsed_well(const std::string &text) {
     auto config = parse_config(text, "<string>");
     EXPECT_TRUE(config) << config.error().message << '\n' << text;
     return config.value_or(Config{});
@@ -75,7 +75,7 @@ Config parsed(const std::string &text) {
 
 void expect_round_trip(const Config &config) {
     const std::string text = to_yaml(config);
-    const Config again = parsed(text);
+    const Config again = parsed_well(text);
     expect_equal(config, again);
     EXPECT_EQ(to_yaml(again), text);
 }
@@ -118,7 +118,7 @@ instance: blue-1
 )";
 
 TEST(Config, ReadsEveryValueOfTheSample) {
-    const Config config = parsed(kSample);
+    const Config config = parsed_well(kSample);
     ASSERT_EQ(config.interfaces.size(), 1U);
     EXPECT_EQ(values(config.interfaces[0]), std::tuple("eth0", Hook::automatic, XdpMode::native));
     EXPECT_EQ(config.interfaces[0].mark.line, 3);
@@ -149,7 +149,7 @@ TEST(Config, ReadsEveryValueOfTheSample) {
 }
 
 TEST(Config, FillsDefaultsInAndNeedsNoInterface) {
-    const Config config = parsed("services: []");
+    const Config config = parsed_well("services: []");
     Config defaults;
     expect_equal(config, defaults);
     EXPECT_EQ(config.file, "<string>");
@@ -157,7 +157,7 @@ TEST(Config, FillsDefaultsInAndNeedsNoInterface) {
 }
 
 TEST(Config, ReadsEveryHookAndXdpMode) {
-    const Config config = parsed(
+    const Config config = parsed_well(
         "services: []\n"
         "interfaces:\n"
         "  - {name: a, hook: xdp, xdp_mode: generic}\n"
@@ -168,7 +168,7 @@ TEST(Config, ReadsEveryHookAndXdpMode) {
 }
 
 TEST(Config, AcceptsWhatOnlyLooksLikeAClash) {
-    parsed(R"(
+    parsed_well(R"(
 services:
   - {name: a, vip: 192.0.2.1, port: 53, protocol: tcp, backends: [{address: 192.0.2.2, port: 53}]}
   - {name: b, vip: 192.0.2.1, port: 53, protocol: udp, backends: [{address: 192.0.2.2, port: 53}]}
@@ -179,13 +179,13 @@ services:
 
 TEST(Config, AcceptsTheExtremes) {
     const std::string socket = "/" + std::string(106, 's');
-    const Config config = parsed(R"(
+    const Config config = parsed_well(R"(
 instance: )" + std::string(31, 'i') +
-                                 R"(
+                                      R"(
 interfaces: [{name: fifteen-bytes15}]
 services:
   - name: )" + std::string(63, 'n') +
-                                 R"(
+                                      R"(
     vip: 192.0.2.1
     port: 65535
     protocol: tcp
@@ -197,21 +197,21 @@ api: {socket: )" + socket + "}\n");
 }
 
 TEST(Config, RoundTrips) {
-    expect_round_trip(parsed(kSample));
-    expect_round_trip(parsed("services: []"));
-    auto reference = load_config(kReference);
+    expect_round_trip(parsed_well(kSample));
+    expect_round_trip(parsed_well("services: []"));
+    auto reference = load_config(kReferenceFile);
     ASSERT_TRUE(reference) << reference.error().message;
     expect_round_trip(*reference);
 }
 
 TEST(Config, RoundTripsNamesThatYamlWouldReadOtherwise) {
     for (const char *name : {"null", "true", "---", "1e3", "-", ".", "..."}) {
-        Config config = parsed(kSample);
+        Config config = parsed_well(kSample);
         config.services[0].name = name;
         expect_round_trip(config);
     }
     for (const char *name : {"null", "~", "#eth", "a\\n", "\"", "'", "&a", "*a", "{}", "%1", "!"}) {
-        Config config = parsed(kSample);
+        Config config = parsed_well(kSample);
         config.interfaces[0].name = name;
         config.api_socket = std::string("/run/a b: ") + name;
         expect_round_trip(config);
@@ -219,9 +219,9 @@ TEST(Config, RoundTripsNamesThatYamlWouldReadOtherwise) {
 }
 
 TEST(Config, TheReferenceFileLoadsAndShowsTheDefaults) {
-    const auto config = load_config(kReference);
+    const auto config = load_config(kReferenceFile);
     ASSERT_TRUE(config) << config.error().message;
-    EXPECT_EQ(config->file, kReference);
+    EXPECT_EQ(config->file, kReferenceFile);
     EXPECT_EQ(config->interfaces.size(), 1U);
     EXPECT_EQ(config->services.size(), 2U);
     Config defaults;
@@ -230,7 +230,7 @@ TEST(Config, TheReferenceFileLoadsAndShowsTheDefaults) {
 }
 
 TEST(Config, TheReferenceFileNamesEveryKeyThatIsPrinted) {
-    const std::string reference = test::read_file(kReference);
+    const std::string reference = test::read_file(kReferenceFile);
     for (const char *key : {"interfaces:",
                             "name:",
                             "hook:",

@@ -81,7 +81,7 @@ TEST(DoctorOf, Ipv6BackendsOfIpv4ClientsWantALargerMtuTowardsThem) {
 TEST(DoctorOf, ItsOwnDaemonIsNotInTheWayOfItself) {
     auto host = healthy();
     host.instances = {{"a", true}};
-    host.api_socket = SocketPath::served;
+    host.api_socket = SocketFile::served;
     const auto config = config_of();
     EXPECT_THAT(complaints(diagnose(host, &config)), IsEmpty());
 }
@@ -102,10 +102,10 @@ TEST(DoctorText, ALineHasWhatWhyAndTheCommand) {
 }
 
 TEST(DoctorText, JsonSaysTheSame) {
-    const auto json = to_json({{"lro", "eth0", Severity::warn, "on", "why", "how"}});
-    EXPECT_EQ(json["healthy"], true) << "a warning is no failure";
-    EXPECT_EQ(json["findings"][0]["severity"], "warn");
-    EXPECT_EQ(json["findings"][0]["remedy"], "how");
+    const auto document = to_json({{"lro", "eth0", Severity::warn, "on", "why", "how"}});
+    EXPECT_EQ(document["healthy"], true) << "a warning is no failure";
+    EXPECT_EQ(document["findings"][0]["severity"], "warn");
+    EXPECT_EQ(document["findings"][0]["remedy"], "how");
 }
 
 }  // namespace

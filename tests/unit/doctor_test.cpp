@@ -12,7 +12,7 @@ namespace {
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-struct Row {
+struct FindingRow {
     const char *name;
     std::function<void(HostFacts &)> change;
     const char *check;
@@ -24,7 +24,7 @@ struct Row {
 const OpenSocket kOnSnatPort{Protocol::udp, {Address::v4(0, 0, 0, 0), 20053}};
 const OpenSocket kOnVipPort{Protocol::tcp, {Address(), 80}};
 
-const Row kRows[] = {
+const FindingRow kFindingRows[] = {
     {"OldKernel",
      [](auto &h) {
          h.kernel = {5, 15};
@@ -53,9 +53,9 @@ const Row kRows[] = {
          h.instances = {{"b", false}};
      },
      "pins", "b", Severity::warn, "weir detach --instance b"},
-    {"FileAtTheSocketPath", [](auto &h) { h.api_socket = SocketPath::other_file; }, "api_socket",
+    {"FileAtTheSocketPath", [](auto &h) { h.api_socket = SocketFile::other_file; }, "api_socket",
      "/run/weir/weir.sock", Severity::fail, "rm /run/weir/weir.sock"},
-    {"OtherDaemonAtTheSocket", [](auto &h) { h.api_socket = SocketPath::served; }, "api_socket",
+    {"OtherDaemonAtTheSocket", [](auto &h) { h.api_socket = SocketFile::served; }, "api_socket",
      "/run/weir/weir.sock", Severity::fail, "ss -lxp"},
     {"NoForwarding", [](auto &h) { h.forwarding_v4 = 0; }, "forwarding", "IPv4", Severity::fail,
      "sysctl -w net.ipv4.ip_forward=1"},
@@ -160,10 +160,10 @@ const Row kRows[] = {
      "end_sockets", "", Severity::warn, "apt install linux-image"},
 };
 
-class Doctor : public testing::TestWithParam<Row> {};
+class Doctor : public testing::TestWithParam<FindingRow> {};
 
 TEST_P(Doctor, FindsItAndNamesTheRemedy) {
-    const Row &row = GetParam();
+    const FindingRow &row = GetParam();
     auto host = healthy();
     row.change(host);
     const auto config = config_of();
@@ -177,7 +177,7 @@ TEST_P(Doctor, FindsItAndNamesTheRemedy) {
     EXPECT_THAT(one->why, testing::Not(IsEmpty()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Row, Doctor, testing::ValuesIn(kRows),
+INSTANTIATE_TEST_SUITE_P(Row, Doctor, testing::ValuesIn(kFindingRows),
                          [](const auto &instance) { return std::string(instance.param.name); });
 
 }  // namespace

@@ -30,7 +30,7 @@ namespace asio = boost::asio;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr HttpLimits kTight{2, 1024, 16, std::chrono::seconds(1)};
+constexpr HttpLimits kTightTls{2, 1024, 16, std::chrono::seconds(1)};
 
 // What is logged while this lives.
 class LogOfTest {
@@ -251,7 +251,7 @@ TEST_F(ServedOverTls, AHandshakeThatStallsBlocksNobodyAndEnds) {
 }
 
 TEST_F(ServedOverTls, HandshakesCountAsConnections) {
-    serve(kTight);
+    serve(kTightTls);
     {
         auto first = connect();
         auto second = connect();
@@ -264,7 +264,7 @@ TEST_F(ServedOverTls, HandshakesCountAsConnections) {
 }
 
 TEST_F(ServedOverTls, APeerThatIsNotThroughWithItsBodyGetsTheAnswer) {
-    serve(kTight);
+    serve(kTightTls);
     const auto large = call(ops_, {"PATCH", "/", std::string(200000, 'x')});
     ASSERT_FALSE(large);
     EXPECT_EQ(large.error().message, "the request's body has more than 16 bytes");

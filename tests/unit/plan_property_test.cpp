@@ -9,15 +9,13 @@
 #include <utility>
 
 #include "lb/model/partial_plan.h"
+#include "tests/support/random.h"
 
 namespace weir {
 namespace {
 
-using Random = std::mt19937;
-
-unsigned below(Random &random, unsigned limit) {
-    return std::uniform_int_distribution<unsigned>(0, limit - 1)(random);
-}
+using test::below;
+using test::Random;
 
 struct StoredService {
     std::uint32_t id = 0;
@@ -182,8 +180,8 @@ Config random_config(Random &random) {
         service.session_affinity = std::chrono::seconds(below(random, 2));
         for (std::uint8_t backend = 0; backend < 4; ++backend)
             if (backend == 0 || below(random, 2) == 0)
-                service.backends.push_back(
-                    {{Address::v4(198, 51, 100, backend), 80}, 100 * below(random, 3)});
+                service.backends.push_back({{Address::v4(198, 51, 100, backend), 80},
+                                            100 * static_cast<std::uint32_t>(below(random, 3))});
         for (std::uint8_t range = 0; range < 3; ++range)
             if (below(random, 3) == 0)
                 service.source_ranges.push_back(
@@ -202,7 +200,7 @@ Conditions random_conditions(Random &random, const Config &config) {
             const bool active = state == BackendState::active;
             if (below(random, 2) == 0)
                 all[{service.name, backend.endpoint}] = {
-                    state, active ? 50 * below(random, 3) : 0, 100,
+                    state, active ? 50 * static_cast<std::uint32_t>(below(random, 3)) : 0, 100,
                     active ? OnDown::keep : static_cast<OnDown>(below(random, 3))};
         }
     }
@@ -240,8 +238,7 @@ class Walk {
         std::vector<Step> steps;
         add_writes(*plan, steps);
         add_removals(*plan, steps);
-        const std::size_t end =
-            cut ? below(random_, static_cast<unsigned>(steps.size()) + 1) : steps.size();
+        const std::size_t end = cut ? below(random_, steps.size() + 1) : steps.size();
         for (std::size_t i = 0; i < end; ++i) {
             steps[i](tables_);
             ASSERT_EQ(flaw(tables_), "") << "after step " << i;

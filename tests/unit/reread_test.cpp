@@ -10,16 +10,14 @@
 #include <vector>
 
 #include "lb/config/affected.h"
+#include "tests/support/random.h"
 #include "tests/support/temp.h"
 
 namespace weir {
 namespace {
 
-using Random = std::mt19937;
-
-std::size_t below(Random &random, std::size_t limit) {
-    return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random);
-}
+using test::below;
+using test::Random;
 
 // Services in the ways that people write them, with something before and behind.
 const char *const kText = R"(# a balancer

@@ -10,16 +10,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const Rosters::Time kStart{1h};
-const Endpoint kA = *Endpoint::parse("198.51.100.11:80");
-const Endpoint kB = *Endpoint::parse("198.51.100.12:80");
+const Rosters::Time kFromTime{1h};
+const Endpoint kFirst = *Endpoint::parse("198.51.100.11:80");
+const Endpoint kSecond = *Endpoint::parse("198.51.100.12:80");
 
 // Two services that are checked; the second drains and starts slowly.
-Config make_config() {
+Config two_services() {
     ServiceConfig service;
     service.name = "web";
     service.health_check.emplace();
-    for (const Endpoint &endpoint : {kA, kB}) {
+    for (const Endpoint &endpoint : {kFirst, kSecond}) {
         service.backends.emplace_back();
         service.backends.back().endpoint = endpoint;
     }
@@ -32,9 +32,9 @@ Config make_config() {
     return config;
 }
 
-Rosters make_rosters(const Config &config = make_config()) {
+Rosters make_rosters(const Config &config = two_services()) {
     Rosters rosters;
-    rosters.configure(config, {}, kStart);
+    rosters.configure(config, {}, kFromTime);
     return rosters;
 }
 
@@ -72,80 +72,81 @@ class Pair {
 
 TEST(Rosters, SayTogetherWhatOneSays) {
     Pair pair;
-    Config config = make_config();
-    pair.set_override({"mail", kB}, {Admin::drain, {}}, kStart);
-    pair.set_override({"later", kA}, {Admin::maintenance, 7}, kStart);
-    pair.configure(config, {}, kStart, {{"web", kA}, {"gone", kB}});
-    pair.set_health({"web", kA}, true, kStart + 1s);
-    pair.set_health({"mail", kA}, false, kStart + 2s);
-    pair.set_health({"mail", kA}, true, kStart + 3s);
-    pair.set_override({"mail", kB}, {}, kStart + 4s);
+    Config config = two_services();
+    pair.set_override({"mail", kSecond}, {Admin::drain, {}}, kFromTime);
+    pair.set_override({"later", kFirst}, {Admin::maintenance, 7}, kFromTime);
+    pair.configure(config, {}, kFromTime, {{"web", kFirst}, {"gone", kSecond}});
+    pair.set_health({"web", kFirst}, true, kFromTime + 1s);
+    pair.set_health({"mail", kFirst}, false, kFromTime + 2s);
+    pair.set_health({"mail", kFirst}, true, kFromTime + 3s);
+    pair.set_override({"mail", kSecond}, {}, kFromTime + 4s);
     config.services[1].backends[1].weight = 3;
-    pair.configure(config, {{1}}, kStart + 5s);
+    pair.configure(config, {{1}}, kFromTime + 5s);
     config.services.push_back(config.services[0]);
     config.services.back().name = "later";
     config.services.erase(config.services.begin());
-    pair.configure(config, {}, kStart + 6s);
-    EXPECT_EQ(pair.many.conditions(kStart + 6s).at({"later", kA}).state, BackendState::maintenance);
+    pair.configure(config, {}, kFromTime + 6s);
+    EXPECT_EQ(pair.many.conditions(kFromTime + 6s).at({"later", kFirst}).state,
+              BackendState::maintenance);
     config.services.erase(config.services.begin());
-    pair.configure(config, {}, kStart + 7s);
+    pair.configure(config, {}, kFromTime + 7s);
     for (const auto after : {8s, 60s, 110s})
-        pair.expect_same(kStart + after);
+        pair.expect_same(kFromTime + after);
 }
 
 TEST(Rosters, WhatIsSaidOfAServiceIsAPartOfWhatIsSaidOfAll) {
     Rosters rosters = make_rosters();
-    rosters.set_health({"web", kA}, false, "refused", kStart);
-    const Conditions all = rosters.conditions(kStart);
-    Conditions both = rosters.conditions("web", kStart);
+    rosters.set_health({"web", kFirst}, false, "refused", kFromTime);
+    const Conditions all = rosters.conditions(kFromTime);
+    Conditions both = rosters.conditions("web", kFromTime);
     EXPECT_EQ(both.size(), 2U);
-    both.merge(rosters.conditions("mail", kStart));
+    both.merge(rosters.conditions("mail", kFromTime));
     EXPECT_EQ(both, all);
     const auto [begin, end] = of_service(all, "mail");
-    EXPECT_EQ(Conditions(begin, end), rosters.conditions("mail", kStart));
-    EXPECT_TRUE(rosters.conditions("nobody", kStart).empty());
+    EXPECT_EQ(Conditions(begin, end), rosters.conditions("mail", kFromTime));
+    EXPECT_TRUE(rosters.conditions("nobody", kFromTime).empty());
 }
 
 TEST(Rosters, OfTimeKnowThoseWhoseTimeHasCome) {
     Rosters rosters = make_rosters();
-    EXPECT_TRUE(rosters.changed_by_time(kStart, kStart + 1000s).empty());
+    EXPECT_TRUE(rosters.changed_by_time(kFromTime, kFromTime + 1000s).empty());
     for (const char *service : {"web", "mail"})
-        rosters.set_override({service, kA}, {Admin::drain, {}}, kStart);
-    EXPECT_TRUE(rosters.changed_by_time(kStart, kStart + 59s).empty());
-    EXPECT_EQ(rosters.changed_by_time(kStart, kStart + 60s), std::set<std::string>{"mail"});
-    EXPECT_TRUE(rosters.changed_by_time(kStart + 60s, kStart + 1000s).empty());
+        rosters.set_override({service, kFirst}, {Admin::drain, {}}, kFromTime);
+    EXPECT_TRUE(rosters.changed_by_time(kFromTime, kFromTime + 59s).empty());
+    EXPECT_EQ(rosters.changed_by_time(kFromTime, kFromTime + 60s), std::set<std::string>{"mail"});
+    EXPECT_TRUE(rosters.changed_by_time(kFromTime + 60s, kFromTime + 1000s).empty());
 }
 
 TEST(Rosters, APartIsChangedAloneAndTakenBack) {
-    Config config = make_config();
+    Config config = two_services();
     Rosters rosters = make_rosters(config);
     for (const char *service : {"web", "mail"})
-        rosters.set_health({service, kA}, false, "refused", kStart);
-    const Conditions before = rosters.conditions(kStart);
+        rosters.set_health({service, kFirst}, false, "refused", kFromTime);
+    const Conditions before = rosters.conditions(kFromTime);
     config.services[0].backends[0].weight = 7;
     config.services[0].backends.pop_back();
     Rosters part = rosters.part({"web"});
-    part.configure(config, {{0}}, kStart + 1s);
-    EXPECT_EQ(part.conditions(kStart).size(), 1U);
-    EXPECT_EQ(rosters.conditions(kStart), before) << "nothing has changed yet";
+    part.configure(config, {{0}}, kFromTime + 1s);
+    EXPECT_EQ(part.conditions(kFromTime).size(), 1U);
+    EXPECT_EQ(rosters.conditions(kFromTime), before) << "nothing has changed yet";
     rosters.take(part);
-    const Conditions after = rosters.conditions(kStart);
+    const Conditions after = rosters.conditions(kFromTime);
     EXPECT_EQ(after.size(), 3U);
-    EXPECT_EQ(after.at({"web", kA}).share, 7U);
-    EXPECT_EQ(after.at({"web", kA}).state, BackendState::down);
-    EXPECT_EQ(after.at({"mail", kA}), before.at({"mail", kA}));
+    EXPECT_EQ(after.at({"web", kFirst}).share, 7U);
+    EXPECT_EQ(after.at({"web", kFirst}).state, BackendState::down);
+    EXPECT_EQ(after.at({"mail", kFirst}), before.at({"mail", kFirst}));
 }
 
 TEST(Conditions, OfSomeServicesTakeThePlaceOfTheirOwn) {
     Rosters rosters = make_rosters();
-    const Conditions before = rosters.conditions(kStart);
+    const Conditions before = rosters.conditions(kFromTime);
     Conditions all = before;
-    rosters.set_health({"web", kB}, false, "refused", kStart);
-    Conditions now = rosters.conditions("web", kStart);
-    now.erase({"web", kA});
+    rosters.set_health({"web", kSecond}, false, "refused", kFromTime);
+    Conditions now = rosters.conditions("web", kFromTime);
+    now.erase({"web", kFirst});
     Conditions replaced = replace_services(all, {"web"}, now);
     EXPECT_EQ(all.size(), 3U);
-    EXPECT_EQ(all.at({"web", kB}).state, BackendState::down);
+    EXPECT_EQ(all.at({"web", kSecond}).state, BackendState::down);
     EXPECT_EQ(replaced.size(), 2U);
     replace_services(all, {"web"}, std::move(replaced));
     EXPECT_EQ(all, before);
