@@ -161,7 +161,10 @@ TEST_P(SocketsOfBackends, ADatagramSocketThatIsConnectedNoMoreChoosesAnew) {
     const auto parted = with("parted", "one");
     const auto after = next(*parted);
     expect_served({after.begin() + 1, after.end()}, world().vip_udp, false);
+    EXPECT_EQ(servers(after), (std::set<std::string>{"one"})) << "none other would be heard";
     EXPECT_EQ(connections("dns", world().at_one), 0);
+    if (!v4())  // the kernel would not give it the other one's answers
+        return;
     silence(true);
     EXPECT_TRUE(eventually([&] {
         const auto all = parse_exchanges(parted->out());
