@@ -164,10 +164,10 @@ void check_instances(const Patient &patient, Findings &findings) {
     if (patient.config == nullptr)
         return;
     const auto &path = patient.config->api_socket;
-    if (patient.host.api_socket == SocketFile::other_file)
+    if (patient.host.api_socket == SocketFound::other_file)
         findings.push_back({"api_socket", path, Severity::fail, "a file that is no socket",
                             "the daemon does not start", "rm " + path});
-    else if (patient.host.api_socket == SocketFile::served && !running)
+    else if (patient.host.api_socket == SocketFound::served && !running)
         findings.push_back({"api_socket", path, Severity::fail, "another program answers there",
                             "the daemon does not start: stop that one, or set api.socket",
                             "ss -lxp src " + path});

@@ -66,7 +66,7 @@ struct InstanceFacts {
     bool daemon = false;  // one works on it
 };
 
-enum class SocketFile { free, stale, served, other_file };  // stale: a socket that nobody serves
+enum class SocketFound { free, stale, served, other_file };  // stale: a socket that nobody serves
 
 // What `sockets` needs.
 struct SocketFacts {
@@ -114,7 +114,7 @@ struct HostFacts {
     // Of the configuration:
     std::vector<LinkFacts> links{};  // its interfaces, in its order
     std::vector<Route> routes{};     // to its backends, at most kMostRoutes of them
-    SocketFile api_socket = SocketFile::free;
+    SocketFound api_socket = SocketFound::free;
     std::optional<SocketFacts> socket_path{};  // none: no `sockets`
 };
 

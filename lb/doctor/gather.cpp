@@ -138,20 +138,20 @@ void gather_instances(HostFacts &facts) {
               [](const auto &a, const auto &b) { return a.name < b.name; });
 }
 
-SocketFile look_at(const std::string &path) {
+SocketFound look_at(const std::string &path) {
     struct stat seen {};
     if (::lstat(path.c_str(), &seen) != 0)
-        return SocketFile::free;
+        return SocketFound::free;
     sockaddr_un address{};
     if (!S_ISSOCK(seen.st_mode) || path.size() >= sizeof address.sun_path)
-        return SocketFile::other_file;
+        return SocketFound::other_file;
     address.sun_family = AF_UNIX;
     path.copy(address.sun_path, path.size());
     const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const bool refused = ::connect(socket.get(), reinterpret_cast<const sockaddr *>(&address),
                                    sizeof address) != 0 &&
                          errno == ECONNREFUSED;
-    return refused ? SocketFile::stale : SocketFile::served;
+    return refused ? SocketFound::stale : SocketFound::served;
 }
 
 }  // namespace

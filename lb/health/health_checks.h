@@ -50,7 +50,7 @@ class HealthChecks {
     // Raises the process's soft limit of open files to the hard one. The loop outlives this, and
     // is run by one thread: the one that calls everything here.
     HealthChecks(boost::asio::io_context &loop, Report report, HealthCheckLimits limits = {});
-    ~HealthChecks();
+    ~HealthChecks();  // NOLINT(bugprone-exception-escape): see there
     HealthChecks(const HealthChecks &) = delete;
     HealthChecks &operator=(const HealthChecks &) = delete;
     HealthChecks(HealthChecks &&) = delete;

@@ -176,7 +176,7 @@ struct Figures {
 
 class Daemon {
   public:
-    Daemon(const World &world, Size size) : world_(world), size_(std::move(size)) {
+    Daemon(const World &world, Size size) : world_(world), size_(size) {
         const auto maps_before = map_ids();
         write({.probe = true});
         const auto begin = Clock::now();
@@ -305,6 +305,7 @@ constexpr std::array<Row, 3> kWork{
 
 std::vector<double> column(const std::vector<Figures> &all, const Row &row) {
     std::vector<double> values;
+    values.reserve(all.size());
     for (const Figures &one : all)
         values.push_back(one.*row.value * row.scale);
     return values;

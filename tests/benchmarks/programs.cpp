@@ -118,8 +118,7 @@ Flow open_flow(TestRun &run, Attached at, const Kind &kind, const Endpoint &clie
         at, frame_of(kind, client, world.vip, tcp ? std::uint8_t{kSyn} : std::uint8_t{0}))));
     if (!out)
         throw std::runtime_error("not a frame any more");
-    const Flow flow{frame_of(kind, client, world.vip),
-                    frame_of(kind, out->destination, out->source)};
+    Flow flow{frame_of(kind, client, world.vip), frame_of(kind, out->destination, out->source)};
     expect(run.send(at,
                     tcp ? frame_of(kind, out->destination, out->source, kSyn | kAck) : flow.reply));
     if (tcp)

@@ -120,11 +120,11 @@ TEST_P(Monitor, EndsTheWatchWithItsReader) {
 }
 
 TEST_P(Monitor, SaysWhatIsMissing) {
-    constexpr std::uint32_t kFlood = 60000;
+    constexpr std::uint32_t kFrames = 60000;
     const auto daemon = start_with({});
     const auto monitor = watch({"--event", "opened,dropped", "--json"});
     for (int i = 0; i < 10 && metric(R"(weir_events_lost_total{reason="sampled"})") == 0; i++)
-        flood(kFlood);
+        flood(kFrames);
     ASSERT_GT(metric(R"(weir_events_lost_total{reason="sampled"})"), 0);
     double told = 0;
     double missing = 0;

@@ -137,7 +137,7 @@ std::string look(const std::string &kind, SocketAddress &address) {
 void part(int socket) {
     sockaddr none{};
     none.sa_family = AF_UNSPEC;
-    ::connect(socket, &none, sizeof none);
+    static_cast<void>(::connect(socket, &none, sizeof none));
 }
 
 // A socket, connected if its kind wants that; none, and errno.

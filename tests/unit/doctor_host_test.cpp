@@ -81,7 +81,7 @@ TEST(DoctorOf, Ipv6BackendsOfIpv4ClientsWantALargerMtuTowardsThem) {
 TEST(DoctorOf, ItsOwnDaemonIsNotInTheWayOfItself) {
     auto host = healthy();
     host.instances = {{"a", true}};
-    host.api_socket = SocketFile::served;
+    host.api_socket = SocketFound::served;
     const auto config = config_of();
     EXPECT_THAT(complaints(diagnose(host, &config)), IsEmpty());
 }

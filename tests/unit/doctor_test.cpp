@@ -53,9 +53,9 @@ const FindingRow kFindingRows[] = {
          h.instances = {{"b", false}};
      },
      "pins", "b", Severity::warn, "weir detach --instance b"},
-    {"FileAtTheSocketPath", [](auto &h) { h.api_socket = SocketFile::other_file; }, "api_socket",
+    {"FileAtTheSocketPath", [](auto &h) { h.api_socket = SocketFound::other_file; }, "api_socket",
      "/run/weir/weir.sock", Severity::fail, "rm /run/weir/weir.sock"},
-    {"OtherDaemonAtTheSocket", [](auto &h) { h.api_socket = SocketFile::served; }, "api_socket",
+    {"OtherDaemonAtTheSocket", [](auto &h) { h.api_socket = SocketFound::served; }, "api_socket",
      "/run/weir/weir.sock", Severity::fail, "ss -lxp"},
     {"NoForwarding", [](auto &h) { h.forwarding_v4 = 0; }, "forwarding", "IPv4", Severity::fail,
      "sysctl -w net.ipv4.ip_forward=1"},
