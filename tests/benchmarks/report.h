@@ -47,6 +47,10 @@ class Report {
     // Only rows whose name begins so.
     explicit Report(std::string only = {}) : only_(std::move(only)) {}
     bool wants(const std::string &name) const { return name.starts_with(only_); }
+    // Whether any row is wanted whose name begins so.
+    bool wants_some(const std::string &prefix) const {
+        return prefix.starts_with(only_) || only_.starts_with(prefix);
+    }
     // `title`: a line above the table.
     void begin(const std::string &title);
     void add(const Measurement &row);

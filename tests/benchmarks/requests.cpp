@@ -195,6 +195,8 @@ void compare_remote(Report &report) {
     report.begin(fmt::format("a client on another host; {} rounds; idle {:.3f} CPUs", kRounds,
                              comparison.idle()));
     for (const Workload &workload : {kWrkNew, kWrkKeepalive, kIperf, kDnsperf}) {
+        if (!report.wants_some(workload.name + "/"))
+            continue;
         const auto results = comparison.run(workload);
         for (const auto &[way, series] : results) {
             if (way != Way::direct)
@@ -214,6 +216,8 @@ void compare_local(Report &report) {
     report.begin(fmt::format("a client on Weir's host; {} rounds; idle {:.3f} CPUs", kRounds,
                              comparison.idle()));
     for (const Workload &workload : {kWrkNew, kWrkKeepalive, kIperf}) {
+        if (!report.wants_some("sockets/" + workload.name + "/"))
+            continue;
         const auto results = comparison.run(workload);
         for (const auto &[way, series] : results) {
             if (way == Way::local_direct)
