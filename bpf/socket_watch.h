@@ -43,13 +43,24 @@ static __always_inline void watch_end(struct bpf_sock_ops *ctx, struct weir_sock
     watch_note(socket->way.service, WEIR_SOCKET_RETRANSMITS, ctx->total_retrans);
 }
 
-static __always_inline void watch_socket(struct bpf_sock_ops *ctx) {
-    struct bpf_sock *sk = ctx->sk;
-    struct weir_socket *socket = sk ? bpf_sk_storage_get(&sockets, sk, NULL, 0) : NULL;
+/* Of the ten calls that a connection has the three that are of use: for the others its socket is
+ * not looked up. */
+static __always_inline int watch_wants(__u32 op, __u32 state) {
+    return op == BPF_SOCK_OPS_TCP_CONNECT_CB || op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB ||
+           (op == BPF_SOCK_OPS_STATE_CB && state == WEIR_TCP_STATE_CLOSE);
+}
 
+static __always_inline void watch_socket(struct bpf_sock_ops *ctx) {
+    __u32 op = ctx->op, state = ctx->args[1];
+    struct bpf_sock *sk = ctx->sk;
+    struct weir_socket *socket;
+
+    if (!sk || !watch_wants(op, state))
+        return;
+    socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
     if (!socket || !socket->way.seen)
         return;
-    switch (ctx->op) {
+    switch (op) {
         case BPF_SOCK_OPS_TCP_CONNECT_CB:
             socket->connecting = bpf_ktime_get_ns();
             bpf_sock_ops_cb_flags_set(ctx,
@@ -61,11 +72,8 @@ static __always_inline void watch_socket(struct bpf_sock_ops *ctx) {
                            bpf_ktime_get_ns() - socket->connecting);
             socket->connecting = 0;
             break;
-        case BPF_SOCK_OPS_STATE_CB:
-            if (ctx->args[1] == WEIR_TCP_STATE_CLOSE)
-                watch_end(ctx, socket);
-            break;
         default:
+            watch_end(ctx, socket);
             break;
     }
 }
