@@ -122,34 +122,35 @@ static __always_inline __u32 datagram_leaves(const struct weir_socket_way *way, 
 /* <netinet/tcp.h>: UDP has it as well, for sockets that are connected */
 enum { WEIR_SOCKET_CONNECTED = 1 };
 
+/* One of IPv6 that is connected no more, as connect() with AF_UNSPEC makes it, of which no program is
+ * told: the kernel gives it the datagrams of no other than its old peer, for __udp_disconnect()
+ * leaves sk_v6_daddr as it is. */
+static __always_inline int datagram_hears_only(const struct bpf_sock *sk,
+                                               const struct weir_socket_way *way) {
+    return sk->dst_ip6[0] == way->address.words[0] && sk->dst_ip6[1] == way->address.words[1] &&
+           sk->dst_ip6[2] == way->address.words[2] && sk->dst_ip6[3] == way->address.words[3];
+}
+
 /* One that is connected, and names its peer all the same: another backend's answer would never
  * reach it. */
 static __always_inline int datagram_to_peer(int family, struct bpf_sock_addr *ctx,
                                             const struct weir_service_key *asked) {
-    const struct weir_socket *socket = bpf_sk_storage_get(&sockets, ctx->sk, NULL, 0);
+    struct weir_socket *socket = bpf_sk_storage_get(&sockets, ctx->sk, NULL, 0);
 
-    if (!socket || !socket->way.seen || ctx->sk->state != WEIR_SOCKET_CONNECTED ||
-        !datagram_is_to(&socket->way, asked))
+    if (!socket || !socket->way.seen)
+        return 0;
+    if (ctx->sk->state != WEIR_SOCKET_CONNECTED) {
+        if (family != WEIR_V6 || !datagram_hears_only(ctx->sk, &socket->way)) {
+            socket_forget(ctx);
+            return 0;
+        }
+        if (socket->counted)
+            socket_close(socket, bpf_get_socket_cookie(ctx));
+    }
+    if (!datagram_is_to(&socket->way, asked))
         return 0;
     socket_write(family, ctx, &socket->way.address, socket->way.port);
     return 1;
-}
-
-/* One that is connected no more, as connect() with AF_UNSPEC makes it, of which no program is told,
- * goes on with the backend that it had: of IPv6, the kernel gives it the datagrams of no other
- * (__udp_disconnect() leaves sk_v6_daddr as it is). */
-static __always_inline void datagram_part(struct bpf_sock_addr *ctx, struct weir_datagrams *all,
-                                          __u64 now) {
-    struct weir_socket *socket = bpf_sk_storage_get(&sockets, ctx->sk, NULL, 0);
-    struct weir_service_key asked = {};
-
-    if (!socket || !socket->way.seen || ctx->sk->state == WEIR_SOCKET_CONNECTED)
-        return;
-    asked.vip = socket->way.vip;
-    asked.port = socket->way.vip_port;
-    socket->way.seen = now;
-    datagram_keep(all, &asked, &socket->way);
-    socket_forget(ctx);
 }
 
 static __always_inline int datagram_send(int family, struct bpf_sock_addr *ctx) {
@@ -170,7 +171,6 @@ static __always_inline int datagram_send(int family, struct bpf_sock_addr *ctx) 
         socket_count_event(WEIR_SOCKET_UNTRACKED);
         return socket_refuse(service->id, WEIR_DROP_FLOW_TABLE_FULL);
     }
-    datagram_part(ctx, all, now);
     if (datagram_find(all, &asked, &way))
         leaves = datagram_leaves(&way, now);
     if (leaves == WEIR_FLOWS_RESET) {

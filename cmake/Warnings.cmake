@@ -4,5 +4,5 @@ target_compile_options(
   weir_warnings
   INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
             -Wold-style-cast -Woverloaded-virtual -Werror
-            # takes a source for a header, where several are compiled as one
-            -Wno-subobject-linkage)
+            # g++ takes a source for a header, where several are compiled as one
+            $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)

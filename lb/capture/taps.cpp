@@ -30,7 +30,6 @@ namespace {
 
 constexpr std::size_t kBufferPages = 512;    // of each CPU
 constexpr std::chrono::seconds kRenewal{5};  // the data path tells for so long without a renewal
-constexpr std::uint32_t kOnly = 0;           // the index of an array of one
 
 struct BufferDeleter {
     void operator()(perf_buffer *buffer) const { perf_buffer__free(buffer); }

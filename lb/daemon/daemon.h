@@ -64,7 +64,7 @@ class Daemon {
     Collection collection_;
     EventStream events_;
     std::unique_ptr<FlowLog> flow_log_;
-    Recorder recorder_;
+    HistoryRecorder recorder_;
     SocketReaper reaper_;
     ListenerWatch sockets_listening_;
     CgroupWatch cgroup_watch_;

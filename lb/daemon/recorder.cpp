@@ -29,20 +29,20 @@ Result<Reading> read(const Tables &tables, const Inventory &inventory) {
 
 }  // namespace
 
-Recorder::Recorder(boost::asio::io_context &loop, const Tables &tables,
-                   std::function<const Inventory &()> inventory)
+HistoryRecorder::HistoryRecorder(boost::asio::io_context &loop, const Tables &tables,
+                                 std::function<const Inventory &()> inventory)
     : tables_(tables), inventory_(std::move(inventory)), timer_(loop, Clock::now()) {
     wait();
 }
 
-void Recorder::wait() {
+void HistoryRecorder::wait() {
     timer_.async_wait([this](boost::system::error_code error) {
         if (!error)
             record();
     });
 }
 
-void Recorder::record() {
+void HistoryRecorder::record() {
     const auto reading = read(tables_, inventory_());
     if (reading)
         history_.add(*reading);

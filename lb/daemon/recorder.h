@@ -12,12 +12,12 @@
 
 namespace weir {
 
-class Recorder {
+class HistoryRecorder {
   public:
     // `inventory` tells which services there are; it is asked at each reading. The first one is
     // made when the loop runs.
-    Recorder(boost::asio::io_context &loop, const Tables &tables,
-             std::function<const Inventory &()> inventory);
+    HistoryRecorder(boost::asio::io_context &loop, const Tables &tables,
+                    std::function<const Inventory &()> inventory);
 
     const History &history() const { return history_; }
 

@@ -40,6 +40,9 @@ inline Address from_abi(std::uint32_t v4) {
     return Address::v4(v4);
 }
 
+// The index of an array of one.
+inline constexpr std::uint32_t kOnly = 0;
+
 template <typename Key, typename Value>
 Result<void> put(const NamedMap &map, const Key &key, const Value &value, std::string_view action) {
     if (bpf_map_update_elem(map.fd, &key, &value, BPF_ANY) != 0)

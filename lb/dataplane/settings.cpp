@@ -11,8 +11,6 @@ static_assert(kMostSnatAddresses == WEIR_MAX_SNAT);
 
 namespace {
 
-constexpr std::uint32_t kOnly = 0;  // the index of an array of one
-
 std::uint32_t seconds(std::chrono::seconds value) {
     return static_cast<std::uint32_t>(value.count());
 }

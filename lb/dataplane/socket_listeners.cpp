@@ -14,8 +14,6 @@ namespace weir {
 
 namespace {
 
-constexpr std::uint32_t kListenerKey = 0;  // the index of an array of one
-
 weir_listener to_abi(const ListenerConfig &config) {
     constexpr int kMapped = 96;  // bits before those of IPv4
     constexpr int kByte = 8;
@@ -67,7 +65,7 @@ Result<bool> find_listener(const SocketMapFds &maps, int program, const Listener
     wanted.protocol = static_cast<std::uint8_t>(listener.protocol);
     wanted.index = static_cast<std::uint32_t>(index);
     const NamedMap map{maps.listener_wanted, "listener_wanted"};
-    if (auto written = put(map, kListenerKey, wanted, "write"); !written)
+    if (auto written = put(map, kOnly, wanted, "write"); !written)
         return tl::make_unexpected(written.error());
     const std::array<std::byte, 64> frame{};  // of no interest, but there has to be one
     bpf_test_run_opts options{};

@@ -14,8 +14,6 @@ namespace weir {
 
 namespace {
 
-constexpr std::uint32_t kSettingsKey = 0;  // the index of an array of one
-
 Result<std::vector<weir_service_key>> allowed_of(const SocketMapFds &maps) {
     std::vector<weir_service_key> all;
     return for_each<weir_service_key, std::uint8_t>(
@@ -30,7 +28,7 @@ Result<SavedSockets::Count> count_of(const SocketMapFds &maps) {
     std::uint32_t length = sizeof info;
     if (bpf_obj_get_info_by_fd(maps.flows, &info, &length) != 0)
         return map_error("socket_flows", "look at it", errno);
-    return get(NamedMap{maps.epoch, "socket_epoch"}, kSettingsKey, count.epoch)
+    return get(NamedMap{maps.epoch, "socket_epoch"}, kOnly, count.epoch)
         .and_then([&] {
             return for_entries<std::uint32_t>(
                 {maps.flows, "socket_flows"}, info.max_entries, 1,
@@ -45,7 +43,7 @@ Result<void> restore_count(const SocketMapFds &maps, const SavedSockets::Count &
     auto entries = static_cast<std::uint32_t>(ids.size());
     if (bpf_map_update_batch(maps.flows, ids.data(), count.flows.data(), &entries, nullptr) != 0)
         return map_error("socket_flows", "restore it", errno);
-    return put(NamedMap{maps.epoch, "socket_epoch"}, kSettingsKey, count.epoch, "restore it");
+    return put(NamedMap{maps.epoch, "socket_epoch"}, kOnly, count.epoch, "restore it");
 }
 
 Result<void> restore_allowed(const SocketMapFds &maps, const std::vector<weir_service_key> &was) {
@@ -74,7 +72,7 @@ Result<SavedSockets> save_sockets(const SocketMapFds &maps, bool with_count) {
     for (std::uint32_t i = 0; i < WEIR_LISTENERS; ++i)
         if (auto read = get(NamedMap{maps.listeners, "listeners"}, i, saved.listeners.at(i)); !read)
             return tl::make_unexpected(read.error());
-    return get(NamedMap{maps.settings, "socket_settings"}, kSettingsKey, saved.settings)
+    return get(NamedMap{maps.settings, "socket_settings"}, kOnly, saved.settings)
         .and_then([&] { return allowed_of(maps); })
         .and_then([&](std::vector<weir_service_key> allowed) -> Result<void> {
             saved.allowed = std::move(allowed);
@@ -97,7 +95,7 @@ Result<void> restore_sockets(const SocketMapFds &maps, const SavedSockets &saved
         if (auto done = put(listeners, i, saved.listeners.at(i), "restore"); !done)
             return done;
     }
-    return put(NamedMap{maps.settings, "socket_settings"}, kSettingsKey, saved.settings, "restore")
+    return put(NamedMap{maps.settings, "socket_settings"}, kOnly, saved.settings, "restore")
         .and_then([&] { return restore_allowed(maps, saved.allowed); })
         .and_then([&] { return saved.count ? restore_count(maps, *saved.count) : Result<void>(); });
 }

@@ -17,8 +17,6 @@ namespace weir {
 
 namespace {
 
-constexpr std::uint32_t kTableKey = 0;  // the index of an array of one
-
 constexpr std::array<std::string_view, WEIR_SOCKET_EVENTS> kEvents{"bind_vip", "bind_snat",
                                                                    "denied", "untracked"};
 static_assert(!kEvents.back().empty());
@@ -120,7 +118,7 @@ Result<void> SocketTables::write_allowed(const std::vector<AllowedBind> &allowed
 Result<void> SocketTables::configure(const SocketsConfig &config, bool begin) const {
     const NamedMap settings{fds_.settings, "socket_settings"};
     weir_socket_settings value{};
-    if (auto read = get(settings, kTableKey, value); !read)
+    if (auto read = get(settings, kOnly, value); !read)
         return read;
     value.netns = netns_cookie();
     if (value.netns == 0)
@@ -131,7 +129,7 @@ Result<void> SocketTables::configure(const SocketsConfig &config, bool begin) co
     for (const DeniedSocket &denied : config.deny)
         value.denied |= bits_of(denied);
     return write_allowed(config.allow)
-        .and_then([&] { return put(settings, kTableKey, value, "write"); })
+        .and_then([&] { return put(settings, kOnly, value, "write"); })
         .and_then([&] { return begin ? begin_count() : Result<void>(); });
 }
 
@@ -139,11 +137,11 @@ Result<void> SocketTables::configure(const SocketsConfig &config, bool begin) co
 Result<void> SocketTables::begin_count() const {
     const NamedMap epochs{fds_.epoch, "socket_epoch"};
     std::uint32_t epoch = 0;
-    if (auto read = get(epochs, kTableKey, epoch); !read)
+    if (auto read = get(epochs, kOnly, epoch); !read)
         return read;
     bpf_map_info info{};
     std::uint32_t length = sizeof info;
-    if (auto done = put(epochs, kTableKey, epoch + 1, "write"); !done)
+    if (auto done = put(epochs, kOnly, epoch + 1, "write"); !done)
         return done;
     if (bpf_obj_get_info_by_fd(fds_.flows, &info, &length) != 0)
         return map_error("socket_flows", "look at it", errno);

@@ -29,7 +29,7 @@ constexpr int kRounds = 9;
 struct Workload {
     std::string name;
     std::string unit;  // of what is done
-    Outcome (*run)(const Target &);
+    WorkDone (*run)(const Target &);
     bool datagrams;
 };
 const Workload kWrkNew{"wrk-new", "requests", wrk_new, false};
@@ -103,7 +103,7 @@ class Comparison {
     void measure(const Workload &workload, const RequestSite &site, Series &series) const {
         const auto begin = Clock::now();
         const double before = cpu_seconds();
-        const Outcome outcome = workload.run(site.target());
+        const WorkDone outcome = workload.run(site.target());
         const double idle = idle_ * std::chrono::duration<double>(Clock::now() - begin).count();
         series.rates.push_back(outcome.rate);
         series.per_cpu_second.push_back(outcome.done / (cpu_seconds() - before - idle));

@@ -68,12 +68,12 @@ void expect_few(const char *program, double failures, double requests, const std
         throw std::runtime_error(fmt::format("{}: {:.0f} failures: {}", program, failures, said));
 }
 
-Outcome wrk(const Target &target, const std::vector<std::string> &options) {
+WorkDone wrk(const Target &target, const std::vector<std::string> &options) {
     std::vector<std::string> command{"wrk", "-t", "1", "-c", "32", "-d", kSeconds, "--latency"};
     command.insert(command.end(), options.begin(), options.end());
     command.push_back(fmt::format("http://{}/", Endpoint{target.address, target.web}.to_string()));
     const auto said = output(command, target.client);
-    Outcome outcome{.done = requests_of(said), .rate = number_after(said, "Requests/sec:")};
+    WorkDone outcome{.done = requests_of(said), .rate = number_after(said, "Requests/sec:")};
     const auto latency = [&](const std::string &label) {
         const auto rest = after(said, label);
         return milliseconds(rest.substr(rest.find_first_not_of(' ')));
@@ -86,15 +86,15 @@ Outcome wrk(const Target &target, const std::vector<std::string> &options) {
 
 }  // namespace
 
-Outcome wrk_new(const Target &target) {
+WorkDone wrk_new(const Target &target) {
     return wrk(target, {"-H", "Connection: close"});
 }
 
-Outcome wrk_keepalive(const Target &target) {
+WorkDone wrk_keepalive(const Target &target) {
     return wrk(target, {});
 }
 
-Outcome iperf3(const Target &target) {
+WorkDone iperf3(const Target &target) {
     const auto said = output({"iperf3", "-c", target.address.to_string(), "-p",
                               std::to_string(kIperfPort), "-t", kSeconds, "-J"},
                              target.client);
@@ -104,15 +104,15 @@ Outcome iperf3(const Target &target) {
             .rate = sum["bits_per_second"].get<double>() / kGiga};
 }
 
-Outcome dnsperf(const Target &target) {
+WorkDone dnsperf(const Target &target) {
     const TempDir folder;
     const auto said =
         output({"dnsperf", "-s", target.address.to_string(), "-p", std::to_string(kDnsPort), "-d",
                 folder.write("names", "www.weir.example A\n"), "-l", kSeconds, "-c", "8", "-q",
                 "64", "-T", "1"},
                target.client);
-    Outcome outcome{.done = number_after(said, "Queries completed:"),
-                    .rate = number_after(said, "Queries per second:")};
+    WorkDone outcome{.done = number_after(said, "Queries completed:"),
+                     .rate = number_after(said, "Queries per second:")};
     constexpr double kMilli = 1000;
     outcome.mean = kMilli * number_after(said, "Average Latency (s):");
     outcome.longest = kMilli * number_after(said, "max ");

@@ -18,7 +18,7 @@ struct Target {
 inline constexpr std::uint16_t kDnsPort = 53;
 inline constexpr std::uint16_t kIperfPort = 5201;
 
-struct Outcome {
+struct WorkDone {
     double done = 0;  // requests, gigabits
     double rate = 0;  // of it in a second
     // Milliseconds from request to answer; 0: the program does not say.
@@ -27,9 +27,9 @@ struct Outcome {
 };
 
 // Each throws when the program fails, or when more than one request in a thousand does.
-Outcome wrk_new(const Target &target);        // a connection for each request
-Outcome wrk_keepalive(const Target &target);  // one for all of them
-Outcome iperf3(const Target &target);         // a single stream, from client to server
-Outcome dnsperf(const Target &target);
+WorkDone wrk_new(const Target &target);        // a connection for each request
+WorkDone wrk_keepalive(const Target &target);  // one for all of them
+WorkDone iperf3(const Target &target);         // a single stream, from client to server
+WorkDone dnsperf(const Target &target);
 
 }  // namespace weir::test

@@ -140,14 +140,14 @@ TEST_F(Prometheus, ABackendThatIsKilledIsAlertedOfAndResolvesAndEveryQueryReturn
     EXPECT_EQ(firing("backend"), Alerts{"WeirBackendDown " + world().at_one.to_string()});
     talk();
     // without kernel.bpf_stats_enabled, which is the whole host's, programs are not timed; and
-    // there are no `sockets`: 17 queries of panels, 5 metrics of rules
+    // there are no `sockets`: 19 queries of panels, 5 metrics of rules
     ProcessResult checked;
     EXPECT_TRUE(eventually([&] {
         checked = check_queries({"--may-be-empty", "weir_program_run|weir_socket|weir_cgroup"});
         return checked.status == 0;
     })) << checked.out
         << checked.err;
-    EXPECT_THAT(checked.out, HasSubstr(" 24 without, which may be\n"));
+    EXPECT_THAT(checked.out, HasSubstr(" 26 without, which may be\n"));
 
     start_server_one();
     expect_firing({});

@@ -156,15 +156,16 @@ TEST_P(SocketsOfBackends, OneThatIsAddedAgainAndGoesDownLetsNobodyHang) {
     EXPECT_TRUE(says(*before, "Software caused connection abort")) << before->out();
 }
 
-TEST_P(SocketsOfBackends, ADatagramSocketThatIsConnectedNoMoreChoosesAnew) {
+TEST_P(SocketsOfBackends, ADatagramSocketThatIsConnectedNoMoreIsServed) {
     run_checked("reselect");
     const auto parted = with("parted", "one");
     const auto after = next(*parted);
     expect_served({after.begin() + 1, after.end()}, world().vip_udp, false);
-    EXPECT_EQ(servers(after), (std::set<std::string>{"one"})) << "none other would be heard";
     EXPECT_EQ(connections("dns", world().at_one), 0);
-    if (!v4())  // the kernel would not give it the other one's answers
+    if (!v4()) {  // the kernel would not give it another one's answers
+        EXPECT_EQ(servers(after), (std::set<std::string>{"one"}));
         return;
+    }
     silence(true);
     EXPECT_TRUE(eventually([&] {
         const auto all = parse_exchanges(parted->out());

@@ -12,7 +12,7 @@ using testing::HasSubstr;
 
 const BackendKey kChanged{"web", *Endpoint::parse("198.51.100.11:8443")};
 
-struct Change {
+struct CliRun {
     int status;
     std::string out;
     std::string err;
@@ -21,7 +21,7 @@ struct Change {
 class CliChanges : public testing::Test {
   protected:
     // The words, and the running API's socket.
-    Change weir(const std::string &words) const {
+    CliRun weir(const std::string &words) const {
         std::vector<std::string> line{"weir"};
         std::istringstream stream(words);
         for (std::string word; stream >> word;)
