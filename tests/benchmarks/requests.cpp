@@ -189,14 +189,23 @@ void add_costs(Report &report, const Workload &workload, const Comparison::Resul
         }
 }
 
+// Those of which a row is wanted: the others are not run.
+std::vector<Workload> wanted(const Report &report, const std::string &prefix,
+                             std::vector<Workload> all) {
+    std::erase_if(all,
+                  [&](const auto &one) { return !report.wants_some(prefix + one.name + "/"); });
+    return all;
+}
+
 void compare_remote(Report &report) {
+    const auto workloads = wanted(report, "", {kWrkNew, kWrkKeepalive, kIperf, kDnsperf});
+    if (workloads.empty())
+        return;
     const Comparison comparison({Way::link, Way::direct, Way::weir_xdp, Way::weir_tc, Way::nftables,
                                  Way::haproxy, Way::nginx});
     report.begin(fmt::format("a client on another host; {} rounds; idle {:.3f} CPUs", kRounds,
                              comparison.idle()));
-    for (const Workload &workload : {kWrkNew, kWrkKeepalive, kIperf, kDnsperf}) {
-        if (!report.wants_some(workload.name + "/"))
-            continue;
+    for (const Workload &workload : workloads) {
         const auto results = comparison.run(workload);
         for (const auto &[way, series] : results) {
             if (way != Way::direct)
@@ -211,13 +220,14 @@ void compare_remote(Report &report) {
 }
 
 void compare_local(Report &report) {
+    const auto workloads = wanted(report, "sockets/", {kWrkNew, kWrkKeepalive, kIperf});
+    if (workloads.empty())
+        return;
     const Comparison comparison(
         {Way::local_direct, Way::local_sockets, Way::local_packets, Way::local_haproxy});
     report.begin(fmt::format("a client on Weir's host; {} rounds; idle {:.3f} CPUs", kRounds,
                              comparison.idle()));
-    for (const Workload &workload : {kWrkNew, kWrkKeepalive, kIperf}) {
-        if (!report.wants_some("sockets/" + workload.name + "/"))
-            continue;
+    for (const Workload &workload : workloads) {
         const auto results = comparison.run(workload);
         for (const auto &[way, series] : results) {
             if (way == Way::local_direct)

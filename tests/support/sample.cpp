@@ -42,6 +42,7 @@ SocketSnapshot sample_sockets() {
     sockets.state = InterfaceState::absent;
     sockets.services.push_back({"web", Protocol::tcp, {31, 0, 2, 3}, {}, {}, {}});
     sockets.services.back().backends = {{*Endpoint::parse("198.51.100.11:8443"), {31, 0, 2, 0}, 5}};
+    sockets.services.back().joined = JoinCounters{4, 5000, 600};
     sockets.services.push_back({"dns", Protocol::udp, {1, 2, 0, 0}, {}, {}, {}});
     sockets.services.back().backends = {{*Endpoint::parse("198.51.100.13:53"), {1, 2, 0, 0}, 1}};
     sockets.refusals.fill(1);

@@ -70,7 +70,7 @@ std::vector<std::pair<int, int>> marks_of(Config config) {
     return marks;
 }
 
-ConfigText parsed(const std::string &text) {
+ConfigText parsed_parts(const std::string &text) {
     const auto config = parse_config(text, "weir.yaml");
     EXPECT_TRUE(config) << (config ? "" : config.error().message);
     return {text, config.value_or(Config{})};
@@ -98,9 +98,9 @@ class Ordinary : public testing::TestWithParam<Change> {};
 
 TEST_P(Ordinary, ChangesAreReadAloneAndMeanTheSame) {
     const std::string text = changed(kText, GetParam().what, GetParam().with);
-    const auto again = reread(parsed(kText), text);
+    const auto again = reread(parsed_parts(kText), text);
     ASSERT_TRUE(again);
-    expect_same(*again, parsed(text).config);
+    expect_same(*again, parsed_parts(text).config);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -131,7 +131,7 @@ INSTANTIATE_TEST_SUITE_P(
 class Other : public testing::TestWithParam<Change> {};
 
 TEST_P(Other, ChangesAreNotTakenForMoreThanTheyAre) {
-    EXPECT_FALSE(reread(parsed(kText), changed(kText, GetParam().what, GetParam().with)));
+    EXPECT_FALSE(reread(parsed_parts(kText), changed(kText, GetParam().what, GetParam().with)));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -173,7 +173,7 @@ TEST(Reread, IsNeverAnythingElseThanTheWholeText) {
     const std::string_view syntax = "{}[]:,-#&*!|>'\"%?~\n\t ./019ax";
     Random random(7);
     int in_part = 0;
-    ConfigText before = parsed(kText);
+    ConfigText before = parsed_parts(kText);
     for (int i = 0; i < 6000 && !testing::Test::HasFailure(); ++i) {
         std::string text = before.text;
         for (std::size_t edits = 1 + below(random, 3); edits > 0; --edits) {
@@ -192,15 +192,15 @@ TEST(Reread, IsNeverAnythingElseThanTheWholeText) {
         const auto whole = parse_config(text, "weir.yaml");
         ASSERT_TRUE(whole) << whole.error().message;
         expect_same(*again, *whole);
-        before = below(random, 2) == 0 ? ConfigText{text, *again} : parsed(kText);
+        before = below(random, 2) == 0 ? ConfigText{text, *again} : parsed_parts(kText);
     }
     EXPECT_GT(in_part, 100);
 }
 
 TEST(Affected, IsWhatDiffersWhereverItStands) {
-    const Config before = parsed(kText).config;
+    const Config before = parsed_parts(kText).config;
     const auto after = [&](const char *what, const char *with) {
-        return changed_services(before, parsed(changed(kText, what, with)).config);
+        return changed_services(before, parsed_parts(changed(kText, what, with)).config);
     };
     EXPECT_EQ(after("# a balancer\n", "# a\n# balancer\n"), Affected(std::vector<std::size_t>()));
     EXPECT_EQ(after("weight: 20", "weight: 21"), Affected(std::vector<std::size_t>{0}));
