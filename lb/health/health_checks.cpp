@@ -71,9 +71,8 @@ HealthChecks::HealthChecks(boost::asio::io_context &loop, Report report, HealthC
     context_->jitter.seed(limits.seed.value_or(any_seed()));
 }
 
-// NOLINTNEXTLINE(bugprone-exception-escape): asio may throw where it cancels, and a timer's has
-// nothing to fail at
-HealthChecks::~HealthChecks() {
+// asio may throw where it cancels; a timer has nothing to fail at
+HealthChecks::~HealthChecks() {  // NOLINT(bugprone-exception-escape)
     for (const auto &[key, check] : checks_)
         check->stop();
 }
