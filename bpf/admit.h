@@ -58,7 +58,8 @@ static __noinline __s64 admit_flows_of(__u32 backend) {
 /*
  * Whether a backend has as many flows as it may. The count is the daemon's, and the data path's
  * since; without a daemon it only grows, and holds nobody back (I7).
- * A function of its own for the stack's sake: what it keeps would be eight bytes too many for Linux 6.1.
+ * A function of its own for the stack's sake: what it keeps would be eight bytes too many for
+ * Linux 6.1.
  */
 static __noinline int admit_backend_full(__u32 backend, __u32 most, __u64 now) {
     const struct weir_settings *set = settings_get();

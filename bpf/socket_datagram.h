@@ -122,8 +122,8 @@ static __always_inline __u32 datagram_leaves(const struct weir_socket_way *way, 
 /* <netinet/tcp.h>: UDP has it as well, for sockets that are connected */
 enum { WEIR_SOCKET_CONNECTED = 1 };
 
-/* One of IPv6 that is connected no more, as connect() with AF_UNSPEC makes it, of which no program is
- * told: the kernel gives it the datagrams of no other than its old peer, for __udp_disconnect()
+/* One of IPv6 that is connected no more, as connect() with AF_UNSPEC makes it, of which no program
+ * is told: the kernel gives it the datagrams of no other than its old peer, for __udp_disconnect()
  * leaves sk_v6_daddr as it is. */
 static __always_inline int datagram_hears_only(const struct bpf_sock *sk,
                                                const struct weir_socket_way *way) {

@@ -17,9 +17,9 @@ enum tc_side {
 };
 
 /*
- * What marks an skb, in its control block, as sent by these programs: they need not look at it again
- * where it leaves. Random, and another one each time they are loaded, for others leave there what
- * they like; 0: nothing is marked (test runs).
+ * What marks an skb, in its control block, as sent by these programs: they need not look at it
+ * again where it leaves. Random, and another one each time they are loaded, for others leave there
+ * what they like; 0: nothing is marked (test runs).
  */
 const volatile __u64 sent_mark;
 
