@@ -66,7 +66,9 @@ __noinline int socket_pick(struct weir_pick *p, struct weir_socket_way *way, __u
         if (!pick_other(p, socket_try_slot, &pick))
             return WEIR_DROP_NO_BACKEND;
     } else if (p->service.affinity_s) {
-        p->backend = admit_affinity(&p->client, p->service.affinity_s, now);
+        struct weir_client client = p->client;
+
+        p->backend = admit_affinity(&client, p->service.affinity_s, now);
         from_ring = p->backend == WEIR_NO_BACKEND;
     }
     if (p->backend == WEIR_NO_BACKEND)

@@ -118,11 +118,15 @@ Need need_of(const bpf_program *program, const std::string &log) {
     return {info.verified_insns, graph.functions() == depths.size() ? graph.deepest(depths) : 0};
 }
 
+using Object = std::unique_ptr<bpf_object, void (*)(bpf_object *)>;
+Object open_object(const std::string &name) {
+    return {bpf_object__open_file((WEIR_BPF_OBJECTS "/" + name + ".bpf.o").c_str(), nullptr),
+            bpf_object__close};
+}
+
 // The programs of one object, loaded as a daemon without options loads them.
 void add_needs(const std::string &name, Needs &needs) {
-    const std::unique_ptr<bpf_object, void (*)(bpf_object *)> object(
-        bpf_object__open_file((WEIR_BPF_OBJECTS "/" + name + ".bpf.o").c_str(), nullptr),
-        bpf_object__close);
+    const Object object = open_object(name);
     ASSERT_TRUE(object) << name;
     std::map<std::string, std::array<char, 65536>> logs;
     bpf_program *program = nullptr;
@@ -131,7 +135,10 @@ void add_needs(const std::string &name, Needs &needs) {
         bpf_program__set_log_level(program, 4);  // statistics only
         bpf_program__set_log_buf(program, log.data(), log.size());
     }
-    ASSERT_EQ(bpf_object__load(object.get()), 0) << name;
+    const int error = bpf_object__load(object.get());
+    if (error != 0)  // once more, for libbpf to print what the verifier says
+        bpf_object__load(open_object(name).get());
+    ASSERT_EQ(error, 0) << name;
     bpf_object__for_each_program(program, object.get()) {
         const std::string title = bpf_program__name(program);
         needs[title] = need_of(program, logs[title].data());
