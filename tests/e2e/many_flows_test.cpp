@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <string_view>
 #include <thread>
@@ -20,7 +19,7 @@ using ::testing::HasSubstr;
 
 // On a machine that is emulated a million takes too long.
 std::uint32_t flow_count() {
-    return std::getenv("WEIR_PATIENCE") == nullptr ? 1000000 : 100000;
+    return is_emulated() ? 100000 : 1000000;
 }
 
 constexpr std::chrono::minutes kLong{4};

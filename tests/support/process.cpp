@@ -139,6 +139,10 @@ ProcessResult run(const std::vector<std::string> &arguments, const ProcessOption
     return Process(arguments, options).wait();
 }
 
+bool is_emulated() {
+    return std::getenv("WEIR_PATIENCE") != nullptr;
+}
+
 bool eventually(const std::function<bool()> &condition, std::chrono::milliseconds patience) {
     // on a machine that is emulated everything takes several times as long
     static const char *const times = std::getenv("WEIR_PATIENCE");

@@ -66,6 +66,9 @@ class Process {
 // Runs a command to its end.
 ProcessResult run(const std::vector<std::string> &arguments, const ProcessOptions &options = {});
 
+// Whether WEIR_PATIENCE (environment) is set, as on a machine that is emulated.
+bool is_emulated();
+
 // Asks again until it is so; false when time is up: `patience`, or WEIR_PATIENCE (environment)
 // times as much.
 bool eventually(const std::function<bool()> &condition,
