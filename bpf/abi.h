@@ -28,9 +28,9 @@
 #endif
 
 #ifdef WEIR_ABI_TEST
-enum { WEIR_ABI = 1005 };
+enum { WEIR_ABI = 1006 };
 #else
-enum { WEIR_ABI = 5 };
+enum { WEIR_ABI = 6 };
 #endif
 
 /* How long an entry may go without being refreshed, and so the grain of every idle timeout. */
@@ -425,5 +425,6 @@ enum { WEIR_MAX_XDP_DEVICES = 256 };
 #define WEIR_NO_BACKEND 0xffffffffU
 #define WEIR_NO_SERVICE 0xffffffffU
 
+#include "bpf/abi_known.h"
 #include "bpf/abi_observe.h"
 #include "bpf/abi_socket.h"

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "bpf/nat.h"
+#include "bpf/known.h"
 #include "bpf/route.h"
 
 static __always_inline void *flow_established_table(int family) {
@@ -42,11 +42,17 @@ static __always_inline void flow_key(int family, const union weir_any_tuple *tup
         key->v6 = tuple->v6;
 }
 
+/* The entry of a packet, or NULL. What does not concern any service is not looked for among the new
+ * flows. */
 static __always_inline struct weir_flow *flow_of(int family, const struct weir_packet *packet) {
     union weir_any_tuple key;
+    void *entry;
 
     flow_key(family, &packet->tuple, &key);
-    return flow_find(family, &key);
+    entry = bpf_map_lookup_elem(flow_established_table(family), &key);
+    if (entry || !known_tuple(family, &key))
+        return entry;
+    return bpf_map_lookup_elem(flow_new_table(family), &key);
 }
 
 static __always_inline __u32 flow_timeout_s(const struct weir_settings *set, __u8 protocol,

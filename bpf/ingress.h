@@ -93,9 +93,12 @@ static __always_inline int ingress_distrusts(const struct weir_packet *packet,
 /* A packet of no flow: it may open one. */
 static __always_inline void ingress_open(int family, const struct weir_packet *packet, __u8 flags,
                                          struct weir_decision *decision) {
-    const struct weir_service *service = service_find(family, &packet->tuple);
+    const struct weir_service *service;
     __u8 reason;
 
+    if (!known_vip(family, &packet->tuple))
+        return;
+    service = service_find(family, &packet->tuple);
     if (!service || ingress_hands_over(packet))
         return;
     decision->service = service->id;

@@ -43,6 +43,16 @@ struct {
     __type(value, __u32); /* backends that have it */
 } backend_addresses SEC(".maps");
 
+/* A bit for each address that services and one for each that backends have, or had while flows may
+ * be left of them (known.h): set before a packet can find the address anywhere else, and never
+ * taken back. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, WEIR_KNOWN_WORDS);
+    __type(key, __u32);   /* weir_known_bit() / 64 */
+    __type(value, __u64); /* the lowest bit first */
+} known_addresses SEC(".maps");
+
 /* Service id -> ring. Rings may differ in length; swapping one is a single update (I10). */
 struct weir_ring_map {
     __uint(type, BPF_MAP_TYPE_ARRAY);

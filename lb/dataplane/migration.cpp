@@ -10,6 +10,7 @@
 #include <ctime>
 
 #include "lb/dataplane/flow_table.h"
+#include "lb/dataplane/known.h"
 #include "lb/dataplane/map_access.h"
 #include "lb/dataplane/merge.h"
 #include "lb/dataplane/program_ids.h"
@@ -62,7 +63,13 @@ Result<Migration> Migration::prepare(const std::filesystem::path &from, const Ob
     Migration migration;
     for (const Table &table : to.pinned()) {
         auto old = OldMap::open(from / table.name);
-        if (!old || old->info().id == map_id_of(table.fd))
+        if (old && old->info().id == map_id_of(table.fd))
+            continue;
+        if (table.name == "known_addresses") {
+            migration.known_ = KnownAddresses{std::move(old), table.fd};
+            continue;
+        }
+        if (!old)
             continue;
         const auto kind = kind_of(table.name, old->info().type);
         if (!kind || (scope == MigrationScope::flows && *kind != Kind::flows))
@@ -192,8 +199,16 @@ Result<void> Migration::add_counters(const Pair &pair, const std::vector<std::ui
     return {};
 }
 
+Result<void> Migration::copy_known_addresses() const {
+    if (!known_)
+        return {};
+    return known_->from ? copy_known(known_->from->fd(), known_->to) : mark_all_known(known_->to);
+}
+
 Result<void> Migration::copy() {
     copied_at_ = monotonic_now();
+    if (auto done = copy_known_addresses(); !done)
+        return done;
     for (Pair &pair : pairs_) {
         Result<void> done;
         if (pair.kind == Kind::counters) {

@@ -63,6 +63,7 @@ MapFds map_fds(const weir_tc &skeleton) {
             .rings = bpf_map__fd(maps.rings),
             .vips = bpf_map__fd(maps.vips),
             .backend_addresses = bpf_map__fd(maps.backend_addresses),
+            .known_addresses = bpf_map__fd(maps.known_addresses),
             .source_ranges = bpf_map__fd(maps.source_ranges),
             .affinity = bpf_map__fd(maps.affinity),
             .service_rates = bpf_map__fd(maps.service_rates),

@@ -64,12 +64,13 @@ std::array<SizedMap, 19> sized_maps(const weir_tc &skeleton, const Limits &limit
              {maps.accounts_v6, accounts}}};
 }
 
-// Only what packets and programs write. What a configuration fills is never shared, for until the
-// programs are replaced it belongs to the one that is in force.
+// Only what packets and programs write, and the filter to which every start only adds. What a
+// configuration fills is never shared, for until the programs are replaced it belongs to the one
+// that is in force.
 bool is_shareable(const weir_tc &skeleton, const bpf_map *map) {
     const auto type = bpf_map__type(map);
     return type == BPF_MAP_TYPE_LRU_HASH || type == BPF_MAP_TYPE_PERCPU_ARRAY ||
-           map == skeleton.maps.socket_flows;
+           map == skeleton.maps.socket_flows || map == skeleton.maps.known_addresses;
 }
 
 // Whether a pinned map of another start is as good as one made now.

@@ -6,6 +6,7 @@
 
 #include <map>
 
+#include "lb/dataplane/known.h"
 #include "lb/dataplane/map_access.h"
 #include "lb/dataplane/rings.h"
 
@@ -248,6 +249,10 @@ Result<void> Tables::remove(const Plan &plan) {
 
 Result<void> Tables::apply(const Plan &plan) {
     return clear_counters(plan)
+        .and_then([&] {
+            return mark_known(fds_.known_addresses, WEIR_KNOWN_BACKEND, plan.set_backend_addresses);
+        })
+        .and_then([&] { return mark_known(fds_.known_addresses, WEIR_KNOWN_VIP, plan.set_vips); })
         .and_then([&] { return remove_ranges(plan.remove_orphan_ranges); })
         .and_then([&] { return set_backends(plan.set_backends); })
         .and_then([&] {

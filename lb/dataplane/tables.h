@@ -25,6 +25,7 @@ struct MapFds {
     int rings = -1;
     int vips = -1;
     int backend_addresses = -1;
+    int known_addresses = -1;
     int source_ranges = -1;
     int affinity = -1;
     int service_rates = -1;

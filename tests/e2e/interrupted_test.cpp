@@ -140,6 +140,17 @@ INSTANTIATE_TEST_SUITE_P(Point, InterruptedAt,
                                          Until::all_interfaces),
                          name_of_point);
 
+// Whose flows they hold nobody can tell then: any packet may be of one.
+TEST_F(Interrupted, TablesWithoutTheFilterOfAddressesAreTakenOver) {
+    run_once(kSmall);
+    open_session();
+    const std::filesystem::path pins("/sys/fs/bpf/weir/default");
+    ASSERT_TRUE(std::filesystem::remove(pins / generations().at(0) / "known_addresses"));
+    run_once(kLarge);
+    expect_session_lives();
+    expect_new_ones_served();
+}
+
 TEST_F(Interrupted, DetachTakesOffBothTablesOfAStartThatWasCutShort) {
     run_once(kSmall);
     start_and_die(kLarge, Until::one_interface);

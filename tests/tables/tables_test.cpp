@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "lb/dataplane/map_access.h"
 #include "lb/dataplane/rings.h"
 #include "tests/tables/fixture.h"
 
@@ -58,6 +59,14 @@ class TablesState : public TablesTest {
     void expect_held(const TableState &wanted) {
         EXPECT_EQ(sorted(value_of(tables().read())), sorted(wanted));
     }
+    bool known(weir_known kind, const char *text) {
+        const auto address = to_abi(*Address::parse(text));
+        const auto bit = weir_known_bit(kind, &address);
+        const auto index = static_cast<std::uint32_t>(bit / 64);
+        std::uint64_t word = 0;
+        value_of(get(NamedMap{tables().maps().known_addresses, "known_addresses"}, index, word));
+        return (word >> bit % 64 & 1) != 0;
+    }
     Plan change_to(const std::string &yaml) {
         const Config config = value_of(parse_config(yaml, "test.yaml"));
         Plan plan = value_of(make_plan(value_of(tables().read()), config));
@@ -82,6 +91,26 @@ TEST_F(TablesState, AChangeLeavesNothingOfWhatWasBefore) {
     expect_held(change_to(kEverything).result);
     expect_held(change_to("services: []").result);
     EXPECT_EQ(value_of(tables().read()), TableState{});
+}
+
+// A packet of an address that is not known is nobody's, and flows outlive their service.
+TEST_F(TablesState, AddressesStayKnownAsLongAsTheTables) {
+    load(kEverything);
+    const auto expect_known = [&] {
+        EXPECT_TRUE(known(WEIR_KNOWN_VIP, "192.0.2.10"));
+        EXPECT_TRUE(known(WEIR_KNOWN_VIP, "2001:db8::10"));
+        EXPECT_TRUE(known(WEIR_KNOWN_BACKEND, "198.51.100.11"));
+        EXPECT_TRUE(known(WEIR_KNOWN_BACKEND, "2001:db8:1::11"));
+        EXPECT_FALSE(known(WEIR_KNOWN_BACKEND, "192.0.2.10"));
+        EXPECT_FALSE(known(WEIR_KNOWN_VIP, "198.51.100.11"));
+    };
+    expect_known();
+    EXPECT_EQ(run("203.0.113.2:40000", "192.0.2.10:80").trace.flow, WEIR_TRACE_NEW);
+    const auto backend = flows().at(0).backend.to_string();
+    change_to("services: []");
+    expect_known();
+    EXPECT_EQ(run(backend.c_str(), "203.0.113.2:40000", Protocol::tcp, kSyn | kAck).trace.flow,
+              WEIR_TRACE_REPLY);
 }
 
 // More than are written at a time.

@@ -26,6 +26,16 @@ TEST(DoctorOf, AHostWithoutConfigurationIsNotJudgedByOne) {
     EXPECT_EQ(found[0].severity, Severity::warn) << "it may serve no IPv6";
 }
 
+TEST(DoctorOf, AHostThatServesOnlySocketsForwardsNothing) {
+    auto host = healthy();
+    host.forwarding_v4 = 0;
+    host.links = {};
+    auto config = config_of();
+    config.interfaces = {};
+    const auto found = complaints(diagnose(host, &config));
+    EXPECT_THAT(found, IsEmpty()) << show_findings(found);
+}
+
 TEST(DoctorOf, WithoutAnyInterfaceNothingStarts) {
     auto host = healthy();
     for (auto &link : host.links)
