@@ -10,13 +10,14 @@
 /* Whose address it is, or was. */
 enum weir_known { WEIR_KNOWN_VIP = 0, WEIR_KNOWN_BACKEND = 1, WEIR_KNOWN_KINDS };
 
-/* 16 KiB for each kind: beside 30,000 addresses every fifth other one looks known. */
+/* 16 KiB for each kind: beside 30,000 addresses of it nearly every fourth other one looks known. */
 enum {
     WEIR_KNOWN_BITS_LOG2 = 17,
     WEIR_KNOWN_WORDS = WEIR_KNOWN_KINDS << (WEIR_KNOWN_BITS_LOG2 - 6)
 };
 
-/* Below 64 * WEIR_KNOWN_WORDS. Multiplied by 2^64 divided by the golden ratio, as in Knuth's
+/* Below 64 * WEIR_KNOWN_WORDS. Another hash or size is a map of another name, for its bits are
+ * taken over as they are. Multiplied by 2^64 divided by the golden ratio, as in Knuth's
  * multiplicative hashing (The Art of Computer Programming, 6.4). */
 static inline __u64 weir_known_bit(enum weir_known kind, const struct weir_address *address) {
     const __u64 golden = 0x9e3779b97f4a7c15ULL;

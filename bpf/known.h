@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * Known: whether a packet can concern a service at all. It does if it goes to a VIP or comes from a
- * backend, and a Bloom filter of one hash tells of most others that they do neither, for two loads
- * (the JIT needs no call for an array) in place of two look-ups in hash tables. Its bits are never
- * taken back, because flows outlive the service and the backend that they are of.
+ * backend; of most others a Bloom filter of one hash tells that they do neither, for a few loads in
+ * place of two look-ups in hash tables. Its bits are never taken back, because flows outlive the
+ * service and the backend that they are of. ICMP errors may come from anywhere: they are looked for
+ * without it (tc_icmp.h).
  */
 #pragma once
 

@@ -144,9 +144,11 @@ Result<PartialPlan> DataPath::plan(const Config &config, const Affected &affecte
 }
 
 Result<void> DataPath::apply(const Config &config, PartialPlan partial) {
-    rings_in_doubt_ = true;
+    const bool in_doubt = std::exchange(rings_in_doubt_, true);
     TableState before = std::move(*std::exchange(state_, std::nullopt));
     const Plan &plan = partial.plan;
+    if (auto done = in_doubt ? tables().mark_known(plan.result) : Result<void>(); !done)
+        return done;
     if (auto done = sockets_.prepare(plan).and_then([&] { return tables().apply(plan); }); !done)
         return done;
     const Affected affected = partial.affected;

@@ -10,12 +10,16 @@ namespace {
 
 constexpr std::uint32_t kWordBits = 64;
 
-Result<void> add_bits(const NamedMap &map, std::uint32_t index, std::uint64_t bits) {
+Result<void> mark_one(const NamedMap &map, weir_known kind, const Address &known) {
+    const weir_address address = to_abi(known);
+    const std::uint64_t bit = weir_known_bit(kind, &address);
+    const auto index = static_cast<std::uint32_t>(bit / kWordBits);
+    const std::uint64_t wanted = std::uint64_t{1} << bit % kWordBits;
     std::uint64_t word = 0;
     return get(map, index, word).and_then([&]() -> Result<void> {
-        if ((word | bits) == word)
+        if ((word & wanted) != 0)
             return {};
-        return put(map, index, word | bits, "add an address");
+        return put(map, index, word | wanted, "add " + known.to_string());
     });
 }
 
@@ -27,23 +31,13 @@ NamedMap named(int map) {
 
 Result<void> mark_known(int map, weir_known kind, const std::vector<AddressWrite> &addresses) {
     return for_all(addresses, [&](const AddressWrite &write) {
-        const weir_address address = to_abi(write.address);
-        const std::uint64_t bit = weir_known_bit(kind, &address);
-        return add_bits(named(map), static_cast<std::uint32_t>(bit / kWordBits),
-                        std::uint64_t{1} << bit % kWordBits);
+        return mark_one(named(map), kind, write.address);
     });
 }
 
-Result<void> copy_known(int from, int to) {
-    for (std::uint32_t index = 0; index < WEIR_KNOWN_WORDS; index++) {
-        std::uint64_t word = 0;
-        auto done = get(named(from), index, word).and_then([&] {
-            return add_bits(named(to), index, word);
-        });
-        if (!done)
-            return done;
-    }
-    return {};
+Result<void> mark_known(int map, weir_known kind, const AddressCounts &addresses) {
+    return for_all(addresses,
+                   [&](const auto &one) { return mark_one(named(map), kind, one.first); });
 }
 
 Result<void> mark_all_known(int map) {

@@ -11,11 +11,10 @@
 
 namespace weir {
 
-// `map`, `to`, `from`: descriptors of such maps.
+// `map`: the descriptor of such a map.
 Result<void> mark_known(int map, weir_known kind, const std::vector<AddressWrite> &addresses);
-// All that is known in `from`.
-Result<void> copy_known(int from, int to);
-// Any address: where flows come from tables that kept no such account.
+Result<void> mark_known(int map, weir_known kind, const AddressCounts &addresses);
+// Any address: where flows come from tables whose addresses nobody noted.
 Result<void> mark_all_known(int map);
 
 }  // namespace weir

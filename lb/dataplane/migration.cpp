@@ -66,7 +66,7 @@ Result<Migration> Migration::prepare(const std::filesystem::path &from, const Ob
         if (old && old->info().id == map_id_of(table.fd))
             continue;
         if (table.name == "known_addresses") {
-            migration.known_ = KnownAddresses{std::move(old), table.fd};
+            migration.unknown_ = table.fd;
             continue;
         }
         if (!old)
@@ -199,15 +199,9 @@ Result<void> Migration::add_counters(const Pair &pair, const std::vector<std::ui
     return {};
 }
 
-Result<void> Migration::copy_known_addresses() const {
-    if (!known_)
-        return {};
-    return known_->from ? copy_known(known_->from->fd(), known_->to) : mark_all_known(known_->to);
-}
-
 Result<void> Migration::copy() {
     copied_at_ = monotonic_now();
-    if (auto done = copy_known_addresses(); !done)
+    if (auto done = unknown_ ? mark_all_known(*unknown_) : Result<void>(); !done)
         return done;
     for (Pair &pair : pairs_) {
         Result<void> done;

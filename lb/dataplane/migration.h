@@ -55,25 +55,18 @@ class Migration {
         std::vector<std::uint64_t> counted;  // by copy(): the old counters, all CPUs of all entries
     };
 
-    // Where flows of any address may come from; `from` is none where the old tables kept no
-    // account.
-    struct KnownAddresses {
-        std::optional<OldMap> from;
-        int to;
-    };
-
     Migration() = default;
     static std::optional<Kind> kind_of(const std::string &name, std::uint32_t type);
     Result<void> add(OldMap from, const Table &to, int sibling, Kind kind);
     static Result<std::size_t> copy_entries(const Pair &pair, std::chrono::nanoseconds since,
                                             NewTables tables);
-    Result<void> copy_known_addresses() const;
     static Result<void> copy_array(const Pair &pair);
     static Result<std::vector<std::uint64_t>> read_counters(const Pair &pair);
     static Result<void> add_counters(const Pair &pair, const std::vector<std::uint64_t> &now);
 
     std::vector<Pair> pairs_;
-    std::optional<KnownAddresses> known_;
+    // The filter of addresses, where the old tables had none or another: flows of any may come.
+    std::optional<int> unknown_;
     std::chrono::nanoseconds copied_at_{0};
 };
 

@@ -247,12 +247,20 @@ Result<void> Tables::remove(const Plan &plan) {
         });
 }
 
+Result<void> Tables::mark_known(const TableState &state) {
+    return weir::mark_known(fds_.known_addresses, WEIR_KNOWN_BACKEND, state.backend_addresses)
+        .and_then(
+            [&] { return weir::mark_known(fds_.known_addresses, WEIR_KNOWN_VIP, state.vips); });
+}
+
 Result<void> Tables::apply(const Plan &plan) {
     return clear_counters(plan)
         .and_then([&] {
-            return mark_known(fds_.known_addresses, WEIR_KNOWN_BACKEND, plan.set_backend_addresses);
+            return weir::mark_known(fds_.known_addresses, WEIR_KNOWN_BACKEND,
+                                    plan.set_backend_addresses);
         })
-        .and_then([&] { return mark_known(fds_.known_addresses, WEIR_KNOWN_VIP, plan.set_vips); })
+        .and_then(
+            [&] { return weir::mark_known(fds_.known_addresses, WEIR_KNOWN_VIP, plan.set_vips); })
         .and_then([&] { return remove_ranges(plan.remove_orphan_ranges); })
         .and_then([&] { return set_backends(plan.set_backends); })
         .and_then([&] {

@@ -141,6 +141,9 @@ class Tables {
     // half built even then.
     Result<void> apply(const Plan &plan);
 
+    // That packets of these services may come: apply() says so of those that are new.
+    Result<void> mark_known(const TableState &state);
+
     // Timeouts and the SNAT pool.
     Result<void> write_settings(const Config &config);
     Result<weir_settings> settings() const;

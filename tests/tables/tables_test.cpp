@@ -113,6 +113,22 @@ TEST_F(TablesState, AddressesStayKnownAsLongAsTheTables) {
               WEIR_TRACE_REPLY);
 }
 
+TEST_F(TablesState, WhatIsNotKnownIsLookedForAmongEstablishedFlowsOnly) {
+    load(kEverything);
+    const auto dns = [&](const char *client) {
+        return run(client, "192.0.2.10:53", Protocol::udp).trace.flow;
+    };
+    EXPECT_EQ(dns("203.0.113.2:40000"), WEIR_TRACE_NEW);
+    run("198.51.100.12:53", "203.0.113.2:40000", Protocol::udp);
+    EXPECT_EQ(dns("203.0.113.3:40000"), WEIR_TRACE_NEW);
+    for (std::uint32_t index = 0; index < WEIR_KNOWN_WORDS; index++)
+        value_of(put(NamedMap{tables().maps().known_addresses, "known_addresses"}, index,
+                     std::uint64_t{0}, "empty it"));
+    EXPECT_EQ(dns("203.0.113.2:40000"), WEIR_TRACE_ESTABLISHED);
+    EXPECT_EQ(dns("203.0.113.3:40000"), WEIR_TRACE_NONE) << "one that had no answer yet";
+    EXPECT_EQ(dns("203.0.113.4:40000"), WEIR_TRACE_NONE);
+}
+
 // More than are written at a time.
 TEST_F(TablesState, EveryOneOfManyServicesHasItsRingUntilItIsRemoved) {
     constexpr int kServices = 600;
