@@ -111,7 +111,7 @@ std::unique_ptr<Process> SocketsTest::keep_asking(const std::string &kind, const
     constexpr int kPause = 50;  // ms
     auto program =
         std::make_unique<Process>(client(kind, to.to_string(), kForever, kPause), options);
-    EXPECT_EQ(next(*program, 1).size(), 1U);
+    EXPECT_FALSE(next(*program, 1).empty());
     return program;
 }
 

@@ -164,9 +164,10 @@ TEST_P(Sockets, DetachLeavesConnectionsAlive) {
     const auto connected = keep_asking("connected", world().vip_udp);
     end_daemon(SIGTERM);
     command({"detach"});
-    for (const auto *program : {tcp.get(), connected.get()})
-        for (const auto &one : next(*program))
-            EXPECT_EQ(one.error, "");
+    for (const auto &one : next(*tcp))
+        EXPECT_EQ(one.error, "");
+    // a datagram that is under way at that moment may be lost on a busy host, the next one is not
+    EXPECT_EQ(next(*connected, 2).back().error, "");
     EXPECT_EQ(ask("tcp", world().vip_tcp, 1).front().error, "Network is unreachable");
     EXPECT_EQ(run({"bpftool", "cgroup", "show", cgroup().path()}).out.find("weir_"),
               std::string::npos);
