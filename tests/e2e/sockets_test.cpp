@@ -166,8 +166,11 @@ TEST_P(Sockets, DetachLeavesConnectionsAlive) {
     command({"detach"});
     for (const auto &one : next(*tcp))
         EXPECT_EQ(one.error, "");
-    // a datagram that is under way at that moment may be lost on a busy host, the next one is not
-    EXPECT_EQ(next(*connected, 2).back().error, "");
+    // the datagram that is under way at that moment may be lost on a busy host, those after it are
+    // not
+    const auto answers = next(*connected, 3);
+    for (std::size_t i = 1; i < answers.size(); i++)
+        EXPECT_EQ(answers[i].error, "");
     EXPECT_EQ(ask("tcp", world().vip_tcp, 1).front().error, "Network is unreachable");
     EXPECT_EQ(run({"bpftool", "cgroup", "show", cgroup().path()}).out.find("weir_"),
               std::string::npos);
