@@ -12,6 +12,8 @@ namespace {
 
 // A share of the interval, in hundredths.
 constexpr int kJitter = 10;
+// At most, from the start of a check that could not be made to the next.
+constexpr std::chrono::milliseconds kRetry{1000};
 
 }  // namespace
 
@@ -100,10 +102,13 @@ void Check::overdue() {
 void Check::ended(const CheckOutcome &outcome) {
     const auto now = Clock::now();
     probe_.reset();
-    const auto interval = jittered(config_->interval, context_->jitter);
+    // Nothing was learnt of the backend by a check that could not be made: the next one is soon.
+    const bool made = outcome.kind != CheckOutcome::Kind::not_made;
+    const auto rest = made ? config_->interval : std::min(config_->interval, kRetry);
+    const auto interval = jittered(rest, context_->jitter);
     plan(std::max(now, started_ + std::chrono::duration_cast<Clock::duration>(interval)),
          &Check::wait_for_slot);
-    if (outcome.kind == CheckOutcome::Kind::not_made)
+    if (!made)
         context_->note_not_made(key_, outcome.reason);
     const auto duration = std::chrono::duration_cast<std::chrono::microseconds>(now - started_);
     context_->times[key_.service].count(outcome.kind, duration);

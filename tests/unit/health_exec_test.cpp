@@ -71,6 +71,16 @@ TEST_F(HealthExec, AProgramThatIsMissingIsNotTheBackendsFault) {
               "not made: /nonexistent/program: cannot be run: no such file or directory");
 }
 
+// Of what the checker could not ask, the next answer is not a whole interval away.
+TEST_F(HealthExec, WhatCouldNotBeMadeIsMadeAgainSoon) {
+    auto config = patient(CheckType::exec);
+    config.interval = std::chrono::seconds(600);
+    config.command = {"/nonexistent/program"};
+    checks().configure(config_of(config, {kEndpoint}));
+    EXPECT_TRUE(run_until([&] { return checks().counts().not_made >= 2; }));
+    EXPECT_TRUE(turns_.empty());
+}
+
 TEST_F(HealthExec, IsKilledWithAllThatItStartedWhenItTakesTooLong) {
     auto config = script("sleep 1000 & echo $! > " + path("pid") + "; wait");
     config.timeout = milliseconds(300);
