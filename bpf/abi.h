@@ -28,13 +28,18 @@
 #endif
 
 #ifdef WEIR_ABI_TEST
-enum { WEIR_ABI = 1006 };
+enum { WEIR_ABI = 1007 };
 #else
-enum { WEIR_ABI = 6 };
+enum { WEIR_ABI = 7 };
 #endif
 
-/* How long an entry may go without being refreshed, and so the grain of every idle timeout. */
-enum { WEIR_REFRESH_NS = 1000000000 };
+/*
+ * When an entry was refreshed is told in ticks of 2^26 ns (67 ms), which come round after nine
+ * years. It may go without for WEIR_REFRESH_TICKS, a second, and that is the grain of every idle
+ * timeout.
+ */
+enum { WEIR_TICK_SHIFT = 26, WEIR_REFRESH_TICKS = 15 };
+#define WEIR_REFRESH_NS ((__u64)WEIR_REFRESH_TICKS << WEIR_TICK_SHIFT)
 
 /*
  * An IPv4 address stands as IPv4-mapped IPv6 (RFC 4291, 2.5.5.2): ::ffff:a.b.c.d. Words, because
@@ -167,13 +172,15 @@ WEIR_ASSERT(sizeof(struct weir_backend) == 32);
 
 /*
  * The tuple of a packet as it arrives, and so the key of either direction of a flow. Both families
- * start alike; each has tables with a key of its own size.
+ * start alike; each has tables with a key of its own size. IPv4's tables hold the flows both ends
+ * of which speak IPv4. All others are in IPv6's, and their IPv4 packets' tuples are mapped there.
  */
 struct weir_tuple {
     __be16 sport;
     __be16 dport;
     __u8 protocol; /* IPPROTO_TCP, IPPROTO_UDP */
-    __u8 zero[3];
+    __u8 mapped;   /* an IPv4 packet's tuple, of a flow in IPv6's tables */
+    __u8 zero[2];
 };
 WEIR_ASSERT(sizeof(struct weir_tuple) == 8);
 
@@ -221,49 +228,62 @@ WEIR_ASSERT(sizeof(struct weir_next_hop) == 16);
 
 enum weir_flow_flags {
     WEIR_FLOW_LOCAL = 1, /* the client is a program on this host: replies go up its stack */
-    WEIR_FLOW_FIN = 4,   /* a FIN was seen in this direction */
     WEIR_FLOW_XDP = 2,   /* XDP may send to next_hop from any interface that carries it natively */
+    WEIR_FLOW_FIN = 4,   /* a FIN was seen in this direction */
     WEIR_FLOW_NO_TX = 8, /* with WEIR_FLOW_XDP: by redirecting, not by XDP_TX */
     WEIR_FLOW_BROUGHT = 16, /* it was brought over from other tables */
+    WEIR_FLOW_REPLY = 32,   /* the direction backend -> client; without it, client -> VIP */
+    WEIR_FLOW_TO_V4 = 64,   /* IPv6's tables: packets are IPv4 after translation */
 };
 
 /*
- * One direction of a flow. Both directions are entries of one table, so that any
- * packet finds its flow with one look-up; each can be made anew from the other (flow.h).
+ * One direction of a flow, and the value of IPv4's tables. Both directions are entries of tables of
+ * one family, so that any packet finds its flow with one look-up; each can be made anew from the
+ * other (flow.h). 48 bytes: a million flows, of two entries each, take 246 MiB of map memory.
  */
 struct weir_flow {
 #ifdef WEIR_ABI_TEST
-    /* elsewhere, and no larger: on Linux 6.1 the stack of 512 bytes has no room for more */
-    __u8 family;
-    __u8 flags;
-    __u8 zero[6];
-#endif
-    __u64 seen; /* when last refreshed, ns, CLOCK_MONOTONIC (replay: the capture's time) */
-    struct weir_next_hop next_hop;
-    __u16 address_delta; /* what the new addresses add to a ones' complement sum (RFC 1624) */
-    __u16 port_delta;    /* what the new ports add to it */
-    __be16 sport;        /* ports after translation */
-    __be16 dport;
     __u32 service;
+    __u32 refreshed;
+    struct weir_next_hop next_hop;
+#else
+    struct weir_next_hop next_hop;
+    __u32 refreshed; /* when it last was: ticks of CLOCK_MONOTONIC (replay: the capture's time) */
+    __u32 service;
+#endif
+    __be16 sport; /* ports after translation */
+    __be16 dport;
     __u32 backend;
-    __u32 ack;  /* FORWARD, REPLIED: the ACK number that completes the handshake; REPLY, until it
+    __u32 ack;  /* forward, REPLIED: the ACK number that completes the handshake; reply, until it
                    was promoted: when it was opened (latency.h), 0 where that is not known */
     __u16 mtu;  /* of the route to next_hop, bytes of the IP packet */
     __u8 state; /* enum weir_flow_state */
-    __u8 direction;            /* enum weir_direction */
+    __u8 flags; /* enum weir_flow_flags */
+    union {
+        struct { /* addresses after translation */
+            __be32 saddr;
+            __be32 daddr;
+        } v4;
+        struct {
+            __u16 address_delta; /* what the new addresses add to a ones' complement sum */
+            __u16 port_delta;    /* what the new ports add to it (RFC 1624) */
+            __u32 zero;
+        } v6;
+    };
+};
+WEIR_ASSERT(sizeof(struct weir_flow) == 48);
+#ifndef WEIR_ABI_TEST
+WEIR_ASSERT(offsetof(struct weir_flow, refreshed) == 16);
+WEIR_ASSERT(offsetof(struct weir_flow, v4) == 40);
+#endif
+
+/* The value of IPv6's tables. */
+struct weir_flow_v6 {
+    struct weir_flow flow;
     struct weir_address saddr; /* addresses after translation, IPv4 mapped */
     struct weir_address daddr;
-#ifndef WEIR_ABI_TEST
-    __u8 family; /* after translation: 2 (IPv4) or 10 (IPv6), as AF_INET and AF_INET6 on Linux */
-    __u8 flags;  /* enum weir_flow_flags */
-    __u8 zero[6];
-#endif
 };
-#ifndef WEIR_ABI_TEST
-WEIR_ASSERT(sizeof(struct weir_flow) == 88);
-WEIR_ASSERT(offsetof(struct weir_flow, address_delta) == 24);
-WEIR_ASSERT(offsetof(struct weir_flow, saddr) == 48);
-#endif
+WEIR_ASSERT(sizeof(struct weir_flow_v6) == 80);
 
 /*
  * Which flow the fragments of a datagram belong to, as its first one told: key of `fragments`. IPv6
@@ -404,8 +424,10 @@ struct weir_settings {
     __u16 snat_ports;      /* how many */
     __u16 snat_v4;         /* addresses in `snat_addresses`, from index 0 */
     __u16 snat_v6;         /* from index WEIR_MAX_SNAT */
+    __u16 changes_family;  /* there may be flows between IPv4 and IPv6 */
+    __u16 zero[3];
 };
-WEIR_ASSERT(sizeof(struct weir_settings) == 40);
+WEIR_ASSERT(sizeof(struct weir_settings) == 48);
 
 /* Addresses of one family in the SNAT pool. */
 enum { WEIR_MAX_SNAT = 64 };

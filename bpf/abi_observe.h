@@ -77,7 +77,7 @@ struct weir_account {
     __u8 direction; /* enum weir_direction */
     __u8 tcp_flags; /* of all its packets together */
     __u8 state;     /* enum weir_flow_state, as the last packet met it */
-    __u8 family;    /* after translation, as in weir_flow */
+    __u8 zero;
 };
 WEIR_ASSERT(sizeof(struct weir_account) == 80);
 

@@ -7,37 +7,40 @@
 
 #include "bpf/flow.h"
 
-static __always_inline void *account_table(int family) {
+static __always_inline void *account_table(long family) {
     return family == WEIR_V4 ? (void *)&accounts_v4 : (void *)&accounts_v6;
 }
 
-static __always_inline struct weir_account account_open(const struct weir_flow *entry) {
-    return (struct weir_account){
-        .service = entry->service,
-        .backend = entry->backend,
-        .saddr = entry->saddr,
-        .daddr = entry->daddr,
-        .sport = entry->sport,
-        .dport = entry->dport,
-        .direction = entry->direction,
-        .family = entry->family,
-    };
+static __always_inline void account_open(long family, const struct weir_flow *entry,
+                                         struct weir_account *account) {
+    __builtin_memset(account, 0, sizeof(*account));
+    account->service = entry->service;
+    account->backend = entry->backend;
+    entry_source(family, entry, &account->saddr);
+    entry_destination(family, entry, &account->daddr);
+    account->sport = entry->sport;
+    account->dport = entry->dport;
+    account->direction = entry->flags & WEIR_FLOW_REPLY ? WEIR_REPLY : WEIR_FORWARD;
 }
 
 /* Whether the account is this flow's: a client may have been given another backend since. */
-static __always_inline int account_fits(const struct weir_account *account,
+static __always_inline int account_fits(long family, const struct weir_account *account,
                                         const struct weir_flow *entry) {
+    struct weir_address from;
+    struct weir_address to;
+
+    entry_source(family, entry, &from);
+    entry_destination(family, entry, &to);
     return account->service == entry->service && account->backend == entry->backend &&
            account->sport == entry->sport && account->dport == entry->dport &&
-           nat_same_address(&account->saddr, &entry->saddr) &&
-           nat_same_address(&account->daddr, &entry->daddr);
+           nat_same_address(&account->saddr, &from) && nat_same_address(&account->daddr, &to);
 }
 
 /*
  * A packet that was translated, before its flow is followed. The last packets of a connection that
  * is over may come after its account was closed, and open none. A client that starts over does.
  */
-static __noinline void account_packet(int family, const struct weir_packet *packet,
+static __noinline void account_packet(long family, const struct weir_packet *packet,
                                       const struct weir_flow *entry, __u32 packets, __u32 bytes) {
     struct weir_account *account;
     struct weir_account fresh;
@@ -45,10 +48,10 @@ static __noinline void account_packet(int family, const struct weir_packet *pack
 
     flow_key(family, &packet->tuple, &key);
     account = bpf_map_lookup_elem(account_table(family), &key);
-    if (!account || !account_fits(account, entry)) {
+    if (!account || !account_fits(family, account, entry)) {
         if (entry->state == WEIR_FLOW_CLOSED)
             return;
-        fresh = account_open(entry);
+        account_open(family, entry, &fresh);
         fresh.opened = packet->now;
         bpf_map_update_elem(account_table(family), &key, &fresh, account ? BPF_ANY : BPF_NOEXIST);
         account = bpf_map_lookup_elem(account_table(family), &key);
@@ -63,7 +66,7 @@ static __noinline void account_packet(int family, const struct weir_packet *pack
 }
 
 /* The packet has moved its flow to the established table. */
-static __noinline void account_establish(int family, const struct weir_packet *packet) {
+static __noinline void account_establish(long family, const struct weir_packet *packet) {
     struct weir_account *account;
     union weir_any_tuple key;
 

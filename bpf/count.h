@@ -5,11 +5,11 @@
 #include "bpf/maps.h"
 #include "bpf/world.h"
 
-static __always_inline void count_one(struct weir_stats *stats, __u8 direction, __u32 packets,
+static __always_inline void count_one(struct weir_stats *stats, int reply, __u32 packets,
                                       __u32 bytes) {
     if (!stats)
         return;
-    if (direction == WEIR_FORWARD) {
+    if (!reply) {
         stats->forward_packets += packets;
         stats->forward_bytes += bytes;
     } else {
@@ -45,13 +45,14 @@ static __always_inline void count_translated(const struct weir_flow *flow, __u8 
                                              __u32 packets, __u32 bytes) {
     __u32 service = flow->service;
     __u32 backend = flow->backend;
+    int reply = flow->flags & WEIR_FLOW_REPLY;
 
-    count_one(bpf_map_lookup_elem(&service_stats, &service), flow->direction, packets, bytes);
-    count_one(bpf_map_lookup_elem(&backend_stats, &backend), flow->direction, packets, bytes);
+    count_one(bpf_map_lookup_elem(&service_stats, &service), reply, packets, bytes);
+    count_one(bpf_map_lookup_elem(&backend_stats, &backend), reply, packets, bytes);
     count_trace(service, backend,
-                opened                          ? WEIR_TRACE_NEW
-                : flow->direction == WEIR_REPLY ? WEIR_TRACE_REPLY
-                                                : WEIR_TRACE_ESTABLISHED,
+                opened  ? WEIR_TRACE_NEW
+                : reply ? WEIR_TRACE_REPLY
+                        : WEIR_TRACE_ESTABLISHED,
                 WEIR_DROP_NONE);
 }
 

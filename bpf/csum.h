@@ -17,6 +17,13 @@ static __always_inline __u16 csum_fold(__u32 sum) {
     return (__u16)sum;
 }
 
+/* The same of a few words of 32 bits. */
+static __always_inline __u16 csum_fold64(__u64 sum) {
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return csum_fold((__u32)sum);
+}
+
 static __always_inline __u16 csum_delta16(__u16 from, __u16 to) {
     return csum_fold((__u32)(__u16)~from + to);
 }

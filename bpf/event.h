@@ -6,7 +6,7 @@
 #pragma once
 
 #include "bpf/count.h"
-#include "bpf/nat.h"
+#include "bpf/entry.h"
 #include "bpf/rate.h"
 #include "bpf/world.h"
 
@@ -39,7 +39,7 @@ static __always_inline struct weir_event_stats *event_admit(const struct weir_wa
 
 /* `what`: the kind, and above its 8 bits the drop reason; `whose`: the service's id, and above its
  * 32 bits the backend's. */
-static __noinline void event_send(int family, const struct weir_packet *packet,
+static __noinline void event_send(long family, const struct weir_packet *packet,
                                   const struct weir_flow *entry, __u32 what, __u64 whose) {
     const struct weir_watch *watched = event_watch(what & 0xff);
     struct weir_event_stats *stats = watched ? event_admit(watched, packet->now) : NULL;
@@ -69,9 +69,9 @@ static __noinline void event_send(int family, const struct weir_packet *packet,
     event->tcp_flags = packet->tcp_flags;
     if (entry) {
         event->flow = 1;
-        event->direction = entry->direction;
-        event->new_saddr = entry->saddr;
-        event->new_daddr = entry->daddr;
+        event->direction = entry->flags & WEIR_FLOW_REPLY ? WEIR_REPLY : WEIR_FORWARD;
+        entry_source(family, entry, &event->new_saddr);
+        entry_destination(family, entry, &event->new_daddr);
         event->new_sport = entry->sport;
         event->new_dport = entry->dport;
     }
@@ -81,7 +81,7 @@ static __noinline void event_send(int family, const struct weir_packet *packet,
 }
 
 /* Something has befallen the flow of a packet. */
-static __always_inline void event_flow(__u32 kind, int family, const struct weir_packet *packet,
+static __always_inline void event_flow(__u32 kind, long family, const struct weir_packet *packet,
                                        const struct weir_flow *entry) {
     if (event_watch(kind))
         event_send(family, packet, entry, kind | WEIR_DROP_NONE << 8,
@@ -89,7 +89,7 @@ static __always_inline void event_flow(__u32 kind, int family, const struct weir
 }
 
 /* Counts a drop, and tells of it. `entry` may be NULL. */
-static __always_inline void event_drop(int family, const struct weir_packet *packet,
+static __always_inline void event_drop(long family, const struct weir_packet *packet,
                                        const struct weir_flow *entry, __u8 reason, __u32 service,
                                        __u32 backend) {
     count_drop(reason, service, backend);

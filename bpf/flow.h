@@ -3,29 +3,30 @@
  * Flow: find the entry of a packet, keep it alive, and know its next hop. A packet of an
  * established flow does one look-up and one comparison with the clock here; once a second per
  * direction it does more.
- * Functions on the way of every packet get the family as a constant and exist once per family;
- * those that are not inlined are for the few packets that change something.
+ * `family` is that of the tables (abi.h). Functions on the way of every packet get it as a constant
+ * and exist once per family; those that are not inlined are for the few packets that change
+ * something.
  */
 #pragma once
 
 #include "bpf/known.h"
 #include "bpf/route.h"
 
-static __always_inline void *flow_established_table(int family) {
+static __always_inline void *flow_established_table(long family) {
     return family == WEIR_V4 ? (void *)&flows_v4 : (void *)&flows_v6;
 }
 
-static __always_inline void *flow_new_table(int family) {
+static __always_inline void *flow_new_table(long family) {
     return family == WEIR_V4 ? (void *)&flows_new_v4 : (void *)&flows_new_v6;
 }
 
-static __always_inline struct weir_flow *flow_find(int family, const union weir_any_tuple *tuple) {
+static __always_inline struct weir_flow *flow_find(long family, const union weir_any_tuple *tuple) {
     void *entry = bpf_map_lookup_elem(flow_established_table(family), tuple);
 
     return entry ? entry : bpf_map_lookup_elem(flow_new_table(family), tuple);
 }
 
-static __always_inline void flow_delete(int family, const union weir_any_tuple *tuple) {
+static __always_inline void flow_delete(long family, const union weir_any_tuple *tuple) {
     bpf_map_delete_elem(flow_established_table(family), tuple);
     bpf_map_delete_elem(flow_new_table(family), tuple);
 }
@@ -34,7 +35,7 @@ static __always_inline void flow_delete(int family, const union weir_any_tuple *
  * A packet's tuple as a key, on the stack: kernels before 6.2 take none from an argument of a
  * global function ("R2 type=mem expected=fp, pkt, pkt_meta, map_key, map_value").
  */
-static __always_inline void flow_key(int family, const union weir_any_tuple *tuple,
+static __always_inline void flow_key(long family, const union weir_any_tuple *tuple,
                                      union weir_any_tuple *key) {
     if (family == WEIR_V4)
         key->v4 = tuple->v4;
@@ -44,7 +45,7 @@ static __always_inline void flow_key(int family, const union weir_any_tuple *tup
 
 /* The entry of a packet, or NULL. What does not concern any service is not looked for among the new
  * flows. */
-static __always_inline struct weir_flow *flow_of(int family, const struct weir_packet *packet) {
+static __always_inline struct weir_flow *flow_of(long family, const struct weir_packet *packet) {
     union weir_any_tuple key;
     void *entry;
 
@@ -65,9 +66,14 @@ static __always_inline __u32 flow_timeout_s(const struct weir_settings *set, __u
                                                                    : set->tcp_new_s;
 }
 
+/* Since the entry was refreshed, ticks. Several CPUs refresh entries: one may be a little ahead of
+ * this one's clock. */
+static __always_inline __s32 flow_idle(const struct weir_flow *flow, __u64 now) {
+    return (__s32)((__u32)(now >> WEIR_TICK_SHIFT) - flow->refreshed);
+}
+
 static __always_inline int flow_due(const struct weir_flow *flow, __u64 now) {
-    /* entries are refreshed by several CPUs: one may be a little ahead of this one's clock */
-    return now >= flow->seen + WEIR_REFRESH_NS;
+    return flow_idle(flow, now) >= WEIR_REFRESH_TICKS;
 }
 
 static __always_inline int flow_expired(const struct weir_flow *flow, __u8 protocol, __u64 now) {
@@ -76,22 +82,20 @@ static __always_inline int flow_expired(const struct weir_flow *flow, __u8 proto
     if (!flow_due(flow, now))
         return 0;
     set = settings_get();
-    return set && now - flow->seen >= flow_timeout_s(set, protocol, flow->state) * 1000000000ULL;
-}
-
-/* Whether two entries translate to the same tuple, and so belong to the same flow. */
-static __always_inline int flow_same_target(const struct weir_flow *a, const struct weir_flow *b) {
-    return a->sport == b->sport && a->dport == b->dport && nat_same_address(&a->saddr, &b->saddr) &&
-           nat_same_address(&a->daddr, &b->daddr);
+    return set && flow_idle(flow, now) >=
+                      (__s32)(flow_timeout_s(set, protocol, flow->state) * 1000000000ULL >>
+                              WEIR_TICK_SHIFT);
 }
 
 /* Whether packets with this tuple leave with a source that is not their sender's. */
-static __always_inline int flow_hides_client(int family, const union weir_any_tuple *tuple,
+static __always_inline int flow_hides_client(long family, const union weir_any_tuple *tuple,
                                              const struct weir_flow *entry) {
     struct weir_address from;
+    struct weir_address to;
 
     nat_source(family, tuple, &from);
-    return entry->direction == WEIR_FORWARD && !nat_same_address(&from, &entry->saddr);
+    entry_source(family, entry, &to);
+    return !(entry->flags & WEIR_FLOW_REPLY) && !nat_same_address(&from, &to);
 }
 
 /*
@@ -99,21 +103,35 @@ static __always_inline int flow_hides_client(int family, const union weir_any_tu
  * connection that is over the SNAT port stays taken, by its reply's entry: the backend may be in
  * TIME-WAIT, and would take the next client's SYN for a segment of the old connection.
  */
-static __noinline void flow_forget(int family, const union weir_any_tuple *tuple,
+static __noinline void flow_forget(long family, const union weir_any_tuple *tuple,
                                    const struct weir_flow *entry) {
-    struct weir_flow reverse = *entry;
     const struct weir_flow *peer;
-    __u8 other = entry->family;
+    struct weir_flow_v6 reverse;
     union weir_any_tuple key;
 
-    nat_answer_tuple(entry, tuple->head.protocol, &key);
-    nat_turn(family, tuple, &reverse);
-    peer = flow_find(other, &key);
-    if (peer && flow_same_target(peer, &reverse) &&
+    entry_copy(family, entry, &reverse);
+    entry_answer(family, entry, tuple->head.protocol, &key);
+    entry_turn(family, tuple, &reverse);
+    peer = flow_find(family, &key);
+    if (peer && entry_same_target(family, peer, &reverse.flow) &&
         !(entry->state == WEIR_FLOW_CLOSED && flow_hides_client(family, tuple, entry)))
-        flow_delete(other, &key);
+        flow_delete(family, &key);
     flow_key(family, tuple, &key);
     flow_delete(family, &key);
+}
+
+/*
+ * Whether an IPv4 tuple is a flow's in the tables of the other family. It is one flow's in both: an
+ * entry that was evicted is not made again beside that of another.
+ */
+static __noinline int flow_is_in_other(long family, const union weir_any_tuple *tuple) {
+    const struct weir_settings *set = settings_get();
+    union weir_any_tuple key;
+
+    if (!set || !set->changes_family || nat_wire(family, tuple) != WEIR_V4)
+        return 0;
+    nat_cross_tuple(family, tuple, &key);
+    return flow_find(family == WEIR_V4 ? WEIR_V6 : WEIR_V4, &key) != NULL;
 }
 
 /*
@@ -121,52 +139,55 @@ static __noinline void flow_forget(int family, const union weir_any_tuple *tuple
  * table of its kind, so that a flow lives as long as either direction has traffic. NULL when
  * another flow has taken the tuple meanwhile, or the connection is over.
  */
-static __noinline struct weir_flow *flow_peer(int family, const union weir_any_tuple *tuple,
+static __noinline struct weir_flow *flow_peer(long family, const union weir_any_tuple *tuple,
                                               const struct weir_flow *entry) {
     __u8 state = entry->state;
-    __u8 other = entry->family;
     union weir_any_tuple answer;
-    struct weir_flow reverse;
+    struct weir_flow_v6 reverse;
     struct weir_flow *peer;
 
-    nat_answer_tuple(entry, tuple->head.protocol, &answer);
-    reverse = *entry;
-    nat_turn(family, tuple, &reverse);
-    peer = flow_find(other, &answer);
-    if (!peer && state != WEIR_FLOW_CLOSED) {
+    entry_answer(family, entry, tuple->head.protocol, &answer);
+    entry_copy(family, entry, &reverse);
+    entry_turn(family, tuple, &reverse);
+    peer = flow_find(family, &answer);
+    if (!peer && state != WEIR_FLOW_CLOSED && !flow_is_in_other(family, &answer)) {
         if (state == WEIR_FLOW_NEW || state == WEIR_FLOW_REPLIED)
-            bpf_map_update_elem(flow_new_table(other), &answer, &reverse, BPF_NOEXIST);
+            bpf_map_update_elem(flow_new_table(family), &answer, &reverse, BPF_NOEXIST);
         else
-            bpf_map_update_elem(flow_established_table(other), &answer, &reverse, BPF_NOEXIST);
-        peer = flow_find(other, &answer);
+            bpf_map_update_elem(flow_established_table(family), &answer, &reverse, BPF_NOEXIST);
+        peer = flow_find(family, &answer);
     }
-    return peer && flow_same_target(peer, &reverse) ? peer : NULL;
+    return peer && entry_same_target(family, peer, &reverse.flow) ? peer : NULL;
 }
+
+/* Of an entry that the next packet takes for one that is over: longer ago than any timeout. */
+enum { WEIR_LONG_AGO_TICKS = 1 << 30 };
 
 /*
  * Once a second and direction: the entry stays young, and the other direction stays in the table.
  * A direction without packets of its own is kept young by the other one, and its next hop is looked
  * up anew when it is needed.
  */
-static __always_inline void flow_touch(int family, const struct weir_packet *packet,
+static __always_inline void flow_touch(long family, const struct weir_packet *packet,
                                        struct weir_flow *entry) {
     struct weir_flow *peer = flow_peer(family, &packet->tuple, entry);
-    __u64 now = packet->now;
+    __u32 tick = (__u32)(packet->now >> WEIR_TICK_SHIFT);
 
     /* without the other direction answers go astray: the next packet starts over */
-    entry->seen = peer || entry->state == WEIR_FLOW_CLOSED ? now : 0;
-    if (peer && now >= peer->seen + 2ULL * WEIR_REFRESH_NS) {
-        peer->seen = now;
+    entry->refreshed =
+        peer || entry->state == WEIR_FLOW_CLOSED ? tick : tick - (__u32)WEIR_LONG_AGO_TICKS;
+    if (peer && flow_idle(peer, packet->now) >= 2 * WEIR_REFRESH_TICKS) {
+        peer->refreshed = tick;
         peer->next_hop.ifindex = WEIR_HOP_UNKNOWN;
     }
 }
 
 /* Asks the FIB, and keeps the answer. It is built apart: another CPU may read or renew the entry.
  */
-static __noinline void flow_refresh(void *ctx, int family, const struct weir_packet *packet,
+static __noinline void flow_refresh(void *ctx, long family, const struct weir_packet *packet,
                                     struct weir_flow *entry, struct weir_next_hop *hop) {
     __u8 flags = entry->flags & (__u8) ~(WEIR_FLOW_XDP | WEIR_FLOW_NO_TX);
-    __u16 mtu = route_find(ctx, packet, entry, hop);
+    __u16 mtu = route_find(ctx, packet, family, entry, hop);
 
     flags |= route_xdp_flags(hop->ifindex);
     flow_touch(family, packet, entry);
@@ -180,7 +201,7 @@ static __noinline void flow_refresh(void *ctx, int family, const struct weir_pac
  * and as long as the neighbour is not known. The answer is a copy, because another CPU may renew
  * the entry meanwhile.
  */
-static __always_inline void flow_route(void *ctx, int family, const struct weir_packet *packet,
+static __always_inline void flow_route(void *ctx, long family, const struct weir_packet *packet,
                                        struct weir_flow *entry, struct weir_next_hop *hop) {
     *hop = entry->next_hop;
     if (flow_due(entry, packet->now) || hop->ifindex == WEIR_HOP_UNKNOWN ||

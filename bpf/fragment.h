@@ -6,21 +6,21 @@
  */
 #pragma once
 
-#include "bpf/nat.h"
+#include "bpf/address.h"
 #include "bpf/world.h"
 
-static __always_inline void fragment_key(int family, const struct weir_packet *packet,
+static __always_inline void fragment_key(long family, const struct weir_packet *packet,
                                          struct weir_fragment_key *key) {
     __builtin_memset(key, 0, sizeof(*key));
     nat_source(family, &packet->tuple, &key->saddr);
     nat_destination(family, &packet->tuple, &key->daddr);
     key->id = packet->fragment_id;
-    if (family == WEIR_V4)
+    if (nat_wire(family, &packet->tuple) == WEIR_V4)
         key->protocol = packet->tuple.head.protocol;
 }
 
 /* A first fragment that belongs to a flow. */
-static __noinline void fragment_note(int family, const struct weir_packet *packet) {
+static __noinline void fragment_note(long family, const struct weir_packet *packet) {
     struct weir_fragment note = {.seen = packet->now,
                                  .sport = packet->tuple.head.sport,
                                  .dport = packet->tuple.head.dport,
@@ -32,7 +32,7 @@ static __noinline void fragment_note(int family, const struct weir_packet *packe
 }
 
 /* Completes the tuple of a later fragment. False when its first one is not known. */
-static __noinline int fragment_recall(int family, struct weir_packet *packet) {
+static __noinline int fragment_recall(long family, struct weir_packet *packet) {
     const struct weir_fragment *note;
     struct weir_fragment_key key;
 

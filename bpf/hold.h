@@ -65,7 +65,7 @@ static __always_inline int hold_fits(__u32 *length) {
 }
 
 /* Keeps the fragment. False when it cannot; a replay has no ingress to send it back to. */
-__noinline int hold_fragment(struct __sk_buff *skb, int family, const struct weir_packet *packet) {
+__noinline int hold_fragment(struct __sk_buff *skb, long family, const struct weir_packet *packet) {
     struct weir_fragment_key key;
     struct weir_held *place;
     __u32 length = skb->len;
@@ -101,7 +101,7 @@ static __always_inline void hold_send_back(struct __sk_buff *skb, const struct w
  * A first fragment, which fragment_note() knows already: sends it and those that were kept for it
  * back to ingress. False when there were none; otherwise the skb is used up.
  */
-__noinline int hold_release(struct __sk_buff *skb, int family, const struct weir_packet *packet) {
+__noinline int hold_release(struct __sk_buff *skb, long family, const struct weir_packet *packet) {
     struct weir_fragment_key key;
     int released = 0;
     __u32 set;

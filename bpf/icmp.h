@@ -22,7 +22,7 @@ enum {
     ICMP6_ECHO_REPLY = 129,
 };
 
-static __always_inline int icmp_is_error(int family, const struct weir_packet *packet) {
+static __always_inline int icmp_is_error(long family, const struct weir_packet *packet) {
     __u8 type = packet->icmp_type;
 
     if (family == WEIR_V6)
@@ -79,7 +79,7 @@ static __always_inline int icmp_read_v6(struct __sk_buff *skb, struct icmp_embed
     return 1;
 }
 
-static __always_inline int icmp_read(int family, struct __sk_buff *skb,
+static __always_inline int icmp_read(long family, struct __sk_buff *skb,
                                      const struct weir_packet *packet, struct icmp_embedded *in) {
     __u8 protocol;
     __be16 ports[2];
@@ -116,29 +116,30 @@ static __always_inline int icmp_store(struct __sk_buff *skb, __u32 at, const voi
 
 /* Writes the embedded packet as it was before Weir translated it. Returns what that adds to the
  * checksum of the message. */
-static __always_inline __u16 icmp_write_embedded(int family, struct __sk_buff *skb,
+static __always_inline __u16 icmp_write_embedded(long family, struct __sk_buff *skb,
                                                  const struct icmp_embedded *in,
                                                  const struct weir_flow *flow) {
     int udp = in->answer.head.protocol == IPPROTO_UDP;
-    __u16 addresses = flow->address_delta; /* of the answer's: the same words, turned round */
-    __u16 change = csum_add(addresses, flow->port_delta);
+    struct entry_delta deltas = entry_deltas(family, &in->answer, flow);
+    __u16 addresses = deltas.addresses; /* of the answer's: the same words, turned round */
+    __u16 change = csum_add(addresses, deltas.ports);
     __be16 ports[2] = {flow->dport, flow->sport};
     __u16 delta = change;
     __u16 check;
 
     icmp_store(skb, in->l4, ports, sizeof(ports));
     if (family == WEIR_V4) {
-        __be32 pair[2] = {flow->daddr.words[3], flow->saddr.words[3]};
+        __be32 pair[2] = {flow->v4.daddr, flow->v4.saddr};
 
         check = csum_apply(in->ip_check, addresses);
         delta = csum_add(delta, csum_delta16(in->ip_check, check));
         icmp_store(skb, in->l3 + offsetof(struct iphdr, saddr), pair, sizeof(pair));
         icmp_store(skb, in->l3 + offsetof(struct iphdr, check), &check, sizeof(check));
     } else {
-        icmp_store(skb, in->l3 + offsetof(struct ipv6hdr, saddr), &flow->daddr,
-                   sizeof(flow->daddr));
-        icmp_store(skb, in->l3 + offsetof(struct ipv6hdr, daddr), &flow->saddr,
-                   sizeof(flow->saddr));
+        icmp_store(skb, in->l3 + offsetof(struct ipv6hdr, saddr), &entry_v6(flow)->daddr,
+                   sizeof(entry_v6(flow)->daddr));
+        icmp_store(skb, in->l3 + offsetof(struct ipv6hdr, daddr), &entry_v6(flow)->saddr,
+                   sizeof(entry_v6(flow)->saddr));
     }
     if (in->has_l4_check) {
         check = udp ? csum_apply_udp(in->l4_check, change) : csum_apply(in->l4_check, change);
@@ -154,11 +155,12 @@ static __always_inline __u16 icmp_write_embedded(int family, struct __sk_buff *s
  * Writes the outer addresses: to the flow's other end, and from the VIP where the error is from the
  * very host that the flow hides; a router's own address stays. Returns the change of the sum.
  */
-static __always_inline __u16 icmp_write_outer(int family, struct __sk_buff *skb,
+static __always_inline __u16 icmp_write_outer(long family, struct __sk_buff *skb,
                                               const struct weir_packet *packet,
                                               const struct icmp_embedded *in,
                                               const struct weir_flow *flow) {
     struct weir_address from;
+    struct weir_address to;
     struct weir_address was;
     struct weir_address hidden;
     __u32 ip = packet->l3_offset;
@@ -168,19 +170,20 @@ static __always_inline __u16 icmp_write_outer(int family, struct __sk_buff *skb,
     nat_source(family, &in->answer, &hidden);
     was = from;
     if (nat_same_address(&from, &hidden))
-        from = flow->saddr;
+        entry_source(family, flow, &from);
     delta = nat_address_delta(&was, &from);
     nat_destination(family, &packet->tuple, &was);
-    delta = csum_add(delta, nat_address_delta(&was, &flow->daddr));
+    entry_destination(family, flow, &to);
+    delta = csum_add(delta, nat_address_delta(&was, &to));
     if (family == WEIR_V4) {
-        __be32 pair[2] = {from.words[3], flow->daddr.words[3]};
+        __be32 pair[2] = {from.words[3], to.words[3]};
 
         /* the header's checksum takes this back */
         bpf_skb_store_bytes(skb, ip + offsetof(struct iphdr, saddr), pair, sizeof(pair), 0);
         bpf_l3_csum_replace(skb, ip + offsetof(struct iphdr, check), 0, delta, 0);
     } else {
         icmp_store(skb, ip + offsetof(struct ipv6hdr, saddr), &from, sizeof(from));
-        icmp_store(skb, ip + offsetof(struct ipv6hdr, daddr), &flow->daddr, sizeof(flow->daddr));
+        icmp_store(skb, ip + offsetof(struct ipv6hdr, daddr), &to, sizeof(to));
     }
     return delta;
 }
@@ -189,7 +192,7 @@ static __always_inline __u16 icmp_write_outer(int family, struct __sk_buff *skb,
  * Translates an error about a packet of a flow, whose entry for the answering direction is `flow`.
  * False, with nothing written, when the message cannot be made writable.
  */
-static __noinline int icmp_translate(struct __sk_buff *skb, int family,
+static __noinline int icmp_translate(struct __sk_buff *skb, long family,
                                      const struct weir_packet *packet,
                                      const struct icmp_embedded *in, const struct weir_flow *flow) {
     __u32 at = packet->l4_offset + offsetof(struct weir_icmp, check);

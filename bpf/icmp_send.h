@@ -22,7 +22,7 @@ struct icmp_error {
 
 /* What is said about a drop; type 0 where nothing is. RFC 1812, 4.3.2.7 and RFC 4443, 2.4: nothing
  * about errors, nor about fragments but the first. */
-static __always_inline struct icmp_error icmp_error_of(int family, __u8 reason, __u16 mtu) {
+static __always_inline struct icmp_error icmp_error_of(long family, __u8 reason, __u16 mtu) {
     struct icmp_error none = {};
     int v4 = family == WEIR_V4;
 
@@ -166,10 +166,10 @@ static __always_inline long icmp_make_room(struct __sk_buff *skb, const struct w
  * Turns the skb into an error about the packet that it holds, to the sender of that. False when it
  * could not, or not that often; what is left is to be dropped.
  */
-static __noinline int icmp_send_error(struct __sk_buff *skb, int family,
-                                      const struct weir_packet *packet,
-                                      const struct weir_address *from,
-                                      const struct icmp_error *error) {
+static __always_inline int icmp_become_error(struct __sk_buff *skb, long family,
+                                             const struct weir_packet *packet,
+                                             const struct weir_address *from,
+                                             const struct icmp_error *error) {
     struct icmp_scratch *s = icmp_scratch_get();
     __u32 header = family == WEIR_V4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
     __u32 have = skb->len - packet->l3_offset;
@@ -207,8 +207,14 @@ static __noinline int icmp_send_error(struct __sk_buff *skb, int family,
     return 1;
 }
 
+/* Global, as further below: the verifier looks at it once. */
+__noinline int icmp_send_error(struct __sk_buff *skb, long family, const struct weir_packet *packet,
+                               const struct weir_address *from, const struct icmp_error *error) {
+    return packet && from && error && icmp_become_error(skb, family, packet, from, error);
+}
+
 /* Whether the packet is an echo request to a VIP. */
-static __always_inline int icmp_is_echo(int family, const struct weir_packet *packet) {
+static __always_inline int icmp_is_echo(long family, const struct weir_packet *packet) {
     struct weir_address vip;
 
     if (family == WEIR_V4
@@ -220,7 +226,7 @@ static __always_inline int icmp_is_echo(int family, const struct weir_packet *pa
 }
 
 /* Turns an echo request into its reply. Swapped addresses leave every sum as it is. */
-static __noinline int icmp_echo(struct __sk_buff *skb, int family,
+static __noinline int icmp_echo(struct __sk_buff *skb, long family,
                                 const struct weir_packet *packet) {
     struct icmp_scratch *s = icmp_scratch_get();
     __u8 type = family == WEIR_V4 ? ICMP4_ECHO_REPLY : ICMP6_ECHO_REPLY;

@@ -8,8 +8,8 @@
  */
 #pragma once
 
+#include "bpf/address.h"
 #include "bpf/maps.h"
-#include "bpf/nat.h"
 
 static __always_inline int known_as(enum weir_known kind, const struct weir_address *address) {
     __u64 bit = weir_known_bit(kind, address);
@@ -19,14 +19,14 @@ static __always_inline int known_as(enum weir_known kind, const struct weir_addr
     return word && *word >> bit % 64 & 1;
 }
 
-static __always_inline int known_vip(int family, const union weir_any_tuple *tuple) {
+static __always_inline int known_vip(long family, const union weir_any_tuple *tuple) {
     struct weir_address address;
 
     nat_destination(family, tuple, &address);
     return known_as(WEIR_KNOWN_VIP, &address);
 }
 
-static __always_inline int known_tuple(int family, const union weir_any_tuple *tuple) {
+static __always_inline int known_tuple(long family, const union weir_any_tuple *tuple) {
     struct weir_address address;
 
     nat_source(family, tuple, &address);

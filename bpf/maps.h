@@ -91,14 +91,14 @@ struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 1);
     __type(key, struct weir_tuple_v6);
-    __type(value, struct weir_flow);
+    __type(value, struct weir_flow_v6);
 } flows_new_v6 SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 1);
     __type(key, struct weir_tuple_v6);
-    __type(value, struct weir_flow);
+    __type(value, struct weir_flow_v6);
 } flows_v6 SEC(".maps");
 
 struct {

@@ -3,6 +3,7 @@
  * NAT64 and NAT46: a packet changes its IP version (RFC 7915, sections 4 and 5). IPv4 options and
  * IPv6 extension headers are left behind. Fragments, and UDP over IPv4 without a checksum, are not
  * translated: the first would need all of the datagram, the second all of the payload.
+ * `family` is that of the packet; its flow is in the tables of IPv6 (abi.h).
  */
 #pragma once
 
@@ -11,7 +12,7 @@
 /* RFC 7915, 5.1: below this an IPv4 packet may be fragmented on its way. */
 enum { NAT64_MAY_FRAGMENT = 1260 };
 
-static __always_inline int nat64_can(int family, struct __sk_buff *skb,
+static __always_inline int nat64_can(long family, struct __sk_buff *skb,
                                      const struct weir_packet *packet) {
     __u16 check = 1;
 
@@ -24,7 +25,7 @@ static __always_inline int nat64_can(int family, struct __sk_buff *skb,
 }
 
 static __always_inline void nat64_write_v6(struct __sk_buff *skb, const struct weir_packet *packet,
-                                           const struct weir_flow *flow, __u32 payload) {
+                                           const struct weir_flow_v6 *flow, __u32 payload) {
     struct ipv6hdr ip = {.version = 6,
                          .priority = packet->tos >> 4,
                          .flow_lbl = {(__u8)(packet->tos << 4), 0, 0},
@@ -40,7 +41,7 @@ static __always_inline void nat64_write_v6(struct __sk_buff *skb, const struct w
 }
 
 static __always_inline void nat64_write_v4(struct __sk_buff *skb, const struct weir_packet *packet,
-                                           const struct weir_flow *flow, __u32 payload) {
+                                           const struct weir_flow_v6 *flow, __u32 payload) {
     struct iphdr ip = {.version = 4,
                        .ihl = 5,
                        .tos = packet->tos,
@@ -68,8 +69,9 @@ static __always_inline void nat64_write_v4(struct __sk_buff *skb, const struct w
  * Translates the packet and describes it anew. False when the kernel refuses, for want of memory or
  * because it cannot (UDP with segmentation offload): the packet is then to be dropped.
  */
-static __noinline int nat64_rewrite(struct __sk_buff *skb, int family, struct weir_packet *packet,
-                                    const struct weir_flow *flow) {
+static __always_inline int nat64_change(struct __sk_buff *skb, long family,
+                                        struct weir_packet *packet,
+                                        const struct weir_flow_v6 *flow) {
     __u32 base = family == WEIR_V4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
     __u32 other = family == WEIR_V4 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
     __u32 header = packet->l4_offset - (__u32)ETH_HLEN;
@@ -87,6 +89,12 @@ static __noinline int nat64_rewrite(struct __sk_buff *skb, int family, struct we
         nat64_write_v4(skb, packet, flow, total - header);
     packet->l4_offset = (__u16)(ETH_HLEN + other);
     packet->ip_length += other - header;
-    rewrite_l4(skb, packet, packet->l4_offset, flow);
+    rewrite_l4(WEIR_V6, skb, packet, packet->l4_offset, &flow->flow);
     return 1;
+}
+
+/* Global, as further below: the verifier looks at it once. */
+__noinline int nat64_rewrite(struct __sk_buff *skb, long family, struct weir_packet *packet,
+                             const struct weir_flow_v6 *flow) {
+    return packet && flow && nat64_change(skb, family, packet, flow);
 }

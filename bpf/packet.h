@@ -15,8 +15,11 @@
 
 #include "bpf/abi.h"
 
-/* Valued as AF_INET and AF_INET6. Functions that take one get a constant, and exist once per
- * family. */
+/*
+ * Valued as AF_INET and AF_INET6. Functions that take one get a constant, and exist once per
+ * family. They take it as a long: of a constant that clang spills as 32 bits, beside other things,
+ * the verifier knows the value no more ("invalid access to map value, value_size=48 off=72").
+ */
 enum weir_family {
     WEIR_V4 = 2,
     WEIR_V6 = 10,
@@ -85,7 +88,8 @@ struct weir_packet {
     __u8 may_fragment; /* IPv4 without DF */
     __u8 is_icmp;
     __u8 icmp_type;
-    __u8 zero[3];
+    __u8 opened; /* it opened its flow before its tuple was mapped */
+    __u8 zero[2];
 };
 
 struct weir_vlan_tag {

@@ -21,7 +21,7 @@ static __always_inline void reset_write_tcp(struct tcphdr *tcp, const struct wei
 }
 
 /* Writes the IP header; returns the sum of the pseudo header. */
-static __always_inline __u32 reset_write_ip(int family, struct icmp_scratch *s,
+static __always_inline __u32 reset_write_ip(long family, struct icmp_scratch *s,
                                             const struct weir_packet *packet) {
     __be32 rest[2] = {bpf_htonl(sizeof(struct tcphdr)), bpf_htonl(IPPROTO_TCP)};
 
@@ -37,7 +37,7 @@ static __always_inline __u32 reset_write_ip(int family, struct icmp_scratch *s,
  * checksum, which shows as in icmp_cut(), the field gets the pseudo header, and the TCP header must
  * stay where it is. False when it could not; what is left is to be dropped.
  */
-static __noinline int reset_send(struct __sk_buff *skb, int family,
+static __noinline int reset_send(struct __sk_buff *skb, long family,
                                  const struct weir_packet *packet) {
     __u32 header = family == WEIR_V4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
     __u32 at = packet->l3_offset + header;

@@ -10,8 +10,10 @@
 #include "bpf/nat.h"
 
 /* Ports and checksum. Cannot fail: the caller has made the headers writable. */
-static __always_inline void rewrite_l4(struct __sk_buff *skb, const struct weir_packet *packet,
-                                       __u32 l4, const struct weir_flow *flow) {
+static __always_inline void rewrite_l4(long family, struct __sk_buff *skb,
+                                       const struct weir_packet *packet, __u32 l4,
+                                       const struct weir_flow *flow) {
+    struct entry_delta deltas = entry_deltas(family, &packet->tuple, flow);
     int udp = packet->tuple.head.protocol == IPPROTO_UDP;
     __u32 check = l4 + (udp ? offsetof(struct udphdr, check) : offsetof(struct tcphdr, check));
     __u64 zero = udp ? BPF_F_MARK_MANGLED_0 : 0;
@@ -20,9 +22,9 @@ static __always_inline void rewrite_l4(struct __sk_buff *skb, const struct weir_
     if (packet->fragment == WEIR_LATER_FRAGMENT)
         return;
     bpf_skb_store_bytes(skb, l4, ports, sizeof(ports), 0);
-    bpf_l4_csum_replace(skb, check, 0, flow->address_delta, BPF_F_PSEUDO_HDR | zero);
-    if (flow->port_delta != 0 && flow->port_delta != 0xffff) /* both are zero */
-        bpf_l4_csum_replace(skb, check, 0, flow->port_delta, zero);
+    bpf_l4_csum_replace(skb, check, 0, deltas.addresses, BPF_F_PSEUDO_HDR | zero);
+    if (deltas.ports != 0 && deltas.ports != 0xffff) /* both are zero */
+        bpf_l4_csum_replace(skb, check, 0, deltas.ports, zero);
 }
 
 /* What of an IP header is rewritten, and lies between: one write costs less than three. */
@@ -57,9 +59,10 @@ static __always_inline int rewrite_ip4(struct __sk_buff *skb, const struct weir_
     if ((const void *)(ip + 1) > end)
         return 0;
     delta = csum_delta16(bpf_htons((__u16)(packet->ttl << 8)), bpf_htons((__u16)(ttl << 8)));
-    part.check = csum_apply(ip->check, csum_add(flow->address_delta, delta));
-    part.saddr = flow->saddr.words[3];
-    part.daddr = flow->daddr.words[3];
+    delta = csum_add(delta, entry_deltas(WEIR_V4, &packet->tuple, flow).addresses);
+    part.check = csum_apply(ip->check, delta);
+    part.saddr = flow->v4.saddr;
+    part.daddr = flow->v4.daddr;
     return !bpf_skb_store_bytes(skb, packet->l3_offset + offsetof(struct iphdr, ttl), &part,
                                 sizeof(part), 0);
 }
@@ -75,8 +78,8 @@ static __always_inline int rewrite_ip6(struct __sk_buff *skb, const struct weir_
         return 0;
     part.payload_len = ip->payload_len;
     part.nexthdr = ip->nexthdr;
-    part.saddr = flow->saddr;
-    part.daddr = flow->daddr;
+    part.saddr = entry_v6(flow)->saddr;
+    part.daddr = entry_v6(flow)->daddr;
     return !bpf_skb_store_bytes(skb, packet->l3_offset + offsetof(struct ipv6hdr, payload_len),
                                 &part, sizeof(part), BPF_F_RECOMPUTE_CSUM);
 }
@@ -85,17 +88,17 @@ static __always_inline int rewrite_ip6(struct __sk_buff *skb, const struct weir_
  * Addresses, ports, checksums, and the TTL or hop limit, within a family. Only the first write can
  * fail, for want of memory, and then nothing was written (I5).
  */
-static __always_inline int rewrite_headers(int family, struct __sk_buff *skb,
+static __always_inline int rewrite_headers(long family, struct __sk_buff *skb,
                                            const struct weir_packet *packet,
                                            const struct weir_flow *flow, __u8 ttl) {
     if (!(family == WEIR_V4 ? rewrite_ip4(skb, packet, flow, ttl)
                             : rewrite_ip6(skb, packet, flow, ttl)))
         return 0;
-    rewrite_l4(skb, packet, packet->l4_offset, flow);
+    rewrite_l4(family, skb, packet, packet->l4_offset, flow);
     return 1;
 }
 
-static __always_inline void rewrite_ttl(int family, struct __sk_buff *skb, __u32 ip, __u8 from,
+static __always_inline void rewrite_ttl(long family, struct __sk_buff *skb, __u32 ip, __u8 from,
                                         __u8 to) {
     if (family == WEIR_V6) {
         bpf_skb_store_bytes(skb, ip + offsetof(struct ipv6hdr, hop_limit), &to, sizeof(to),

@@ -7,7 +7,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "bpf/parse.h"
+#include "bpf/entry.h"
 #include "bpf/world.h"
 
 /* Both MAC addresses of a next hop, as they stand in a frame. Words, because clang copies bytes one
@@ -41,35 +41,44 @@ static __always_inline __u8 route_xdp_flags(__u32 ifindex) {
  * Next hops of a replay, reached through the interface of arrival: a.b.c.d is at 02:00:a:b:c:d, an
  * IPv6 address at 02:01 and its last four bytes.
  */
-static __always_inline __u16 route_of_replay(__u32 ifindex, const struct weir_flow *entry,
+static __always_inline __u16 route_of_replay(__u32 ifindex, long family,
+                                             const struct weir_flow *entry,
                                              struct weir_next_hop *hop) {
+    struct weir_address to;
+
+    entry_destination(family, entry, &to);
     hop->ifindex = ifindex;
     hop->dmac[0] = 0x02;
-    hop->dmac[1] = entry->family == WEIR_V4 ? 0x00 : 0x01;
-    __builtin_memcpy(hop->dmac + 2, &entry->daddr.words[3], 4);
+    hop->dmac[1] = entry_new_family(family, entry) == WEIR_V4 ? 0x00 : 0x01;
+    __builtin_memcpy(hop->dmac + 2, &to.words[3], 4);
     for (int i = 0; i < ETH_ALEN; i++)
         hop->smac[i] = options.replay_mac[i];
     return 0xffff;
 }
 
 /* Asks the FIB where a packet of this length goes, as it is after translation by `entry`. */
-static __always_inline long route_look_up(void *ctx, const struct weir_packet *packet,
+static __always_inline long route_look_up(void *ctx, const struct weir_packet *packet, long family,
                                           const struct weir_flow *entry, __u16 length,
                                           struct bpf_fib_lookup *fib) {
+    struct weir_address from;
+    struct weir_address to;
+
+    entry_source(family, entry, &from);
+    entry_destination(family, entry, &to);
     __builtin_memset(fib, 0, sizeof(*fib));
-    fib->family = entry->family;
+    fib->family = (__u8)entry_new_family(family, entry);
     fib->l4_protocol = packet->tuple.head.protocol;
     fib->sport = entry->sport;
     fib->dport = entry->dport;
     fib->ifindex = packet->ifindex;
     fib->tot_len = length;
-    if (entry->family == WEIR_V4) {
+    if (fib->family == WEIR_V4) {
         fib->tos = packet->tos;
-        fib->ipv4_src = entry->saddr.words[3];
-        fib->ipv4_dst = entry->daddr.words[3];
+        fib->ipv4_src = from.words[3];
+        fib->ipv4_dst = to.words[3];
     } else {
-        __builtin_memcpy(fib->ipv6_src, &entry->saddr, sizeof(fib->ipv6_src));
-        __builtin_memcpy(fib->ipv6_dst, &entry->daddr, sizeof(fib->ipv6_dst));
+        __builtin_memcpy(fib->ipv6_src, &from, sizeof(fib->ipv6_src));
+        __builtin_memcpy(fib->ipv6_dst, &to, sizeof(fib->ipv6_dst));
     }
     return bpf_fib_lookup(ctx, fib, sizeof(*fib), 0);
 }
@@ -79,15 +88,15 @@ static __always_inline long route_look_up(void *ctx, const struct weir_packet *p
  * which is compared with every packet later: it is told with the neighbour's address, or, as long
  * as that is not known, about a packet that no link takes.
  */
-static __noinline __u16 route_find(void *ctx, const struct weir_packet *packet,
+static __noinline __u16 route_find(void *ctx, const struct weir_packet *packet, long family,
                                    const struct weir_flow *entry, struct weir_next_hop *hop) {
     struct bpf_fib_lookup fib;
     long result;
 
     if (options.replay)
-        return route_of_replay(packet->ifindex, entry, hop);
+        return route_of_replay(packet->ifindex, family, entry, hop);
 
-    result = route_look_up(ctx, packet, entry, 1, &fib);
+    result = route_look_up(ctx, packet, family, entry, 1, &fib);
     __builtin_memset(hop, 0, sizeof(*hop));
     if (result == BPF_FIB_LKUP_RET_SUCCESS) {
         hop->ifindex = fib.ifindex;
@@ -97,7 +106,7 @@ static __noinline __u16 route_find(void *ctx, const struct weir_packet *packet,
     }
     if (result == BPF_FIB_LKUP_RET_NO_NEIGH) {
         hop->ifindex = fib.ifindex;
-        if (route_look_up(ctx, packet, entry, 0xffff, &fib) == BPF_FIB_LKUP_RET_FRAG_NEEDED)
+        if (route_look_up(ctx, packet, family, entry, 0xffff, &fib) == BPF_FIB_LKUP_RET_FRAG_NEEDED)
             return fib.mtu_result;
     } else if (result == BPF_FIB_LKUP_RET_BLACKHOLE || result == BPF_FIB_LKUP_RET_UNREACHABLE ||
                result == BPF_FIB_LKUP_RET_PROHIBIT) {

@@ -27,7 +27,7 @@ static __always_inline __u32 schedule_mix_address(__u32 h, const struct weir_add
     return h;
 }
 
-static __always_inline __u32 schedule_hash(int family, const union weir_any_tuple *tuple) {
+static __always_inline __u32 schedule_hash(long family, const union weir_any_tuple *tuple) {
     __u32 h = schedule_mix(((__u32)tuple->head.sport << 16 | tuple->head.dport) ^ 0x9e3779b9U);
 
     h = schedule_mix(h ^ tuple->head.protocol);
@@ -37,7 +37,7 @@ static __always_inline __u32 schedule_hash(int family, const union weir_any_tupl
 }
 
 /* Of the client's address alone. */
-static __always_inline __u32 schedule_source_hash(int family, const union weir_any_tuple *tuple) {
+static __always_inline __u32 schedule_source_hash(long family, const union weir_any_tuple *tuple) {
     __u32 h = 0x9e3779b9U;
 
     return family == WEIR_V4 ? schedule_mix(schedule_mix(h) ^ tuple->v4.saddr)

@@ -30,22 +30,26 @@ struct weir_pick {
 
 /* A flow that is being opened. */
 struct weir_opening {
-    union weir_any_tuple tuple; /* of the packet */
+    union weir_any_tuple tuple; /* of the packet, as the key of its entry */
     union weir_any_tuple answer;
-    union weir_any_tuple old; /* of the client whose connection is over */
-    struct weir_flow flow;    /* forward */
-    struct weir_flow reply;
+    union weir_any_tuple old;     /* of the client whose connection is over */
+    union weir_any_tuple crossed; /* `answer`, as a key of the other family's tables */
+    struct weir_flow_v6 flow;     /* forward */
+    struct weir_flow_v6 reply;
     struct weir_pick pick;
     struct weir_address source; /* SNAT address of a hairpin */
     __u64 now;
+    __u64 claims;   /* for a barrier: atomically added to */
     __u32 first;    /* SNAT: where the search begins */
-    __u8 family;    /* of the packet */
+    __u8 family;    /* of the tables */
     __u8 snat;      /* enum weir_snat */
     __u8 flags;     /* of the flow */
     __u8 reason;    /* enum weir_drop_reason */
     __u8 urgent;    /* SNAT: few ports are free */
     __u8 midstream; /* a segment from the middle of a connection */
-    __u8 zero[6];
+    __u8 wire;      /* the packet's family */
+    __u8 to;        /* the backend's */
+    __u8 zero[4];
 };
 
 /* Bytes of the packet that an ICMP error carries at most; whole words, for bpf_csum_diff(). */

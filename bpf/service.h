@@ -2,17 +2,9 @@
 /* Service: does the packet open a flow to one, which backend gets it, and how it is entered. */
 #pragma once
 
-#include "bpf/flow.h"
 #include "bpf/latency.h"
 #include "bpf/pick.h"
-
-/* SNAT ports tried towards one backend, from a random one on; the first of them must be free. */
-enum { WEIR_SNAT_TRIES = 128, WEIR_SNAT_FREE_TRIES = 16 };
-
-/* From one try to the next: not the neighbour, which is taken more often than others. A prime that
- * is larger than any pool, so that every port has its turn. */
-enum { WEIR_SNAT_STEP = 4194301 };
-_Static_assert(WEIR_SNAT_STEP > WEIR_MAX_SNAT * 65535, "a step may be a pool's multiple");
+#include "bpf/snat.h"
 
 /* <errno.h> is none of BPF's headers */
 enum { WEIR_EEXIST = 17 };
@@ -23,7 +15,7 @@ static __always_inline struct weir_opening *service_opening(void) {
     return bpf_map_lookup_elem(&opening, &zero);
 }
 
-static __always_inline struct weir_service *service_find(int family,
+static __always_inline struct weir_service *service_find(long family,
                                                          const union weir_any_tuple *tuple) {
     struct weir_service_key key = {.port = tuple->head.dport, .protocol = tuple->head.protocol};
 
@@ -38,47 +30,98 @@ static __always_inline int service_is_over(const struct weir_opening *o,
                                            const struct weir_flow *owner) {
     return flow_expired(owner, o->answer.head.protocol, o->now) ||
            (o->urgent && owner->state == WEIR_FLOW_CLOSED &&
-            o->now >= owner->seen + 4ULL * WEIR_REFRESH_NS);
+            flow_idle(owner, o->now) > 4 * WEIR_REFRESH_TICKS);
 }
 
-/* Both directions of the flow that owns the reply tuple: its client's packets lead to where those
- * of the new flow do. The key is no variable, for the stack's sake. */
-static __always_inline void service_end(struct weir_opening *o, int family,
-                                        const struct weir_flow *owner) {
-    __u8 other = owner->family;
+/* Both directions of the flow that owns the reply tuple `key`. Its other key is no variable, for
+ * the stack's sake. */
+static __always_inline void service_end(struct weir_opening *o, long family,
+                                        const struct weir_flow *owner,
+                                        const union weir_any_tuple *key) {
     const struct weir_flow *peer;
 
-    nat_answer_tuple(owner, o->answer.head.protocol, &o->old);
-    peer = flow_find(other, &o->old);
-    if (peer && flow_same_target(peer, &o->flow))
-        flow_delete(other, &o->old);
-    flow_delete(family, &o->answer);
+    entry_answer(family, owner, o->answer.head.protocol, &o->old);
+    peer = flow_find(family, &o->old);
+    if (peer && entry_is_answered_by(family, peer, key))
+        flow_delete(family, &o->old);
+    flow_delete(family, key);
+}
+
+/*
+ * Whether the reply tuple, if it is IPv4's, is a live flow's in the other family's tables. It was
+ * claimed in this one's before: of two CPUs that claim it at once, at least one gives way.
+ */
+static __always_inline int service_is_in_other(struct weir_opening *o, long family) {
+    const struct weir_settings *set = settings_get();
+    long other = family == WEIR_V4 ? WEIR_V6 : WEIR_V4;
+    const struct weir_flow *owner;
+    __u64 before;
+
+    if (o->to != WEIR_V4 || !set || !set->changes_family)
+        return 0;
+    nat_cross_tuple(family, &o->answer, &o->crossed);
+    /* a full barrier, as one whose result is wanted: first the claim, then the look */
+    before = __sync_fetch_and_add(&o->claims, 1);
+    barrier_var(before);
+    owner = flow_find(other, &o->crossed);
+    if (!owner)
+        return 0;
+    if (!service_is_over(o, owner))
+        return 1;
+    service_end(o, other, owner, &o->crossed);
+    return 0;
 }
 
 /*
  * Claims the reply tuple for this flow alone (I4). An entry that is this flow's own (its forward
  * half was evicted) or that is over gives way; a live one does not.
  */
-static __always_inline enum weir_drop_reason service_claim(struct weir_opening *o, int family) {
+static __always_inline enum weir_drop_reason service_claim(struct weir_opening *o, long family) {
     const struct weir_flow *owner = flow_find(family, &o->answer);
     long error;
 
     if (owner) {
-        if (flow_same_target(owner, &o->reply))
+        if (entry_same_target(family, owner, &o->reply.flow))
             flow_delete(family, &o->answer);
         else if (service_is_over(o, owner))
-            service_end(o, family, owner);
+            service_end(o, family, owner, &o->answer);
         else
             return WEIR_DROP_TUPLE_IN_USE;
     }
     error = bpf_map_update_elem(flow_new_table(family), &o->answer, &o->reply, BPF_NOEXIST);
+    if (!error && service_is_in_other(o, family)) {
+        bpf_map_delete_elem(flow_new_table(family), &o->answer);
+        return WEIR_DROP_TUPLE_IN_USE;
+    }
     if (!error)
         return WEIR_DROP_NONE;
     if (error != -WEIR_EEXIST)
         return WEIR_DROP_FLOW_TABLE_FULL;
     /* another CPU was faster: with another packet of this very flow, or with another flow */
     owner = flow_find(family, &o->answer);
-    return owner && flow_same_target(owner, &o->reply) ? WEIR_DROP_NONE : WEIR_DROP_TUPLE_IN_USE;
+    return owner && entry_same_target(family, owner, &o->reply.flow) ? WEIR_DROP_NONE
+                                                                     : WEIR_DROP_TUPLE_IN_USE;
+}
+
+static __always_inline enum weir_drop_reason service_enter_both(struct weir_opening *o,
+                                                                long family) {
+    enum weir_drop_reason reason;
+    long error;
+
+    entry_measure(family, &o->tuple, &o->flow);
+    /* what was read is read again: kept, it would take stack ("combined stack size", 6.1) */
+    barrier();
+    entry_answer(family, &o->flow.flow, o->tuple.head.protocol, &o->answer);
+    o->reply = o->flow;
+    entry_turn(family, &o->tuple, &o->reply);
+    o->reply.flow.ack = o->midstream ? 0 : latency_stamp(o->now);
+    reason = service_claim(o, family);
+    if (reason != WEIR_DROP_NONE)
+        return reason;
+    error = bpf_map_update_elem(flow_new_table(family), &o->tuple, &o->flow, BPF_NOEXIST);
+    /* another CPU was faster: its entry holds, and a port that this one claimed comes free in time
+     */
+    return error && error != -WEIR_EEXIST ? WEIR_DROP_FLOW_TABLE_FULL : WEIR_DROP_NONE;
 }
 
 /*
@@ -87,56 +130,10 @@ static __always_inline enum weir_drop_reason service_claim(struct weir_opening *
  */
 __noinline int service_enter(void) {
     struct weir_opening *o = service_opening();
-    enum weir_drop_reason reason;
-    struct weir_flow *flow;
-    long error;
 
     if (!o)
         return WEIR_DROP_FLOW_TABLE_FULL;
-    flow = &o->flow;
-    nat_measure(o->family, &o->tuple, flow);
-    /* what was read is read again: kept, it would take stack ("combined stack size", 6.1) */
-    barrier();
-    nat_answer_tuple(flow, o->tuple.head.protocol, &o->answer);
-    o->reply = *flow;
-    nat_turn(o->family, &o->tuple, &o->reply);
-    o->reply.ack = o->midstream ? 0 : latency_stamp(o->now);
-    reason = service_claim(o, flow->family);
-    if (reason != WEIR_DROP_NONE)
-        return reason;
-    error = bpf_map_update_elem(flow_new_table(o->family), &o->tuple, flow, BPF_NOEXIST);
-    /* another CPU was faster: its entry holds, and a port that this one claimed comes free in time
-     */
-    return error && error != -WEIR_EEXIST ? WEIR_DROP_FLOW_TABLE_FULL : WEIR_DROP_NONE;
-}
-
-/*
- * One address and port of the pool, counted from o->first. After a few tries, or where the pool
- * ends, those whose connection is over count as well, and the pool is gone through once more.
- */
-static __always_inline int snat_choose(struct weir_opening *o, const struct weir_settings *set,
-                                       __u32 index) {
-    __u32 base = o->flow.family == WEIR_V4 ? 0 : WEIR_MAX_SNAT;
-    __u32 addresses = o->flow.family == WEIR_V4 ? set->snat_v4 : set->snat_v6;
-    __u32 all = (o->snat == WEIR_SNAT_HAIRPIN ? 1 : addresses) * set->snat_ports;
-    __u32 patience = all < WEIR_SNAT_FREE_TRIES ? all : WEIR_SNAT_FREE_TRIES;
-    const struct weir_address *address;
-    __u32 place;
-
-    if (index >= patience + all || all == 0 || set->snat_ports == 0)
-        return 0;
-    o->urgent = index >= patience;
-    place = (o->first + index * WEIR_SNAT_STEP) % all;
-    base += place / set->snat_ports;
-    o->flow.sport = bpf_htons((__u16)(set->snat_port_first + place % set->snat_ports));
-    if (o->snat == WEIR_SNAT_HAIRPIN) {
-        o->flow.saddr = o->source;
-        return 1;
-    }
-    address = bpf_map_lookup_elem(&snat_addresses, &base);
-    if (address)
-        o->flow.saddr = *address;
-    return address != NULL;
+    return o->family == WEIR_V4 ? service_enter_both(o, WEIR_V4) : service_enter_both(o, WEIR_V6);
 }
 
 /* For bpf_loop(): 0 goes on. */
@@ -157,49 +154,53 @@ static long snat_try(__u32 index, void *unused) {
     return 0;
 }
 
+/* Whose tables the flow is in, and the packet's key there. */
+static __always_inline void service_set_family(struct weir_opening *o,
+                                               const struct weir_backend *backend) {
+    __u8 family;
+
+    o->to = nat_family_of(&backend->address);
+    family = o->to == WEIR_V4 ? o->wire : WEIR_V6;
+    if (family == o->family)
+        return;
+    o->family = family;
+    if (family == WEIR_V4)
+        nat_unmap_tuple(&o->tuple);
+    else
+        nat_map_tuple(&o->tuple, &o->tuple);
+}
+
 /* To the backend o->pick.backend. */
 static __always_inline enum weir_drop_reason service_open_to(struct weir_opening *o,
                                                              const struct weir_backend *backend) {
-    struct weir_flow *flow = &o->flow;
+    struct weir_flow *flow = &o->flow.flow;
 
-    __builtin_memset(flow, 0, sizeof(*flow));
-    flow->seen = o->now;
+    service_set_family(o, backend);
+    __builtin_memset(&o->flow, 0, sizeof(o->flow));
+    flow->refreshed = (__u32)(o->now >> WEIR_TICK_SHIFT);
     flow->service = backend->service;
     flow->backend = o->pick.backend;
     flow->next_hop.ifindex = WEIR_HOP_UNKNOWN;
     flow->flags = o->flags;
-    flow->daddr = backend->address;
     flow->dport = backend->port;
-    flow->family = nat_family_of(&backend->address);
+    if (o->family == WEIR_V6 && o->to == WEIR_V4)
+        flow->flags |= WEIR_FLOW_TO_V4;
+    entry_set_destination(o->family, &o->flow, &backend->address);
     o->urgent = 0;
     if (o->snat == WEIR_SNAT_NONE) {
-        flow->saddr = o->pick.client.address;
+        entry_set_source(o->family, &o->flow, &o->pick.client.address);
         flow->sport = o->tuple.head.sport;
         return (enum weir_drop_reason)service_enter();
     }
-    bpf_loop(WEIR_SNAT_TRIES, snat_try, NULL, 0);
+    bpf_loop(SNAT_TRIES, snat_try, NULL, 0);
     return (enum weir_drop_reason)o->reason;
-}
-
-/* Whose address the backend sees. */
-static __always_inline void service_choose_snat(struct weir_opening *o) {
-    const __u32 *is_backend = bpf_map_lookup_elem(&backend_addresses, &o->pick.client.address);
-
-    o->snat = o->pick.service.mode == WEIR_MODE_FULLNAT ? WEIR_SNAT_POOL
-              : is_backend                              ? WEIR_SNAT_HAIRPIN
-                                                        : WEIR_SNAT_NONE;
-    if (o->snat == WEIR_SNAT_NONE)
-        return;
-    /* a replay is to be the same every time */
-    o->first = options.replay ? o->pick.hash : bpf_get_prandom_u32();
-    o->first &= 0x7fffffff; /* so that adding to it does not overflow */
 }
 
 /*
  * What leads to a slot. A segment from the middle of a connection goes by a hash whatever the
  * scheduler, so that all of them, here and on another node, find one backend.
  */
-static __always_inline void service_set_hash(struct weir_opening *o, int family,
+static __always_inline void service_set_hash(struct weir_opening *o, long family,
                                              const struct weir_packet *packet) {
     __u8 scheduler = o->pick.service.scheduler;
 
@@ -283,7 +284,7 @@ static __always_inline enum weir_drop_reason service_schedule(struct weir_openin
  * last backend that was considered, for the count. A global function: the verifier looks at it
  * once.
  */
-__noinline int service_open(int family, const struct weir_packet *packet,
+__noinline int service_open(long family, const struct weir_packet *packet,
                             const struct weir_service *service, __u32 flags, __u32 *chosen) {
     struct weir_opening *o = service_opening();
     enum weir_drop_reason reason;
@@ -293,6 +294,7 @@ __noinline int service_open(int family, const struct weir_packet *packet,
     o->tuple = packet->tuple;
     o->pick.service = *service;
     o->family = (__u8)family;
+    o->wire = (__u8)family;
     o->flags = (__u8)flags;
     o->now = packet->now;
     o->pick.backend = WEIR_NO_BACKEND;
@@ -305,7 +307,7 @@ __noinline int service_open(int family, const struct weir_packet *packet,
     if (reason != WEIR_DROP_NONE)
         return reason;
     service_set_hash(o, family, packet);
-    service_choose_snat(o);
+    snat_decide(o);
     reason = service_schedule(o);
     *chosen = o->pick.backend;
     return reason;

@@ -14,6 +14,9 @@
 #include "bpf/tc_icmp.h"
 #include "bpf/tc_way.h"
 
+/* Of an IPv4 packet whose flow is in IPv6's tables: it is dealt with there, as WEIR_WAY_V6 says. */
+enum { TC_IN_V6 = 1000 };
+
 /* What parsing may read: headers up to the latest place where L4 can start. */
 enum { TC_HEADERS = WEIR_OFFSET_MASK + 1 + sizeof(struct tcphdr) };
 
@@ -75,7 +78,7 @@ static __always_inline int tc_result(int verdict) {
 }
 
 /* A later fragment whose first one is not known: to a VIP, it is a service's, or will be. */
-static __always_inline int tc_orphan(int family, struct __sk_buff *skb,
+static __always_inline int tc_orphan(long family, struct __sk_buff *skb,
                                      const struct weir_packet *packet) {
     struct weir_address to;
 
@@ -88,15 +91,24 @@ static __always_inline int tc_orphan(int family, struct __sk_buff *skb,
     return TC_ACT_SHOT;
 }
 
-static __always_inline int tc_ingress(int family, struct __sk_buff *skb,
+/* Whether it is a later fragment whose first one is not known. One that comes here from IPv4 was
+ * asked about there. */
+static __always_inline int tc_lacks_ports(long family, struct weir_packet *packet) {
+    return packet->fragment == WEIR_LATER_FRAGMENT && !packet->tuple.head.mapped &&
+           !fragment_recall(family, packet);
+}
+
+static __always_inline int tc_ingress(long family, struct __sk_buff *skb,
                                       struct weir_packet *packet) {
     struct weir_decision decision;
 
-    if (packet->fragment == WEIR_LATER_FRAGMENT && !fragment_recall(family, packet))
+    if (tc_lacks_ports(family, packet))
         return tc_orphan(family, skb, packet);
-    ingress_classify(family, packet, 0, &decision);
+    ingress_classify(family, packet, flow_of(family, packet), 0, &decision);
     if (decision.way == WEIR_WAY_DROP)
         return tc_drop(skb, family, packet, &decision, TC_INGRESS);
+    if (decision.way == WEIR_WAY_V6)
+        return TC_IN_V6;
     if (!decision.entry)
         return packet->fragment == WEIR_LATER_FRAGMENT ? tc_orphan(family, skb, packet) : TC_ACT_OK;
     tc_decide(family, skb, packet, TC_INGRESS, &decision);
@@ -109,10 +121,12 @@ static __always_inline int tc_ingress(int family, struct __sk_buff *skb,
  * A packet of a program on this host to a VIP, or of one that has been there before. Its next hop
  * was found for the VIP, and is found anew.
  */
-static __always_inline int tc_local(int family, struct __sk_buff *skb, struct weir_packet *packet,
+static __always_inline int tc_local(long family, struct __sk_buff *skb, struct weir_packet *packet,
                                     struct weir_decision *decision) {
     if (decision->way == WEIR_WAY_DROP)
         return tc_drop(skb, family, packet, decision, TC_EGRESS);
+    if (decision->way == WEIR_WAY_V6)
+        return TC_IN_V6;
     if (!decision->entry)
         return TC_ACT_OK;
     tc_decide(family, skb, packet, TC_EGRESS, decision);
@@ -120,11 +134,11 @@ static __always_inline int tc_local(int family, struct __sk_buff *skb, struct we
 }
 
 /* A reply that the kernel has routed already; of another family it needs a route of its own. */
-static __always_inline int tc_reply(int family, struct __sk_buff *skb, struct weir_packet *packet,
+static __always_inline int tc_reply(long family, struct __sk_buff *skb, struct weir_packet *packet,
                                     struct weir_decision *decision) {
     struct weir_flow *entry = decision->entry;
 
-    if (entry->family != family) {
+    if (entry_changes_family(family, &packet->tuple, entry)) {
         tc_decide(family, skb, packet, TC_EGRESS, decision);
     } else {
         decision->way = WEIR_WAY_UP; /* on, as it is routed */
@@ -134,23 +148,25 @@ static __always_inline int tc_reply(int family, struct __sk_buff *skb, struct we
     return tc_translate(family, skb, packet, TC_EGRESS, decision);
 }
 
-static __always_inline int tc_egress(int family, struct __sk_buff *skb,
+static __always_inline int tc_egress(long family, struct __sk_buff *skb,
                                      struct weir_packet *packet) {
     struct weir_decision decision = {.reason = WEIR_DROP_NONE};
 
-    if (packet->fragment == WEIR_LATER_FRAGMENT && !fragment_recall(family, packet))
+    if (tc_lacks_ports(family, packet))
         return TC_ACT_OK;
     decision.entry = flow_of(family, packet);
+    if (family == WEIR_V4 && !decision.entry && ingress_is_in_v6(packet))
+        return TC_IN_V6;
     if (ingress_distrusts(packet, decision.entry))
         return TC_ACT_OK;
-    if (decision.entry && decision.entry->direction == WEIR_REPLY) {
+    if (decision.entry && decision.entry->flags & WEIR_FLOW_REPLY) {
         if (flow_expired(decision.entry, packet->tuple.head.protocol, packet->now))
             return TC_ACT_OK;
         return tc_reply(family, skb, packet, &decision);
     }
     if (skb->ingress_ifindex || (decision.entry && !(decision.entry->flags & WEIR_FLOW_LOCAL)))
         return TC_ACT_OK;
-    ingress_classify(family, packet, WEIR_FLOW_LOCAL, &decision);
+    ingress_classify(family, packet, decision.entry, WEIR_FLOW_LOCAL, &decision);
     return tc_local(family, skb, packet, &decision);
 }
 
@@ -188,19 +204,32 @@ static __always_inline struct weir_packet *tc_packet(void) {
     return bpf_map_lookup_elem(&parsed, &zero);
 }
 
+static __always_inline int tc_v6(struct __sk_buff *skb, struct weir_packet *packet,
+                                 enum tc_side side) {
+    if (packet->is_icmp)
+        return tc_icmp_v6(skb, packet, side);
+    return side == TC_INGRESS ? tc_ingress_v6(skb, packet) : tc_egress_v6(skb, packet);
+}
+
+static __always_inline int tc_v4(struct __sk_buff *skb, struct weir_packet *packet,
+                                 enum tc_side side) {
+    int verdict;
+
+    if (packet->is_icmp)
+        return tc_icmp_v4(skb, packet, side);
+    verdict = side == TC_INGRESS ? tc_ingress_v4(skb, packet) : tc_egress_v4(skb, packet);
+    return verdict == TC_IN_V6 ? tc_v6(skb, packet, side) : verdict;
+}
+
 static __always_inline int tc_process(struct __sk_buff *skb, struct weir_packet *packet,
                                       enum tc_side side) {
     if (ingress_is_idle() || (side == TC_EGRESS && tc_is_sent(skb)))
         return TC_ACT_OK;
     switch (tc_parse(skb, packet)) {
         case WEIR_V4:
-            return packet->is_icmp      ? tc_icmp_v4(skb, packet, side)
-                   : side == TC_INGRESS ? tc_ingress_v4(skb, packet)
-                                        : tc_egress_v4(skb, packet);
+            return tc_v4(skb, packet, side);
         case WEIR_V6:
-            return packet->is_icmp      ? tc_icmp_v6(skb, packet, side)
-                   : side == TC_INGRESS ? tc_ingress_v6(skb, packet)
-                                        : tc_egress_v6(skb, packet);
+            return tc_v6(skb, packet, side);
         default:
             return TC_ACT_OK;
     }

@@ -4,8 +4,25 @@
 
 #include "bpf/tc_way.h"
 
+/* An error about an IPv4 packet of a flow that changes its family. */
+static __noinline int tc_icmp_is_of_v6(const struct weir_packet *packet,
+                                       const struct icmp_embedded *in) {
+    const struct weir_settings *set = settings_get();
+    const struct weir_flow *entry;
+    union weir_any_tuple key;
+
+    if (!set || !set->changes_family)
+        return 0;
+    nat_map_tuple(&in->answer, &key);
+    entry = flow_find(WEIR_V6, &key);
+    if (!entry || flow_expired(entry, key.head.protocol, packet->now))
+        return 0;
+    event_drop(WEIR_V4, packet, NULL, WEIR_DROP_NOT_TRANSLATABLE, entry->service, entry->backend);
+    return 1;
+}
+
 /* An ICMP message: an echo request to a VIP, or an error about the packet of a flow. */
-static __always_inline int tc_icmp(struct __sk_buff *skb, int family,
+static __always_inline int tc_icmp(struct __sk_buff *skb, long family,
                                    const struct weir_packet *packet, enum tc_side side) {
     struct weir_next_hop hop = {};
     struct icmp_embedded in;
@@ -20,15 +37,17 @@ static __always_inline int tc_icmp(struct __sk_buff *skb, int family,
     if (!icmp_is_error(family, packet) || !icmp_read(family, skb, packet, &in))
         return TC_ACT_OK;
     entry = flow_find(family, &in.answer);
+    if (!entry && family == WEIR_V4 && tc_icmp_is_of_v6(packet, &in))
+        return TC_ACT_SHOT;
     if (!entry || flow_expired(entry, in.answer.head.protocol, packet->now))
         return TC_ACT_OK;
-    if (entry->family != family) {
+    if (entry_new_family(family, entry) != family) {
         event_drop(family, packet, NULL, WEIR_DROP_NOT_TRANSLATABLE, entry->service,
                    entry->backend);
         return TC_ACT_SHOT;
     }
-    if (side == TC_INGRESS && !(entry->flags & WEIR_FLOW_LOCAL && entry->direction == WEIR_REPLY))
-        route_find(skb, packet, entry, &hop);
+    if (side == TC_INGRESS && !(entry->flags & WEIR_FLOW_LOCAL && entry->flags & WEIR_FLOW_REPLY))
+        route_find(skb, packet, family, entry, &hop);
     if (hop.ifindex == WEIR_HOP_STACK && side == TC_INGRESS &&
         tc_is_for_client(family, packet, entry))
         return TC_ACT_OK; /* as a reply: with the VIP as its source, the stack might refuse it */
@@ -45,7 +64,7 @@ static __always_inline int tc_icmp(struct __sk_buff *skb, int family,
     }
     count_icmp(WEIR_ICMP_TRANSLATED);
     count_trace(entry->service, entry->backend,
-                entry->direction == WEIR_REPLY ? WEIR_TRACE_REPLY : WEIR_TRACE_ESTABLISHED,
+                entry->flags & WEIR_FLOW_REPLY ? WEIR_TRACE_REPLY : WEIR_TRACE_ESTABLISHED,
                 WEIR_DROP_NONE);
     if (hop.ifindex == WEIR_HOP_STACK)
         return TC_ACT_OK;

@@ -32,7 +32,7 @@ static __always_inline int tc_is_sent(const struct __sk_buff *skb) {
     return sent_mark && skb->cb[0] == (__u32)sent_mark && skb->cb[1] == (__u32)(sent_mark >> 32);
 }
 
-static __always_inline void tc_count(struct __sk_buff *skb, int family,
+static __always_inline void tc_count(struct __sk_buff *skb, long family,
                                      const struct weir_packet *packet, const struct weir_flow *flow,
                                      __u8 opened, __u32 segments) {
     __u32 headers = packet->l4_offset + packet->l4_header;
@@ -69,62 +69,79 @@ static __always_inline int tc_answer(struct __sk_buff *skb, enum tc_side side) {
     return (int)bpf_redirect(skb->ifindex, side == TC_EGRESS ? BPF_F_INGRESS : 0);
 }
 
-/* Drops the packet, and tells its sender where that helps. */
-static __noinline int tc_drop(struct __sk_buff *skb, int family, const struct weir_packet *packet,
-                              const struct weir_decision *decision, enum tc_side side) {
-    const struct weir_flow *entry = decision->entry;
-    struct weir_address from;
-    struct icmp_error error;
-    __u16 mtu = 0;
+/* What a packet may have so that its translation fits through the route. */
+static __always_inline __u16 tc_mtu(long family, const struct weir_packet *packet,
+                                    const struct weir_flow *entry) {
+    __u16 more = sizeof(struct ipv6hdr) - sizeof(struct iphdr);
 
-    if (entry) {
-        mtu = entry->mtu;
-        if (entry->family == WEIR_V6 && family == WEIR_V4)
-            mtu -= sizeof(struct ipv6hdr) - sizeof(struct iphdr);
-        if (entry->family == WEIR_V4 && family == WEIR_V6)
-            mtu += sizeof(struct ipv6hdr) - sizeof(struct iphdr);
-    }
-    event_drop(family, packet, entry, decision->reason, decision->service, decision->backend);
-    if (entry && decision->reason == WEIR_DROP_BACKEND_DOWN) {
-        flow_forget(family, &packet->tuple, entry);
-        if (packet->tuple.head.protocol == IPPROTO_TCP)
-            return packet->fragment == WEIR_WHOLE && reset_send(skb, family, packet)
-                       ? tc_answer(skb, side)
-                       : TC_ACT_SHOT;
-    }
-    error = icmp_error_of(family, decision->reason, mtu);
-    if (!error.type || packet->fragment == WEIR_LATER_FRAGMENT)
-        return TC_ACT_SHOT;
-    /* the sender knows the VIP, and not who is behind it */
-    nat_destination(family, &packet->tuple, &from);
-    if (entry && entry->direction == WEIR_REPLY && entry->family == family)
-        from = entry->saddr;
-    if (!icmp_send_error(skb, family, packet, &from, &error))
+    if (!entry_changes_family(family, &packet->tuple, entry))
+        return entry->mtu;
+    return entry_new_family(family, entry) == WEIR_V6 ? entry->mtu - more : entry->mtu + more;
+}
+
+/* In the place of a packet that is dropped: what its sender is told, as the family of the packet
+ * has it. */
+static __always_inline int tc_tell(struct __sk_buff *skb, long family,
+                                   const struct weir_packet *packet,
+                                   const struct weir_address *from, struct icmp_error error,
+                                   enum tc_side side) {
+    if (!error.type || packet->fragment == WEIR_LATER_FRAGMENT ||
+        !icmp_send_error(skb, family, packet, from, &error))
         return TC_ACT_SHOT;
     count_icmp(WEIR_ICMP_SENT);
     return tc_answer(skb, side);
 }
 
+/* Drops the packet, and tells its sender where that helps. */
+static __noinline int tc_drop(struct __sk_buff *skb, long family, struct weir_packet *packet,
+                              const struct weir_decision *decision, enum tc_side side) {
+    int is_down = decision->entry && decision->reason == WEIR_DROP_BACKEND_DOWN;
+    const struct weir_flow *entry = decision->entry;
+    struct weir_address from;
+    __u16 mtu = entry ? tc_mtu(family, packet, entry) : 0;
+
+    event_drop(family, packet, entry, decision->reason, decision->service, decision->backend);
+    /* the sender knows the VIP, and not who is behind it */
+    nat_destination(family, &packet->tuple, &from);
+    if (entry && entry->flags & WEIR_FLOW_REPLY &&
+        !entry_changes_family(family, &packet->tuple, entry))
+        entry_source(family, entry, &from);
+    if (is_down)
+        flow_forget(family, &packet->tuple, entry);
+    if (nat_wire(family, &packet->tuple) != family) {
+        nat_unmap_tuple(&packet->tuple);
+        family = WEIR_V4;
+    }
+    if (is_down && packet->tuple.head.protocol == IPPROTO_TCP)
+        return packet->fragment == WEIR_WHOLE && reset_send(skb, family, packet)
+                   ? tc_answer(skb, side)
+                   : TC_ACT_SHOT;
+    return tc_tell(skb, family, packet, &from, icmp_error_of(family, decision->reason, mtu), side);
+}
+
 /* Whether the packet is for a flow's client, and addressed to it: the flow leaves its address as it
  * is, and its replies are the stack's to forward. */
-static __always_inline int tc_is_for_client(int family, const struct weir_packet *packet,
+static __always_inline int tc_is_for_client(long family, const struct weir_packet *packet,
                                             const struct weir_flow *entry) {
+    struct weir_address is;
     struct weir_address to;
 
-    nat_destination(family, &packet->tuple, &to);
-    return entry->direction == WEIR_REPLY && !(entry->flags & WEIR_FLOW_LOCAL) &&
-           nat_same_address(&to, &entry->daddr);
+    nat_destination(family, &packet->tuple, &is);
+    entry_destination(family, entry, &to);
+    return (entry->flags & (WEIR_FLOW_REPLY | WEIR_FLOW_LOCAL)) == WEIR_FLOW_REPLY &&
+           nat_same_address(&is, &to);
 }
 
 /* The packet's length after translation. */
-static __always_inline __u32 tc_length(int family, const struct weir_packet *packet,
+static __always_inline __u32 tc_length(long family, const struct weir_packet *packet,
                                        const struct weir_flow *entry) {
     __u32 header = (__u32)packet->l4_offset - packet->l3_offset;
 
-    if (entry->family == family)
+    if (!entry_changes_family(family, &packet->tuple, entry))
         return packet->ip_length;
     return packet->ip_length - header +
-           (entry->family == WEIR_V6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+           (entry_new_family(family, entry) == WEIR_V6 ? sizeof(struct ipv6hdr)
+                                                       : sizeof(struct iphdr));
 }
 
 /*
@@ -132,14 +149,15 @@ static __always_inline __u32 tc_length(int family, const struct weir_packet *pac
  * a reply with the VIP as its source, which it might take for its own: that is translated on its
  * way out, at TC egress.
  */
-static __always_inline void tc_decide(int family, struct __sk_buff *skb,
+static __always_inline void tc_decide(long family, struct __sk_buff *skb,
                                       const struct weir_packet *packet, enum tc_side side,
                                       struct weir_decision *decision) {
     struct weir_flow *entry = decision->entry;
     int dnat_reply = tc_is_for_client(family, packet, entry);
+    int changes = entry_changes_family(family, &packet->tuple, entry);
 
     decision->way = WEIR_WAY_UP;
-    if (side == TC_INGRESS && entry->direction == WEIR_REPLY && entry->flags & WEIR_FLOW_LOCAL) {
+    if (side == TC_INGRESS && entry->flags & WEIR_FLOW_REPLY && entry->flags & WEIR_FLOW_LOCAL) {
         if (flow_due(entry, packet->now))
             flow_touch(family, packet, entry);
         return;
@@ -157,30 +175,34 @@ static __always_inline void tc_decide(int family, struct __sk_buff *skb,
         return decide_drop(decision, WEIR_DROP_TTL_EXPIRED);
     decision->way = WEIR_WAY_OUT;
     if (tc_length(family, packet, entry) <= entry->mtu ||
-        (entry->family != family && packet->fragment != WEIR_WHOLE))
+        (changes && packet->fragment != WEIR_WHOLE))
         return; /* such a fragment is not translated, however short it is */
-    if (!packet->may_fragment || entry->family != family || side == TC_EGRESS ||
+    if (!packet->may_fragment || changes || side == TC_EGRESS ||
         flow_hides_client(family, &packet->tuple, entry)) /* the stack takes it for a martian */
         return decide_drop(decision, WEIR_DROP_TOO_BIG);
     decision->way = dnat_reply ? WEIR_WAY_UNTOUCHED : WEIR_WAY_UP; /* the stack cuts it up */
 }
 
 /* The translation. False when it cannot be done; the reason is noted. */
-static __always_inline int tc_rewrite(int family, struct __sk_buff *skb, struct weir_packet *packet,
-                                      enum tc_side side, struct weir_decision *decision) {
+static __always_inline int tc_rewrite(long family, struct __sk_buff *skb,
+                                      struct weir_packet *packet, enum tc_side side,
+                                      struct weir_decision *decision) {
     const struct weir_flow *entry = decision->entry;
+    int changes = entry_changes_family(family, &packet->tuple, entry);
+    long wire = nat_wire(family, &packet->tuple);
     __u8 ttl = packet->ttl - (side == TC_INGRESS && decision->way == WEIR_WAY_OUT);
 
-    if (entry->family == family && rewrite_headers(family, skb, packet, entry, ttl))
+    if (!changes && rewrite_headers(family, skb, packet, entry, ttl))
         return 1;
-    if (entry->family != family) {
-        if (!nat64_can(family, skb, packet)) {
+    if (changes) {
+        if (!nat64_can(wire, skb, packet)) {
             decide_drop(decision, WEIR_DROP_NOT_TRANSLATABLE);
             return 0;
         }
-        if (nat64_rewrite(skb, family, packet, entry)) {
+        if (nat64_rewrite(skb, wire, packet, entry_v6(entry))) {
             if (ttl != packet->ttl)
-                rewrite_ttl(entry->family, skb, packet->l3_offset, packet->ttl, ttl);
+                rewrite_ttl(entry_new_family(family, entry), skb, packet->l3_offset, packet->ttl,
+                            ttl);
             return 1;
         }
     }
@@ -189,7 +211,7 @@ static __always_inline int tc_rewrite(int family, struct __sk_buff *skb, struct 
 }
 
 /* A packet whose entry is known: translates it, and sends it on its way. */
-static __always_inline int tc_translate(int family, struct __sk_buff *skb,
+static __always_inline int tc_translate(long family, struct __sk_buff *skb,
                                         struct weir_packet *packet, enum tc_side side,
                                         struct weir_decision *decision) {
     const struct weir_flow *entry = decision->entry;

@@ -11,24 +11,25 @@
 #include "bpf/latency.h"
 
 /* Moves one direction to the established table. It stays where it is if that table refuses. */
-static __noinline void flow_establish(int family, const union weir_any_tuple *tuple,
+static __noinline void flow_establish(long family, const union weir_any_tuple *tuple,
                                       const struct weir_flow *entry) {
-    struct weir_flow copy = *entry;
+    struct weir_flow_v6 copy;
 
-    copy.state = WEIR_FLOW_ESTABLISHED;
+    entry_copy(family, entry, &copy);
+    copy.flow.state = WEIR_FLOW_ESTABLISHED;
     if (!bpf_map_update_elem(flow_established_table(family), tuple, &copy, BPF_ANY))
         bpf_map_delete_elem(flow_new_table(family), tuple);
 }
 
 /* Both directions, `peer` the other one's entry or NULL; at no moment is one of them in neither
  * table. */
-static __noinline void flow_promote(int family, const struct weir_packet *packet,
+static __noinline void flow_promote(long family, const struct weir_packet *packet,
                                     const struct weir_flow *entry, const struct weir_flow *peer) {
     union weir_any_tuple key;
 
-    nat_answer_tuple(entry, packet->tuple.head.protocol, &key);
+    entry_answer(family, entry, packet->tuple.head.protocol, &key);
     if (peer)
-        flow_establish(entry->family, &key, peer);
+        flow_establish(family, &key, peer);
     flow_key(family, &packet->tuple, &key);
     flow_establish(family, &key, entry);
 }
@@ -48,7 +49,7 @@ static __always_inline void flow_count_closed(__u32 backend) {
 }
 
 /* A FIN or an RST on a flow that was promoted. */
-static __always_inline void flow_close(int family, const struct weir_packet *packet,
+static __always_inline void flow_close(long family, const struct weir_packet *packet,
                                        struct weir_flow *entry) {
     struct weir_flow *peer = flow_peer(family, &packet->tuple, entry);
     __u8 state = WEIR_FLOW_CLOSED;
@@ -66,7 +67,7 @@ static __always_inline void flow_close(int family, const struct weir_packet *pac
 }
 
 /* The backend's SYN: from now on the client's ACK of it completes the handshake. */
-static __always_inline void flow_answered(int family, const struct weir_packet *packet,
+static __always_inline void flow_answered(long family, const struct weir_packet *packet,
                                           struct weir_flow *entry) {
     struct weir_flow *peer = flow_peer(family, &packet->tuple, entry);
 
@@ -78,11 +79,11 @@ static __always_inline void flow_answered(int family, const struct weir_packet *
 }
 
 /* Both ends have proved to be there. */
-static __always_inline void flow_complete(int family, const struct weir_packet *packet,
+static __always_inline void flow_complete(long family, const struct weir_packet *packet,
                                           struct weir_flow *entry) {
     struct weir_flow *peer = flow_peer(family, &packet->tuple, entry);
 
-    if (entry->direction == WEIR_REPLY)
+    if (entry->flags & WEIR_FLOW_REPLY)
         latency_note(entry->service, WEIR_LATENCY_ANSWER, entry->ack, packet->now);
     else if (peer)
         latency_note(entry->service, WEIR_LATENCY_HANDSHAKE, peer->ack, packet->now);
@@ -101,13 +102,11 @@ static __always_inline void flow_complete(int family, const struct weir_packet *
  * forged one does no harm while packets pass. On another they change nothing, for it has the
  * shortest already.
  */
-__noinline int flow_follow(int family, const struct weir_packet *packet, struct weir_flow *entry) {
-    int reply, fresh;
+static __always_inline void flow_follow(long family, const struct weir_packet *packet,
+                                        struct weir_flow *entry) {
+    int reply = (entry->flags & WEIR_FLOW_REPLY) != 0;
+    int fresh = entry->state == WEIR_FLOW_NEW || entry->state == WEIR_FLOW_REPLIED;
 
-    if (!packet || !entry)
-        return 0;
-    reply = entry->direction == WEIR_REPLY;
-    fresh = entry->state == WEIR_FLOW_NEW || entry->state == WEIR_FLOW_REPLIED;
     if (packet->tcp_flags & (WEIR_TCP_FIN | WEIR_TCP_RST)) {
         if (!fresh)
             flow_close(family, packet, entry);
@@ -120,16 +119,31 @@ __noinline int flow_follow(int family, const struct weir_packet *packet, struct 
                 packet->tcp_flags & WEIR_TCP_ACK)) {
         flow_complete(family, packet, entry);
     }
+}
+
+/* Global functions: the verifier looks at them once. */
+__noinline int flow_follow_v4(const struct weir_packet *packet, struct weir_flow *entry) {
+    if (packet && entry)
+        flow_follow(WEIR_V4, packet, entry);
+    return 0;
+}
+
+__noinline int flow_follow_v6(const struct weir_packet *packet, struct weir_flow_v6 *entry) {
+    if (packet && entry)
+        flow_follow(WEIR_V6, packet, &entry->flow);
     return 0;
 }
 
 /* Follows the connection where the packet can change its state; on an established flow few can. */
-static __always_inline void flow_track(int family, const struct weir_packet *packet,
+static __always_inline void flow_track(long family, const struct weir_packet *packet,
                                        struct weir_flow *entry) {
     if (packet->fragment == WEIR_LATER_FRAGMENT)
         return;
     if (entry->state == WEIR_FLOW_ESTABLISHED &&
         !(packet->tcp_flags & (WEIR_TCP_FIN | WEIR_TCP_RST)))
         return;
-    flow_follow(family, packet, entry);
+    if (family == WEIR_V4)
+        flow_follow_v4(packet, entry);
+    else
+        flow_follow_v6(packet, (struct weir_flow_v6 *)entry);
 }

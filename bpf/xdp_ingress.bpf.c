@@ -12,6 +12,7 @@
 #include "bpf/account.h"
 #include "bpf/capture.h"
 #include "bpf/ingress.h"
+#include "bpf/nat.h"
 
 /*
  * XDP sends out of an interface whose driver takes frames from it: for certain only the one they
@@ -28,18 +29,18 @@ static __always_inline int xdp_can_send(const struct weir_decision *decision, __
 }
 
 /* Whether the packet is a plain case. */
-static __always_inline int xdp_can_take(int family, const struct weir_packet *packet,
+static __always_inline int xdp_can_take(long family, const struct weir_packet *packet,
                                         const struct weir_decision *decision) {
     const struct weir_flow *entry = decision->entry;
 
-    return entry->family == family && packet->ttl > 1 && packet->ip_length <= entry->mtu &&
-           decision->hop.ifindex != WEIR_HOP_STACK &&
+    return entry_new_family(family, entry) == family && packet->ttl > 1 &&
+           packet->ip_length <= entry->mtu && decision->hop.ifindex != WEIR_HOP_STACK &&
            decision->hop.ifindex != WEIR_HOP_UNREACHABLE && route_is_resolved(&decision->hop) &&
            !(entry->flags & WEIR_FLOW_LOCAL) && xdp_can_send(decision, packet->ifindex);
 }
 
 /* Drops that are answered are made where that can be done, at TC ingress. */
-static __always_inline int xdp_drop(int family, const struct weir_packet *packet,
+static __always_inline int xdp_drop(long family, const struct weir_packet *packet,
                                     const struct weir_decision *decision) {
     if (decision->reason == WEIR_DROP_NO_BACKEND || decision->reason == WEIR_DROP_SNAT_EXHAUSTED ||
         decision->reason == WEIR_DROP_BACKEND_DOWN)
@@ -51,7 +52,7 @@ static __always_inline int xdp_drop(int family, const struct weir_packet *packet
 
 /* Sends the frame to its next hop. The packet was rewritten, so its headers are known to be there.
  */
-static __always_inline int xdp_forward(int family, struct xdp_md *ctx,
+static __always_inline int xdp_forward(long family, struct xdp_md *ctx,
                                        const struct weir_packet *packet,
                                        const struct weir_next_hop *hop, __u8 flags) {
     void *data = (void *)(long)ctx->data;
@@ -71,14 +72,14 @@ static __always_inline int xdp_forward(int family, struct xdp_md *ctx,
     return (int)bpf_redirect(hop->ifindex, 0);
 }
 
-static __always_inline int xdp_ingress(int family, struct xdp_md *ctx,
-                                       const struct weir_packet *packet) {
+static __always_inline int xdp_ingress(long family, struct xdp_md *ctx,
+                                       struct weir_packet *packet) {
     void *data = (void *)(long)ctx->data;
     void *end = (void *)(long)ctx->data_end;
     struct weir_decision decision;
     __u8 flags;
 
-    ingress_classify(family, packet, 0, &decision);
+    ingress_classify(family, packet, flow_of(family, packet), 0, &decision);
     if (decision.way == WEIR_WAY_DROP)
         return xdp_drop(family, packet, &decision);
     if (!decision.entry)
@@ -100,11 +101,11 @@ static __always_inline int xdp_ingress(int family, struct xdp_md *ctx,
  * Global functions: the verifier looks at them once, with any packet, and not again for each of the
  * many ways through parsing.
  */
-__noinline int xdp_ingress_v4(struct xdp_md *ctx, const struct weir_packet *packet) {
+__noinline int xdp_ingress_v4(struct xdp_md *ctx, struct weir_packet *packet) {
     return packet ? xdp_ingress(WEIR_V4, ctx, packet) : XDP_PASS;
 }
 
-__noinline int xdp_ingress_v6(struct xdp_md *ctx, const struct weir_packet *packet) {
+__noinline int xdp_ingress_v6(struct xdp_md *ctx, struct weir_packet *packet) {
     return packet ? xdp_ingress(WEIR_V6, ctx, packet) : XDP_PASS;
 }
 

@@ -23,23 +23,25 @@ constexpr std::chrono::seconds kLinger{2};
 // A reply's account that is alone: the forward one is looked at first, and takes it along.
 constexpr std::chrono::minutes kOrphan{1};
 
-// The translation that an account names, as the flow tables have it.
-weir_flow target_of(const weir_account &account) {
-    weir_flow flow{};
-    flow.seen = account.seen;
-    flow.sport = account.sport;
-    flow.dport = account.dport;
-    flow.saddr = account.saddr;
-    flow.daddr = account.daddr;
-    flow.family = account.family;
-    flow.state = account.state;
-    return flow;
+// What the packets that it counts become.
+Endpoint new_source_of(const weir_account &account) {
+    return {from_abi(account.saddr), ntohs(account.sport)};
+}
+Endpoint new_destination_of(const weir_account &account) {
+    return {from_abi(account.daddr), ntohs(account.dport)};
 }
 
-bool same_target(const weir_flow &flow, const weir_account &account) {
-    return flow.sport == account.sport && flow.dport == account.dport &&
-           from_abi(flow.saddr) == from_abi(account.saddr) &&
-           from_abi(flow.daddr) == from_abi(account.daddr);
+// The tuple of the packets that answer them.
+weir_tuple_v4 answer_to(const weir_tuple_v4 &tuple, const weir_account &account) {
+    return {{account.dport, account.sport, tuple.head.protocol, 0, {}},
+            account.daddr.words[3],
+            account.saddr.words[3]};
+}
+weir_tuple_v6 answer_to(const weir_tuple_v6 &tuple, const weir_account &account) {
+    const auto mapped = static_cast<std::uint8_t>(from_abi(account.daddr).is_v4());
+    return {{account.dport, account.sport, tuple.head.protocol, mapped, {}},
+            account.daddr,
+            account.saddr};
 }
 
 template <typename Tuple>
@@ -49,8 +51,8 @@ FlowRecord make_record(const Tuple &tuple, const weir_account &forward, const we
     record.protocol = static_cast<Protocol>(tuple.head.protocol);
     record.client = {from_abi(tuple.saddr), ntohs(tuple.head.sport)};
     record.vip = {from_abi(tuple.daddr), ntohs(tuple.head.dport)};
-    record.backend = {from_abi(forward.daddr), ntohs(forward.dport)};
-    if (const Endpoint seen{from_abi(forward.saddr), ntohs(forward.sport)}; seen != record.client)
+    record.backend = new_destination_of(forward);
+    if (const Endpoint seen = new_source_of(forward); seen != record.client)
         record.snat = seen;
     record.service_id = forward.service;
     record.state = static_cast<FlowState>(std::max(forward.state, reply.state));
@@ -119,16 +121,19 @@ class Accounts::Walk {
         const weir_account reply = reply_of(tuple, forward);
         auto record = make_record(tuple, forward, reply);
         const auto flow = flow_of(tuple);
-        if (flow && flow->state == WEIR_FLOW_CLOSED)
+        if (flow && head_of(*flow).state == WEIR_FLOW_CLOSED)
             record.state = FlowState::closed;
-        const bool over = !flow || !same_target(*flow, forward) ||
-                          is_expired(settings_, tuple.head.protocol, *flow, now);
+        const bool over = !flow || source_of(*flow) != new_source_of(forward) ||
+                          destination_of(*flow) != new_destination_of(forward) ||
+                          is_expired(settings_, tuple.head.protocol, head_of(*flow), now);
         if (!over && (record.state != FlowState::closed || now < record.last + kLinger))
             return;
         record.end = end_of(tuple.head.protocol, forward, reply, record, now);
         bpf_map_delete_elem(table<Tuple>(), &tuple);
-        if (reply.opened != 0)
-            remove_reply(tuple.head.protocol, forward);
+        if (reply.opened != 0) {
+            const auto answer = answer_to(tuple, forward);
+            bpf_map_delete_elem(table<Tuple>(), &answer);
+        }
         ended(record);
     }
 
@@ -138,18 +143,18 @@ class Accounts::Walk {
             return FlowEnd::reset;
         if ((forward.tcp_flags & reply.tcp_flags & kFin) != 0)
             return FlowEnd::closed;
-        weir_flow last = target_of(forward);
-        last.seen = static_cast<std::uint64_t>(record.last.count());
+        weir_flow last{};
+        last.refreshed = to_ticks(record.last);
         last.state = static_cast<std::uint8_t>(record.state);
         return is_expired(settings_, protocol, last, now) ? FlowEnd::idle : FlowEnd::removed;
     }
 
     template <typename Tuple>
-    std::optional<weir_flow> flow_of(const Tuple &tuple) const {
+    std::optional<EntryOf<Tuple>> flow_of(const Tuple &tuple) const {
         constexpr bool kV4 = sizeof(Tuple) == sizeof(weir_tuple_v4);
         for (const int fd :
              {kV4 ? fds_.flows_v4 : fds_.flows_v6, kV4 ? fds_.flows_new_v4 : fds_.flows_new_v6}) {
-            weir_flow flow{};
+            EntryOf<Tuple> flow{};
             if (bpf_map_lookup_elem(fd, &tuple, &flow) == 0)
                 return flow;
         }
@@ -159,29 +164,14 @@ class Accounts::Walk {
     // Empty where no reply was seen, or where it is another flow's by now.
     template <typename Tuple>
     weir_account reply_of(const Tuple &tuple, const weir_account &forward) const {
-        const weir_flow target = target_of(forward);
-        const auto key = answer_of(tuple.head.protocol, target);
+        const auto answer = answer_to(tuple, forward);
         weir_account reply{};
-        const auto read = [&](int fd, const auto &answer) {
-            return bpf_map_lookup_elem(fd, &answer, &reply) == 0;
-        };
-        const bool found =
-            leads_to_v4(target) ? read(fds_.accounts_v4, to_v4(key)) : read(fds_.accounts_v6, key);
-        const bool ours = found && reply.direction == WEIR_REPLY &&
-                          reply.sport == tuple.head.dport && reply.dport == tuple.head.sport &&
-                          from_abi(reply.saddr) == from_abi(tuple.daddr) &&
-                          from_abi(reply.daddr) == from_abi(tuple.saddr);
+        const bool found = bpf_map_lookup_elem(table<Tuple>(), &answer, &reply) == 0;
+        const bool ours =
+            found && reply.direction == WEIR_REPLY &&
+            new_source_of(reply) == Endpoint{from_abi(tuple.daddr), ntohs(tuple.head.dport)} &&
+            new_destination_of(reply) == Endpoint{from_abi(tuple.saddr), ntohs(tuple.head.sport)};
         return ours ? reply : weir_account{};
-    }
-
-    void remove_reply(std::uint8_t protocol, const weir_account &forward) const {
-        const weir_flow target = target_of(forward);
-        const auto key = answer_of(protocol, target);
-        const auto v4 = to_v4(key);
-        if (leads_to_v4(target))
-            bpf_map_delete_elem(fds_.accounts_v4, &v4);
-        else
-            bpf_map_delete_elem(fds_.accounts_v6, &key);
     }
 
     template <typename Tuple>

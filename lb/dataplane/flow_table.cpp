@@ -1,5 +1,7 @@
 #include "lb/dataplane/flow_table.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <ctime>
 
@@ -65,32 +67,38 @@ std::chrono::nanoseconds data_path_now(int replay) {
     return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
-weir_tuple_v6 answer_of(std::uint8_t protocol, const weir_flow &flow) {
-    weir_tuple_v6 tuple{};
-    tuple.head.sport = flow.dport;
-    tuple.head.dport = flow.sport;
-    tuple.head.protocol = protocol;
-    tuple.saddr = flow.daddr;
-    tuple.daddr = flow.saddr;
-    return tuple;
+Endpoint source_of(const weir_flow &entry) {
+    return {from_abi(entry.v4.saddr), ntohs(entry.sport)};
+}
+Endpoint source_of(const weir_flow_v6 &entry) {
+    return {from_abi(entry.saddr), ntohs(entry.flow.sport)};
+}
+Endpoint destination_of(const weir_flow &entry) {
+    return {from_abi(entry.v4.daddr), ntohs(entry.dport)};
+}
+Endpoint destination_of(const weir_flow_v6 &entry) {
+    return {from_abi(entry.daddr), ntohs(entry.flow.dport)};
 }
 
-bool leads_to_v4(const weir_flow &flow) {
-    return from_abi(flow.daddr).is_v4();
+weir_tuple_v4 answer_of(std::uint8_t protocol, const weir_flow &entry) {
+    return {{entry.dport, entry.sport, protocol, 0, {}}, entry.v4.daddr, entry.v4.saddr};
+}
+weir_tuple_v6 answer_of(std::uint8_t protocol, const weir_flow_v6 &entry) {
+    const weir_flow &flow = entry.flow;
+    const auto mapped = static_cast<std::uint8_t>((flow.flags & WEIR_FLOW_TO_V4) != 0);
+    return {{flow.dport, flow.sport, protocol, mapped, {}}, entry.daddr, entry.saddr};
 }
 
-weir_tuple_v4 to_v4(const weir_tuple_v6 &tuple) {
-    return {tuple.head, tuple.saddr.words[3], tuple.daddr.words[3]};
-}
-
+// Ticks come round: what lies half a round ahead is a little ahead of this clock.
 std::chrono::nanoseconds idle_time(const weir_flow &flow, std::chrono::nanoseconds now) {
-    const std::chrono::nanoseconds seen(static_cast<std::int64_t>(flow.seen));
-    return now > seen ? now - seen : std::chrono::nanoseconds(0);
+    const auto idle = static_cast<std::int32_t>(to_ticks(now) - flow.refreshed);
+    return std::chrono::nanoseconds(std::int64_t{std::max(idle, 0)} << WEIR_TICK_SHIFT);
 }
 
 bool is_expired(const weir_settings &settings, std::uint8_t protocol, const weir_flow &flow,
                 std::chrono::nanoseconds now) {
-    return idle_time(flow, now) >= timeout_of(settings, protocol, flow.state);
+    return static_cast<std::int32_t>(to_ticks(now) - flow.refreshed) >=
+           static_cast<std::int32_t>(to_ticks(timeout_of(settings, protocol, flow.state)));
 }
 
 }  // namespace weir

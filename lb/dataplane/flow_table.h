@@ -5,10 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "bpf/abi.h"
 #include "lb/dataplane/map_access.h"
+#include "lb/net/address.h"
 #include "lb/result.h"
 
 namespace weir {
@@ -60,14 +62,42 @@ class BatchReader {
 // The data path's clock. A replay brings its own, in the map `replay`; -1: it is none.
 std::chrono::nanoseconds data_path_now(int replay);
 
+// The entries of a family's tables, and what is of one layout in both.
+template <typename Tuple>
+using EntryOf = std::conditional_t<std::is_same_v<Tuple, weir_tuple_v4>, weir_flow, weir_flow_v6>;
+inline const weir_flow &head_of(const weir_flow &entry) {
+    return entry;
+}
+inline const weir_flow &head_of(const weir_flow_v6 &entry) {
+    return entry.flow;
+}
+
+// After translation.
+Endpoint source_of(const weir_flow &entry);
+Endpoint source_of(const weir_flow_v6 &entry);
+Endpoint destination_of(const weir_flow &entry);
+Endpoint destination_of(const weir_flow_v6 &entry);
+
+inline bool is_reply(const weir_flow &flow) {
+    return (flow.flags & WEIR_FLOW_REPLY) != 0;
+}
+
+// The tuple of the packets of a flow's other direction, in tables of the same family; as
+// entry_answer() in bpf/entry.h has it.
+weir_tuple_v4 answer_of(std::uint8_t protocol, const weir_flow &entry);
+weir_tuple_v6 answer_of(std::uint8_t protocol, const weir_flow_v6 &entry);
+
+// The ticks (bpf/abi.h) of a time of that clock, and from when one entry was refreshed to when the
+// other was: they come round, so it is the shorter way.
+inline std::uint32_t to_ticks(std::chrono::nanoseconds time) {
+    return static_cast<std::uint32_t>(time.count() >> WEIR_TICK_SHIFT);
+}
+inline std::int32_t ticks_between(const weir_flow &first, const weir_flow &then) {
+    return static_cast<std::int32_t>(then.refreshed - first.refreshed);
+}
+
 // Since the entry was last refreshed; right to about a second.
 std::chrono::nanoseconds idle_time(const weir_flow &flow, std::chrono::nanoseconds now);
-
-// The tuple of the packets of a flow's other direction; as nat_answer_tuple() in bpf/nat.h has it.
-weir_tuple_v6 answer_of(std::uint8_t protocol, const weir_flow &flow);
-// Which of the families' tables has it, and the key that it has in IPv4's.
-bool leads_to_v4(const weir_flow &flow);
-weir_tuple_v4 to_v4(const weir_tuple_v6 &tuple);
 
 // As flow_expired() in bpf/flow.h has it.
 bool is_expired(const weir_settings &settings, std::uint8_t protocol, const weir_flow &flow,

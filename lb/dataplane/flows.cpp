@@ -14,12 +14,13 @@ constexpr std::uint32_t kListBatch = 4096;
 
 // The flow that an entry is one direction of.
 template <typename Tuple>
-Flow make_flow(const Tuple &tuple, const weir_flow &entry, std::chrono::nanoseconds now) {
+Flow make_flow(const Tuple &tuple, const EntryOf<Tuple> &entry, std::chrono::nanoseconds now) {
+    const weir_flow &head = head_of(entry);
     const Endpoint source{from_abi(tuple.saddr), ntohs(tuple.head.sport)};
     const Endpoint destination{from_abi(tuple.daddr), ntohs(tuple.head.dport)};
-    const Endpoint new_source{from_abi(entry.saddr), ntohs(entry.sport)};
-    const Endpoint new_destination{from_abi(entry.daddr), ntohs(entry.dport)};
-    const bool forward = entry.direction == WEIR_FORWARD;
+    const Endpoint new_source = source_of(entry);
+    const Endpoint new_destination = destination_of(entry);
+    const bool forward = !is_reply(head);
     const Endpoint &peer = forward ? new_source : destination;
     Flow flow;
     flow.protocol = static_cast<Protocol>(tuple.head.protocol);
@@ -28,10 +29,10 @@ Flow make_flow(const Tuple &tuple, const weir_flow &entry, std::chrono::nanoseco
     flow.backend = forward ? new_destination : source;
     if (peer != flow.client)
         flow.snat = peer;
-    flow.service_id = entry.service;
-    flow.backend_id = entry.backend;
-    flow.state = static_cast<FlowState>(entry.state);
-    flow.idle = idle_time(entry, now);
+    flow.service_id = head.service;
+    flow.backend_id = head.backend;
+    flow.state = static_cast<FlowState>(head.state);
+    flow.idle = idle_time(head, now);
     return flow;
 }
 
@@ -83,7 +84,7 @@ class Walk {
 
     template <typename Tuple>
     Result<void> read(const NamedMap &map) {
-        BatchReader reader(map, sizeof(Tuple), sizeof(weir_flow), kListBatch);
+        BatchReader reader(map, sizeof(Tuple), sizeof(EntryOf<Tuple>), kListBatch);
         reader.start_at(position_.bucket);
         while (true) {
             position_.bucket = reader.bucket();
@@ -97,14 +98,15 @@ class Walk {
                 return {};
             const auto now = data_path_now(fds_.replay);
             for (std::uint32_t i = 0; i < reader.size(); ++i)
-                look_at(reader.key<Tuple>(i), reader.value<weir_flow>(i), now);
+                look_at(reader.key<Tuple>(i), reader.value<EntryOf<Tuple>>(i), now);
         }
     }
 
     template <typename Tuple>
-    void look_at(const Tuple &tuple, const weir_flow &entry, std::chrono::nanoseconds now) const {
-        if (entry.direction == WEIR_FORWARD &&
-            !is_expired(settings_, tuple.head.protocol, entry, now))
+    void look_at(const Tuple &tuple, const EntryOf<Tuple> &entry,
+                 std::chrono::nanoseconds now) const {
+        const weir_flow &head = head_of(entry);
+        if (!is_reply(head) && !is_expired(settings_, tuple.head.protocol, head, now))
             visit_(make_flow(tuple, entry, now));
     }
 
@@ -117,20 +119,16 @@ class Walk {
     bool stopped_ = false;  // by go_on
 };
 
-bool same_target(const weir_flow &a, const weir_flow &b) {
-    return a.sport == b.sport && a.dport == b.dport && from_abi(a.saddr) == from_abi(b.saddr) &&
-           from_abi(a.daddr) == from_abi(b.daddr);
-}
+// What packets become.
+struct Target {
+    Endpoint source, destination;
+};
 
-// The translation that the other direction has; as nat_turn() in bpf/nat.h has it.
+// The translation that the other direction has; as entry_turn() in bpf/entry.h has it.
 template <typename Tuple>
-weir_flow turned(const Tuple &tuple) {
-    weir_flow target{};
-    target.sport = tuple.head.dport;
-    target.dport = tuple.head.sport;
-    target.saddr = to_abi(from_abi(tuple.daddr));
-    target.daddr = to_abi(from_abi(tuple.saddr));
-    return target;
+Target turned(const Tuple &tuple) {
+    return {{from_abi(tuple.daddr), ntohs(tuple.head.dport)},
+            {from_abi(tuple.saddr), ntohs(tuple.head.sport)}};
 }
 
 class Deleter {
@@ -141,7 +139,7 @@ class Deleter {
 
     template <typename Tuple>
     Result<void> sweep(const NamedMap &map) {
-        BatchReader reader(map, sizeof(Tuple), sizeof(weir_flow), kListBatch);
+        BatchReader reader(map, sizeof(Tuple), sizeof(EntryOf<Tuple>), kListBatch);
         while (done_.complete) {
             done_.complete = go_on_();
             if (!done_.complete)
@@ -153,7 +151,7 @@ class Deleter {
                 return {};
             const auto now = data_path_now(fds_.replay);
             for (std::uint32_t i = 0; i < reader.size(); ++i)
-                look_at(reader.key<Tuple>(i), reader.value<weir_flow>(i), now);
+                look_at(reader.key<Tuple>(i), reader.value<EntryOf<Tuple>>(i), now);
         }
         return {};
     }
@@ -162,40 +160,38 @@ class Deleter {
 
   private:
     template <typename Tuple>
-    void look_at(const Tuple &tuple, const weir_flow &entry, std::chrono::nanoseconds now) {
+    void look_at(const Tuple &tuple, const EntryOf<Tuple> &entry, std::chrono::nanoseconds now) {
         if (!wanted_(make_flow(tuple, entry, now)))
             return;
         remove_peer(tuple, entry);
-        const bool removed = remove(tuple, entry);
+        const bool removed = remove(tuple, {source_of(entry), destination_of(entry)});
         // a packet that came between the two may have made the other direction anew
         remove_peer(tuple, entry);
-        if (removed && !is_expired(settings_, tuple.head.protocol, entry, now))
+        if (removed && !is_expired(settings_, tuple.head.protocol, head_of(entry), now))
             ++done_.flows;
     }
 
     template <typename Tuple>
-    void remove_peer(const Tuple &tuple, const weir_flow &entry) const {
-        const auto answer = answer_of(tuple.head.protocol, entry);
-        if (leads_to_v4(entry))
-            remove(to_v4(answer), turned(tuple));
-        else
-            remove(answer, turned(tuple));
+    void remove_peer(const Tuple &tuple, const EntryOf<Tuple> &entry) const {
+        remove(answer_of(tuple.head.protocol, entry), turned(tuple));
     }
 
-    bool remove(const weir_tuple_v4 &tuple, const weir_flow &target) const {
+    bool remove(const weir_tuple_v4 &tuple, const Target &target) const {
         const bool fresh = remove(fds_.flows_new_v4, tuple, target);
         return remove(fds_.flows_v4, tuple, target) || fresh;
     }
-    bool remove(const weir_tuple_v6 &tuple, const weir_flow &target) const {
+    bool remove(const weir_tuple_v6 &tuple, const Target &target) const {
         const bool fresh = remove(fds_.flows_new_v6, tuple, target);
         return remove(fds_.flows_v6, tuple, target) || fresh;
     }
 
     // Unless it is another flow's by now.
     template <typename Tuple>
-    static bool remove(int fd, const Tuple &tuple, const weir_flow &target) {
-        weir_flow current{};
-        return bpf_map_lookup_elem(fd, &tuple, &current) == 0 && same_target(current, target) &&
+    static bool remove(int fd, const Tuple &tuple, const Target &target) {
+        EntryOf<Tuple> current{};
+        return bpf_map_lookup_elem(fd, &tuple, &current) == 0 &&
+               source_of(current) == target.source &&
+               destination_of(current) == target.destination &&
                bpf_map_delete_elem(fd, &tuple) == 0;
     }
 

@@ -7,29 +7,49 @@
 #include <cerrno>
 #include <cstring>
 
+#include "lb/dataplane/flow_table.h"
 #include "lb/dataplane/map_access.h"
 
 namespace weir {
 
 namespace {
 
+// Room for an entry of either family.
+struct AnyEntry {
+    weir_flow_v6 value{};
+    bool is_v4 = false;
+
+    weir_flow &head() { return value.flow; }
+    const weir_flow &head() const { return value.flow; }
+};
+
+bool same_target(const AnyEntry &a, const AnyEntry &b) {
+    const auto same = [](const auto &one, const auto &other) {
+        return from_abi(one) == from_abi(other);
+    };
+    if (a.head().sport != b.head().sport || a.head().dport != b.head().dport)
+        return false;
+    if (a.is_v4)
+        return a.head().v4.saddr == b.head().v4.saddr && a.head().v4.daddr == b.head().v4.daddr;
+    return same(a.value.saddr, b.value.saddr) && same(a.value.daddr, b.value.daddr);
+}
+
 // Whether the old entry of a flow says more than the new one, which may have met packets since, or
 // be that of a connection that has started over.
-bool knows_more(const weir_flow &was, const weir_flow &is) {
-    const bool same_target = was.sport == is.sport && was.dport == is.dport &&
-                             std::memcmp(&was.saddr, &is.saddr, sizeof was.saddr) == 0 &&
-                             std::memcmp(&was.daddr, &is.daddr, sizeof was.daddr) == 0;
-    if (!same_target)
-        return was.seen > is.seen;
-    return was.state > is.state && (was.state != WEIR_FLOW_CLOSED || was.seen >= is.seen);
+bool knows_more(const AnyEntry &was, const AnyEntry &is) {
+    const auto age = ticks_between(is.head(), was.head());
+    if (!same_target(was, is))
+        return age > 0;
+    const auto state = was.head().state;
+    return state > is.head().state && (state != WEIR_FLOW_CLOSED || age >= 0);
 }
 
 // A flow is in one of two tables, before its promotion and after it, and the same tuple may have
 // been another flow's since: of two entries the one that knows more stays. Called when both are
 // written, so that none that a packet makes meanwhile goes unseen.
-void settle(int written, int other, const std::vector<std::byte> &key, const weir_flow &was) {
-    weir_flow is{};
-    if (bpf_map_lookup_elem(other, key.data(), &is) == 0)
+void settle(int written, int other, const std::vector<std::byte> &key, const AnyEntry &was) {
+    AnyEntry is{{}, was.is_v4};
+    if (bpf_map_lookup_elem(other, key.data(), &is.value) == 0)
         bpf_map_delete_elem(knows_more(was, is) ? other : written, key.data());
 }
 
@@ -47,12 +67,12 @@ int sibling_of(const Table &table, const Objects &objects) {
 
 Result<bool> put_entry(const Table &to, std::optional<int> sibling, NewTables tables,
                        const std::vector<std::byte> &key, const std::vector<std::byte> &value) {
-    weir_flow was{};
-    weir_flow is{};
+    AnyEntry was{{}, value.size() == sizeof(weir_flow)};
+    AnyEntry is{{}, was.is_v4};
     if (sibling)
-        std::memcpy(&was, value.data(), sizeof was);
-    if (was.state == WEIR_FLOW_CLOSED && tables == NewTables::in_use &&
-        bpf_map_lookup_elem(to.fd, key.data(), &is) != 0)
+        std::memcpy(&was.value, value.data(), std::min(value.size(), sizeof was.value));
+    if (was.head().state == WEIR_FLOW_CLOSED && tables == NewTables::in_use &&
+        bpf_map_lookup_elem(to.fd, key.data(), &is.value) != 0)
         return false;
     if (bpf_map_update_elem(to.fd, key.data(), value.data(), BPF_NOEXIST) == 0) {
         if (sibling)
@@ -66,10 +86,11 @@ Result<bool> put_entry(const Table &to, std::optional<int> sibling, NewTables ta
                                 to.name));
     if (errno != EEXIST)
         return map_error(to.name, "take over an entry", errno);
-    if (!sibling || bpf_map_lookup_elem(to.fd, key.data(), &is) != 0 || !knows_more(was, is))
+    if (!sibling || bpf_map_lookup_elem(to.fd, key.data(), &is.value) != 0 || !knows_more(was, is))
         return false;
-    was.seen = std::max(was.seen, is.seen);
-    if (bpf_map_update_elem(to.fd, key.data(), &was, BPF_EXIST) == 0)
+    if (ticks_between(was.head(), is.head()) > 0)
+        was.head().refreshed = is.head().refreshed;
+    if (bpf_map_update_elem(to.fd, key.data(), &was.value, BPF_EXIST) == 0)
         return true;
     if (errno == ENOENT)
         return false;  // a packet was faster

@@ -21,6 +21,9 @@ namespace {
 
 constexpr std::uint32_t kMoveBatch = 4096;
 
+// Before it, entries had other fields.
+constexpr std::uint32_t kOldestAbi = 7;
+
 // Filled by this start itself; or of no use to another.
 constexpr std::array<std::string_view, 10> kNotCopied{
     "settings", "snat_addresses", "rings", "held",   "xdp_devices",
@@ -28,6 +31,16 @@ constexpr std::array<std::string_view, 10> kNotCopied{
 
 std::chrono::nanoseconds monotonic_now() {
     return data_path_now(-1);
+}
+
+// As Tables::write_settings() does for services between IPv4 and IPv6.
+Result<void> expect_family_changes(int settings) {
+    const NamedMap map{settings, "settings"};
+    weir_settings value{};
+    return get(map, kOnly, value).and_then([&] {
+        value.changes_family = 1;
+        return put(map, kOnly, value, "write");
+    });
 }
 
 // The kernel gives a value per CPU, each in a multiple of eight bytes.
@@ -60,6 +73,12 @@ std::optional<Migration::Kind> Migration::kind_of(const std::string &name, std::
 
 Result<Migration> Migration::prepare(const std::filesystem::path &from, const Objects &to,
                                      MigrationScope scope) {
+    if (const auto abi = pinned_abi(from); abi && *abi != 0 && *abi < kOldestAbi)
+        return fail(
+            Exit::refused,
+            fmt::format("{}: flows of ABI {} cannot be taken over: run `weir detach` first; it "
+                        "ends the flows in them",
+                        from.string(), *abi));
     Migration migration;
     for (const Table &table : to.pinned()) {
         auto old = OldMap::open(from / table.name);
@@ -69,6 +88,8 @@ Result<Migration> Migration::prepare(const std::filesystem::path &from, const Ob
             migration.unknown_ = table.fd;
             continue;
         }
+        if (old && table.name == "settings" && old->field("changes_family").value_or(1) != 0)
+            migration.changing_ = table.fd;
         if (!old)
             continue;
         const auto kind = kind_of(table.name, old->info().type);
@@ -111,7 +132,7 @@ bool Migration::moves_flows() const {
                        [](const Pair &pair) { return pair.kind == Kind::flows; });
 }
 
-Result<std::size_t> Migration::copy_entries(const Pair &pair, std::chrono::nanoseconds since,
+Result<std::size_t> Migration::copy_entries(const Pair &pair, std::optional<std::uint32_t> since,
                                             NewTables tables) {
     const bool is_flow = pair.kind == Kind::flows;
     BatchReader reader({pair.from.fd(), pair.to.name}, pair.key.from_size(), pair.value.from_size(),
@@ -132,7 +153,7 @@ Result<std::size_t> Migration::copy_entries(const Pair &pair, std::chrono::nanos
                 flow.flags |= WEIR_FLOW_BROUGHT;
                 std::memcpy(value.data(), &flow, sizeof flow);
             }
-            if (is_flow && flow.seen < static_cast<std::uint64_t>(since.count()))
+            if (is_flow && since && static_cast<std::int32_t>(flow.refreshed - *since) < 0)
                 continue;
             pair.key.apply(reader.key_bytes(i), key.data());
             const auto put = put_entry(pair.to, sibling, tables, key, value);
@@ -201,8 +222,11 @@ Result<void> Migration::add_counters(const Pair &pair, const std::vector<std::ui
 
 Result<void> Migration::copy() {
     copied_at_ = monotonic_now();
-    if (auto done = unknown_ ? mark_all_known(*unknown_) : Result<void>(); !done)
-        return done;
+    auto marked = unknown_ ? mark_all_known(*unknown_) : Result<void>();
+    if (marked && changing_)
+        marked = expect_family_changes(*changing_);
+    if (!marked)
+        return marked;
     for (Pair &pair : pairs_) {
         Result<void> done;
         if (pair.kind == Kind::counters) {
@@ -213,7 +237,7 @@ Result<void> Migration::copy() {
         } else if (pair.from.info().type == BPF_MAP_TYPE_ARRAY) {
             done = copy_array(pair);
         } else {
-            done = copy_entries(pair, {}, NewTables::idle).map([](std::size_t) {});
+            done = copy_entries(pair, std::nullopt, NewTables::idle).map([](std::size_t) {});
         }
         if (!done)
             return done;
@@ -224,7 +248,7 @@ Result<void> Migration::copy() {
 Result<std::size_t> Migration::copy_rest(NewTables tables) {
     std::size_t copied = 0;
     // an entry that is older has met no packet since, for that would have made it young
-    const auto since = copied_at_ - 2 * std::chrono::nanoseconds(WEIR_REFRESH_NS);
+    const auto since = to_ticks(copied_at_) - 2 * WEIR_REFRESH_TICKS;
     copied_at_ = monotonic_now();
     for (Pair &pair : pairs_) {
         if (pair.kind == Kind::counters) {

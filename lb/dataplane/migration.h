@@ -58,7 +58,7 @@ class Migration {
     Migration() = default;
     static std::optional<Kind> kind_of(const std::string &name, std::uint32_t type);
     Result<void> add(OldMap from, const Table &to, int sibling, Kind kind);
-    static Result<std::size_t> copy_entries(const Pair &pair, std::chrono::nanoseconds since,
+    static Result<std::size_t> copy_entries(const Pair &pair, std::optional<std::uint32_t> since,
                                             NewTables tables);
     static Result<void> copy_array(const Pair &pair);
     static Result<std::vector<std::uint64_t>> read_counters(const Pair &pair);
@@ -67,6 +67,8 @@ class Migration {
     std::vector<Pair> pairs_;
     // The filter of addresses, where the old tables had none or another: flows of any may come.
     std::optional<int> unknown_;
+    // The settings, where the old tables may hold flows between IPv4 and IPv6.
+    std::optional<int> changing_;
     std::chrono::nanoseconds copied_at_{0};
 };
 

@@ -22,6 +22,12 @@ void set_timeouts(weir_settings &value, const Timeouts &timeouts) {
     value.udp_s = seconds(timeouts.udp);
 }
 
+bool changes_family(const ServiceConfig &service) {
+    return std::any_of(service.backends.begin(), service.backends.end(), [&](const auto &backend) {
+        return backend.endpoint.address.is_v4() != service.vip.address.is_v4();
+    });
+}
+
 }  // namespace
 
 std::string_view to_string(InterfaceState state) {
@@ -58,6 +64,9 @@ Result<void> Tables::write_settings(const Config &config) {
         return read;
     value.abi = WEIR_ABI;
     set_timeouts(value, config.timeouts);
+    // their flows outlive them
+    if (std::any_of(config.services.begin(), config.services.end(), changes_family))
+        value.changes_family = 1;
     const PortRange &ports = config.snat.ports;
     value.snat_port_first = ports.first;
     value.snat_ports = static_cast<std::uint16_t>(ports.last - ports.first + 1);

@@ -62,7 +62,7 @@ class ManyFlows : public WeirTest {
     }
     static void write_clones(int map, const weir_tuple_v4 &tuple, const weir_flow &entry) {
         constexpr std::uint32_t kBatch = 10000;
-        const bool forward = entry.direction == WEIR_FORWARD;
+        const bool forward = (entry.flags & WEIR_FLOW_REPLY) == 0;
         std::vector<weir_tuple_v4> keys(kBatch, tuple);
         std::vector<weir_flow> values(kBatch, entry);
         for (std::uint32_t begin = 0; begin < flow_count(); begin += kBatch) {
@@ -72,8 +72,7 @@ class ManyFlows : public WeirTest {
                                                 static_cast<std::uint8_t>(number >> 8U),
                                                 static_cast<std::uint8_t>(number));
                 (forward ? keys[i].saddr : keys[i].daddr) = client.v4_network_order();
-                std::copy_n(client.bytes().begin(), 16,
-                            forward ? values[i].saddr.bytes : values[i].daddr.bytes);
+                (forward ? values[i].v4.saddr : values[i].v4.daddr) = client.v4_network_order();
             }
             std::uint32_t count = kBatch;
             ASSERT_EQ(bpf_map_update_batch(map, keys.data(), values.data(), &count, nullptr), 0);

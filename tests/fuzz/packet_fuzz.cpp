@@ -25,11 +25,15 @@ void require(bool condition) {
 
 // The first bytes are the addresses and ports after translation, the rest is the frame.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
-    weir_flow flow{};
-    constexpr std::size_t kTarget = 2 * sizeof flow.saddr + 2 * sizeof flow.sport;
+    weir_address source{};
+    weir_address destination{};
+    weir_flow_v6 entry{};
+    weir_flow &flow = entry.flow;
+    constexpr std::size_t kTarget = sizeof source + sizeof destination + 2 * sizeof flow.sport;
     if (size <= kTarget)
         return 0;
-    std::memcpy(&flow.saddr, data, 32);
+    std::memcpy(&source, data, sizeof source);
+    std::memcpy(&destination, data + sizeof source, sizeof destination);
     std::memcpy(&flow.sport, data + 32, 4);
     // a buffer of just this size, so that the sanitizer sees the first byte too far
     weir::test::Bytes frame(data + kTarget, data + size);
@@ -45,20 +49,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     require(all == family);
 
     // IPv4 is rewritten to the last four bytes of an address
-    if (family == WEIR_V4) {
-        nat_map_v4(&flow.saddr, flow.saddr.words[3]);
-        nat_map_v4(&flow.daddr, flow.daddr.words[3]);
-    }
-    nat_measure(family, &packet.tuple, &flow);
+    entry_set_source(family, &entry, &source);
+    entry_set_destination(family, &entry, &destination);
+    entry_measure(family, &packet.tuple, &entry);
     const bool judged = weir::test::checksum_fault(before).empty();
     require(nat_rewrite(family, frame.data(), end, &packet, &flow));
     if (judged)
         require(weir::test::checksum_fault(frame).empty());
 
     // what undoes it: the entry of the other direction, with its ends swapped
-    nat_turn(family, &packet.tuple, &flow);
+    entry_turn(family, &packet.tuple, &entry);
     std::swap(flow.sport, flow.dport);
-    std::swap(flow.saddr, flow.daddr);
+    entry_source(family, &flow, &source);
+    entry_destination(family, &flow, &destination);
+    entry_set_source(family, &entry, &destination);
+    entry_set_destination(family, &entry, &source);
     weir_packet again{};
     require(parse_packet(frame.data(), end, length, WEIR_PARSE_PLAIN, &again) == family);
     require(nat_rewrite(family, frame.data(), end, &again, &flow));

@@ -15,9 +15,9 @@ inline void change_flows(DataPath &path, bool v4, const std::function<void(weir_
     weir_tuple_v6 key{};  // room for either
     weir_tuple_v6 next{};
     for (void *from = nullptr; bpf_map_get_next_key(map.get(), from, &next) == 0; from = &key) {
-        weir_flow entry{};
+        weir_flow_v6 entry{};  // room for either, too
         if (bpf_map_lookup_elem(map.get(), &next, &entry) == 0) {
-            change(entry);
+            change(entry.flow);
             bpf_map_update_elem(map.get(), &next, &entry, BPF_EXIST);
         }
         key = next;

@@ -197,7 +197,7 @@ class Judge {
                 refuse += model_.find(answer) != nullptr;
             else
                 refuse += model_.claims(backend.endpoint, tuple.protocol, vip,
-                                        now_ - std::chrono::seconds(4)) == ports;
+                                        now_ - std::chrono::milliseconds(4200)) == ports;
         }
         return refuse >= std::min<std::size_t>(2, service.backends.size());  // one, then another
     }
@@ -237,7 +237,10 @@ class Judge {
         const Model::Entry *owner = model_.find(answer_to(to));
         if (owner != nullptr && owner->to != answer_to(tuple)) {
             ASSERT_TRUE(Model::may_end(*owner, now_))
-                << "I4: the reply tuple belongs to another flow";
+                << "I4: the reply tuple of " << to.source.to_string() << " -> "
+                << to.destination.to_string() << " belongs to another flow, "
+                << to_string(owner->connection->state) << ", idle for "
+                << (now_ - owner->connection->seen) / std::chrono::milliseconds(1) << " ms";
             model_.end(answer_to(to));
             ++taken_;
         }

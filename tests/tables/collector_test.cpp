@@ -79,7 +79,7 @@ TEST_F(CollectorTest, CountsTheFlowsOfEachBackend) {
                 << backend.endpoint.to_string();
     EXPECT_EQ(flows_counted(census), 22U);
     EXPECT_EQ(entries(census), 44U) << "one for each direction";
-    EXPECT_EQ(entries(census, "flows_new_v6"), 1U) << "the client's side of NAT64";
+    EXPECT_EQ(entries(census, "flows_new_v6"), 2U) << "both sides of NAT64";
     EXPECT_EQ(entries(census, "services"), 3U);
     EXPECT_EQ(entries(census, "backends"), 4U);
     EXPECT_EQ(census.removed, 0U);
@@ -108,13 +108,13 @@ TEST_F(CollectorTest, ADirectionWithPacketsKeepsTheOther) {
     run("203.0.113.1:1000", "192.0.2.53:53", Protocol::udp);
     // a reply entry that is old while its forward one is young
     weir_tuple_v4 reply{};
-    reply.head = {htons(53), htons(1000), IPPROTO_UDP, {}};
+    reply.head = {htons(53), htons(1000), IPPROTO_UDP, 0, {}};
     reply.saddr = Address::parse("198.51.100.14")->v4_network_order();
     reply.daddr = Address::parse("203.0.113.1")->v4_network_order();
     weir_flow entry{};
     const int map = tables().maps().flows_new_v4;
     ASSERT_EQ(bpf_map_lookup_elem(map, &reply, &entry), 0);
-    entry.seen -= 400'000'000'000;
+    entry.refreshed -= 400'000'000'000 >> WEIR_TICK_SHIFT;
     ASSERT_EQ(bpf_map_update_elem(map, &reply, &entry, BPF_EXIST), 0);
     EXPECT_EQ(collect().removed, 0U);
     EXPECT_EQ(bpf_map_lookup_elem(map, &reply, &entry), 0);

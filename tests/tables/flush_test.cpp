@@ -85,12 +85,12 @@ TEST_F(FlushTest, EveryTableAndFamilyIsMet) {
 // A filter sees the same flow in either direction's entry.
 TEST_F(FlushTest, AnEntryThatLostItsOtherDirectionIsDeletedAsWell) {
     weir_tuple_v4 forward{};
-    forward.head = {htons(1), htons(80), IPPROTO_TCP, {}};
+    forward.head = {htons(1), htons(80), IPPROTO_TCP, 0, {}};
     forward.saddr = Address::parse("203.0.113.1")->v4_network_order();
     forward.daddr = Address::parse("192.0.2.10")->v4_network_order();
     ASSERT_EQ(bpf_map_delete_elem(tables().maps().flows_new_v4, &forward), 0);
     weir_tuple_v6 client_side{};
-    client_side.head = {htons(1000), htons(80), IPPROTO_TCP, {}};
+    client_side.head = {htons(1000), htons(80), IPPROTO_TCP, 0, {}};
     std::copy_n(Address::parse("2001:db8:2::1")->bytes().begin(), 16, client_side.saddr.bytes);
     std::copy_n(Address::parse("2001:db8::10")->bytes().begin(), 16, client_side.daddr.bytes);
     ASSERT_EQ(bpf_map_delete_elem(tables().maps().flows_new_v6, &client_side), 0);
@@ -109,7 +109,7 @@ TEST_F(FlushTest, AnEntryThatLostItsOtherDirectionIsDeletedAsWell) {
 TEST_F(FlushTest, WhatAnotherFlowHasTakenStays) {
     // the entry for the replies of 203.0.113.1:1000 leads to another client by now
     weir_tuple_v4 reply{};
-    reply.head = {htons(53), htons(1000), IPPROTO_UDP, {}};
+    reply.head = {htons(53), htons(1000), IPPROTO_UDP, 0, {}};
     reply.saddr = Address::parse("198.51.100.14")->v4_network_order();
     reply.daddr = Address::parse("203.0.113.1")->v4_network_order();
     weir_flow entry{};

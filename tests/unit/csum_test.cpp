@@ -82,22 +82,25 @@ class Nat : public testing::TestWithParam<Case> {
         ASSERT_EQ(family, segment.source.address.is_v4() ? WEIR_V4 : WEIR_V6);
 
         const Endpoint to = *Endpoint::parse(GetParam().backend);
-        nat_source(family, &packet.tuple, &entry.saddr);
-        entry.sport = packet.tuple.head.sport;
-        std::memcpy(entry.daddr.bytes, to.address.bytes().data(), 16);
-        entry.dport = bpf_htons(to.port);
-        entry.family = nat_family_of(&entry.daddr);
-        nat_measure(family, &packet.tuple, &entry);
+        weir_address client{};
+        nat_source(family, &packet.tuple, &client);
+        entry_set_source(family, &entry, &client);
+        entry.flow.sport = packet.tuple.head.sport;
+        weir_address server{};
+        std::memcpy(server.bytes, to.address.bytes().data(), 16);
+        entry_set_destination(family, &entry, &server);
+        entry.flow.dport = bpf_htons(to.port);
+        entry_measure(family, &packet.tuple, &entry);
     }
 
     int rewrite(Bytes &into, std::size_t length) const {
-        return nat_rewrite(family, into.data(), into.data() + length, &packet, &entry);
+        return nat_rewrite(family, into.data(), into.data() + length, &packet, &entry.flow);
     }
 
     Bytes frame;
     int family = 0;
     weir_packet packet{};
-    weir_flow entry{};
+    weir_flow_v6 entry{};
 };
 
 TEST_P(Nat, I5WritesAllOrNothing) {
@@ -120,20 +123,23 @@ TEST_P(Nat, I2LeavesCorrectSumsAndTheBackendsAddress) {
 
 TEST_P(Nat, I3TheOtherDirectionTakesItBack) {
     weir_any_tuple answer{};
-    nat_answer_tuple(&entry, packet.tuple.head.protocol, &answer);
-    EXPECT_EQ(answer.head.sport, entry.dport);
+    entry_answer(family, &entry.flow, packet.tuple.head.protocol, &answer);
+    EXPECT_EQ(answer.head.sport, entry.flow.dport);
     EXPECT_EQ(answer.head.dport, packet.tuple.head.sport);
-    weir_flow turned = entry;
-    nat_turn(family, &packet.tuple, &turned);
-    EXPECT_EQ(turned.direction, WEIR_REPLY);
+    weir_flow_v6 turned = entry;
+    entry_turn(family, &packet.tuple, &turned);
+    EXPECT_EQ(turned.flow.flags, WEIR_FLOW_REPLY);
     weir_any_tuple back{};
-    nat_answer_tuple(&turned, packet.tuple.head.protocol, &back);
+    entry_answer(family, &turned.flow, packet.tuple.head.protocol, &back);
     // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): a map compares keys byte by byte
     EXPECT_EQ(std::memcmp(&back, &packet.tuple, sizeof back), 0);
-    nat_turn(family, &answer, &turned);
-    EXPECT_EQ(std::memcmp(&turned.saddr, &entry.saddr, 32), 0);
-    EXPECT_EQ(turned.address_delta, entry.address_delta);
-    EXPECT_EQ(turned.port_delta, entry.port_delta);
+    entry_turn(family, &answer, &turned);
+    EXPECT_EQ(turned.flow.flags, 0);
+    EXPECT_TRUE(entry_same_target(family, &turned.flow, &entry.flow));
+    const auto was = entry_deltas(family, &packet.tuple, &entry.flow);
+    const auto is = entry_deltas(family, &packet.tuple, &turned.flow);
+    EXPECT_EQ(is.addresses, was.addresses);
+    EXPECT_EQ(is.ports, was.ports);
 }
 
 INSTANTIATE_TEST_SUITE_P(, Nat,
