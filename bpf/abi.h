@@ -237,6 +237,21 @@ enum weir_flow_flags {
 };
 
 /*
+ * Addresses after translation, in IPv4's tables; in IPv6's, what the new addresses and ports add to
+ * a ones' complement sum (RFC 1624).
+ */
+struct weir_flow_v4_addresses {
+    __be32 saddr;
+    __be32 daddr;
+};
+
+struct weir_flow_v6_deltas {
+    __u16 address_delta;
+    __u16 port_delta;
+    __u32 zero;
+};
+
+/*
  * One direction of a flow, and the value of IPv4's tables. Both directions are entries of tables of
  * one family, so that any packet finds its flow with one look-up; each can be made anew from the
  * other (flow.h). 48 bytes: a million flows, of two entries each, take 246 MiB of map memory.
@@ -260,15 +275,8 @@ struct weir_flow {
     __u8 state; /* enum weir_flow_state */
     __u8 flags; /* enum weir_flow_flags */
     union {
-        struct { /* addresses after translation */
-            __be32 saddr;
-            __be32 daddr;
-        } v4;
-        struct {
-            __u16 address_delta; /* what the new addresses add to a ones' complement sum */
-            __u16 port_delta;    /* what the new ports add to it (RFC 1624) */
-            __u32 zero;
-        } v6;
+        struct weir_flow_v4_addresses v4;
+        struct weir_flow_v6_deltas v6;
     };
 };
 WEIR_ASSERT(sizeof(struct weir_flow) == 48);

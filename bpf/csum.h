@@ -2,8 +2,8 @@
 /*
  * Ones' complement arithmetic for checksums that are updated, never recomputed: RFC 1624, eqn 3,
  *     HC' = ~(~HC + ~m + m')
- * where "~m + m'" is a delta that is worked out once per flow. Sums are taken over words as they
- * stand in memory, so no byte is swapped (RFC 1071, 2B).
+ * where "~m + m'" is a delta (entry.h). Sums are taken over words as they stand in memory, so no
+ * byte is swapped (RFC 1071, 2B).
  */
 #pragma once
 

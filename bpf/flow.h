@@ -156,6 +156,11 @@ static __noinline struct weir_flow *flow_peer(long family, const union weir_any_
         else
             bpf_map_update_elem(flow_established_table(family), &answer, &reverse, BPF_NOEXIST);
         peer = flow_find(family, &answer);
+        if (peer && entry_same_target(family, peer, &reverse.flow) &&
+            flow_is_in_other(family, &answer)) { /* claimed meanwhile */
+            flow_delete(family, &answer);
+            peer = NULL;
+        }
     }
     return peer && entry_same_target(family, peer, &reverse.flow) ? peer : NULL;
 }
@@ -186,13 +191,14 @@ static __always_inline void flow_touch(long family, const struct weir_packet *pa
  */
 static __noinline void flow_refresh(void *ctx, long family, const struct weir_packet *packet,
                                     struct weir_flow *entry, struct weir_next_hop *hop) {
-    __u8 flags = entry->flags & (__u8) ~(WEIR_FLOW_XDP | WEIR_FLOW_NO_TX);
+    const __u8 of_hop = WEIR_FLOW_XDP | WEIR_FLOW_NO_TX;
     __u16 mtu = route_find(ctx, packet, family, entry, hop);
+    __u8 flags = route_xdp_flags(hop->ifindex);
 
-    flags |= route_xdp_flags(hop->ifindex);
     flow_touch(family, packet, entry);
     entry->mtu = mtu;
-    entry->flags = flags;
+    /* read again: another CPU may have seen a FIN, or the entry be another flow's by now */
+    entry->flags = (entry->flags & (__u8)~of_hop) | flags;
     entry->next_hop = *hop;
 }
 

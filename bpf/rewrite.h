@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "bpf/nat.h"
+#include "bpf/entry.h"
 
 /* Ports and checksum. Cannot fail: the caller has made the headers writable. */
 static __always_inline void rewrite_l4(long family, struct __sk_buff *skb,

@@ -60,7 +60,7 @@ static __always_inline int service_is_in_other(struct weir_opening *o, long fami
     if (o->to != WEIR_V4 || !set || !set->changes_family)
         return 0;
     nat_cross_tuple(family, &o->answer, &o->crossed);
-    /* a full barrier, as one whose result is wanted: first the claim, then the look */
+    /* one that returns the old value is a full barrier: the claim is seen before this looks */
     before = __sync_fetch_and_add(&o->claims, 1);
     barrier_var(before);
     owner = flow_find(other, &o->crossed);
@@ -88,6 +88,8 @@ static __always_inline enum weir_drop_reason service_claim(struct weir_opening *
         else
             return WEIR_DROP_TUPLE_IN_USE;
     }
+    if (service_is_in_other(o, family))
+        return WEIR_DROP_TUPLE_IN_USE;
     error = bpf_map_update_elem(flow_new_table(family), &o->answer, &o->reply, BPF_NOEXIST);
     if (!error && service_is_in_other(o, family)) {
         bpf_map_delete_elem(flow_new_table(family), &o->answer);
@@ -99,8 +101,10 @@ static __always_inline enum weir_drop_reason service_claim(struct weir_opening *
         return WEIR_DROP_FLOW_TABLE_FULL;
     /* another CPU was faster: with another packet of this very flow, or with another flow */
     owner = flow_find(family, &o->answer);
-    return owner && entry_same_target(family, owner, &o->reply.flow) ? WEIR_DROP_NONE
-                                                                     : WEIR_DROP_TUPLE_IN_USE;
+    if (!owner || !entry_same_target(family, owner, &o->reply.flow) ||
+        service_is_in_other(o, family))
+        return WEIR_DROP_TUPLE_IN_USE;
+    return WEIR_DROP_NONE;
 }
 
 static __always_inline enum weir_drop_reason service_enter_both(struct weir_opening *o,

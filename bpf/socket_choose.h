@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "bpf/nat.h"
+#include "bpf/address.h"
 #include "bpf/pick.h"
 #include "bpf/socket_count.h"
 

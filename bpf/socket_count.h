@@ -3,7 +3,7 @@
  * for programs are interrupted by others on their CPU. */
 #pragma once
 
-#include "bpf/nat.h"
+#include "bpf/address.h"
 #include "bpf/socket_maps.h"
 
 static __always_inline void socket_count_event(enum weir_socket_event event) {

@@ -20,9 +20,9 @@
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
 
+#include "bpf/address.h"
 #include "bpf/join_maps.h"
 #include "bpf/kernel_socket.h"
-#include "bpf/nat.h"
 
 /* Valued as the kernel's headers have them. */
 enum { WEIR_AF_INET = 2, WEIR_SOL_TCP = 6, WEIR_TCP_ULP = 31, WEIR_EBUSY = 16 };

@@ -109,8 +109,8 @@ struct SnatConfig {
     Mark mark{};                    // of `snat`
 };
 
-// Capacities of the tables; fixed for the life of the tables. Flows are counted per family: one of
-// IPv4 takes 304 bytes, one of IPv6 352, and all of it is taken at the start.
+// Capacities of the tables; fixed for the life of the tables. Flows are counted per family, those
+// between the two as IPv6: one of IPv4 takes 224 bytes, one of IPv6 336, all of it at the start.
 struct Limits {
     std::uint32_t flows = 262144;     // established flows
     std::uint32_t new_flows = 65536;  // flows whose handshake is not complete

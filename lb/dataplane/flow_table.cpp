@@ -89,7 +89,7 @@ weir_tuple_v6 answer_of(std::uint8_t protocol, const weir_flow_v6 &entry) {
     return {{flow.dport, flow.sport, protocol, mapped, {}}, entry.daddr, entry.saddr};
 }
 
-// Ticks come round: what lies half a round ahead is a little ahead of this clock.
+// Ticks come round: what lies up to half a round ahead is a little ahead of this clock.
 std::chrono::nanoseconds idle_time(const weir_flow &flow, std::chrono::nanoseconds now) {
     const auto idle = static_cast<std::int32_t>(to_ticks(now) - flow.refreshed);
     return std::chrono::nanoseconds(std::int64_t{std::max(idle, 0)} << WEIR_TICK_SHIFT);
@@ -97,8 +97,9 @@ std::chrono::nanoseconds idle_time(const weir_flow &flow, std::chrono::nanosecon
 
 bool is_expired(const weir_settings &settings, std::uint8_t protocol, const weir_flow &flow,
                 std::chrono::nanoseconds now) {
+    const auto limit = static_cast<std::int32_t>(to_ticks(timeout_of(settings, protocol, flow.state)));
     return static_cast<std::int32_t>(to_ticks(now) - flow.refreshed) >=
-           static_cast<std::int32_t>(to_ticks(timeout_of(settings, protocol, flow.state)));
+           std::max<std::int32_t>(limit, WEIR_REFRESH_TICKS);
 }
 
 }  // namespace weir

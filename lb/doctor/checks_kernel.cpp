@@ -18,7 +18,7 @@ constexpr KernelVersion kWithoutMemlock{5, 11};
 // What libbpf would have to lock for the tables of the smallest configuration.
 constexpr std::uint64_t kEnoughMemlock = std::uint64_t{1} << 30;
 // Bytes of a flow in its table, per family (lb/config/config.h, Limits).
-constexpr std::uint64_t kFlowBytes = 304 + 352;
+constexpr std::uint64_t kFlowBytes = 224 + 336;
 
 void check_jit(const HostFacts &host, Findings &findings) {
     if (!host.bpf_jit)

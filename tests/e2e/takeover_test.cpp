@@ -1,12 +1,14 @@
 // What a daemon leaves is taken over by the next one, of its own version or of another whose tables
 // are laid out differently, under load: no request fails, no connection is reset, no counter goes
 // back.
+#include <bpf/bpf.h>
 #include <fmt/format.h>
 
 #include <filesystem>
 #include <sstream>
 #include <thread>
 
+#include "lb/dataplane/fd.h"
 #include "tests/e2e/tools.h"
 #include "tests/support/traffic.h"
 #include "tests/support/value.h"
@@ -190,6 +192,37 @@ TEST_P(UpgradeRefused, HalfWayLeavesTheOldTablesInForce) {
     EXPECT_EQ(programs(), before);
     const auto daemon = start(write_config(settings().text()));
     EXPECT_EQ(daemon->err().find("took over"), std::string::npos) << daemon->err();
+}
+
+// Of tables of an ABI before the entries of today nothing is taken over, and nothing is lost.
+TEST_P(UpgradeRefused, FromTablesWhoseEntriesHadOtherFields) {
+    {
+        const auto daemon = start(config());
+        daemon->kill(SIGTERM);
+        EXPECT_EQ(daemon->wait().status, 0);
+    }
+    const auto pins = pinned();
+    const auto before = programs();
+    const std::string folder = "/sys/fs/bpf/weir/default/" + generations().front();
+    const Fd map(bpf_obj_get((folder + "/settings").c_str()));
+    ASSERT_TRUE(map);
+    const std::uint32_t only = 0;
+    weir_settings value{};
+    ASSERT_EQ(bpf_map_lookup_elem(map.get(), &only, &value), 0);
+    value.abi = 6;
+    ASSERT_EQ(bpf_map_update_elem(map.get(), &only, &value, BPF_EXIST), 0);
+    const auto done = run({WEIR_BINARY, "run", "-c", config()}, {.netns = &world().weir});
+    EXPECT_EQ(done.status, 3);
+    EXPECT_NE(
+        done.err.find(folder + ": flows of ABI 6 cannot be taken over: run `weir detach` first; "
+                               "it ends the flows in them"),
+        std::string::npos)
+        << done.err;
+    EXPECT_EQ(pinned(), pins);
+    EXPECT_EQ(programs(), before);
+    value.abi = WEIR_ABI;
+    ASSERT_EQ(bpf_map_update_elem(map.get(), &only, &value, BPF_EXIST), 0);
+    start(config());
 }
 
 TEST_P(Upgraded, ToTablesOfAnotherLayoutAndBackUnderLoad) {

@@ -1,5 +1,8 @@
 // A VIP of one family and backends of the other (RFC 7915). In the tests' names, V4 and V6 are the
 // client's.
+#include <array>
+#include <set>
+
 #include "tests/prog/answers.h"
 #include "tests/prog/flow_entries.h"
 #include "tests/prog/flows.h"
@@ -19,6 +22,10 @@ services:
      backends: [{address: 198.51.100.11, port: 8080}]}
   - {name: dns-6, vip: "2001:db8::c000:235", port: 53, protocol: udp, mode: fullnat,
      backends: [{address: 198.51.100.11, port: 53}]}
+  - {name: same, vip: 192.0.2.11, port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: 198.51.100.11, port: 8080}]}
+  - {name: same-6, vip: "2001:db8::c000:20b", port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: "2001:db8::c633:640b", port: 8080}]}
 snat: {addresses: [198.51.100.1, "2001:db8::c633:6401"], ports: 20000-20099}
 limits: {flows: 4096, new_flows: 4096, services: 16, backends: 16}
 )";
@@ -210,6 +217,45 @@ TEST_P(Nat64, I3ProgramsOfThisHostReachTheVip) {
     EXPECT_EQ(got->destination.to_string(), client.to_string());
     EXPECT_EQ(got->ttl, reply.ttl);
     EXPECT_EQ(checksum_fault(up.frame), "");
+}
+
+// To one backend all leave from one address: a port that a client of one family has got is not
+// given to one of the other, though their flows may be in different tables.
+TEST_P(Nat64, I4APortTowardsABackendIsOneFlowsOfBothFamilies) {
+    const Endpoint backend = in_family(family(), "198.51.100.11:8080");
+    std::array ways{
+        std::pair(client, in_family(family(), "192.0.2.11:80")),
+        std::pair(in_family(other(), "203.0.113.5:40000"), in_family(other(), "192.0.2.10:80"))};
+    std::set<std::uint16_t> ports;
+    for (int i = 0; i < 60; i++) {
+        for (auto &[from, to] : ways) {
+            from.port++;
+            const Outcome outcome = run(make(from, to, kSyn, 100));
+            if (outcome.trace.reason == WEIR_DROP_SNAT_EXHAUSTED)
+                continue;
+            const auto out = read(outcome.frame);
+            ASSERT_TRUE(out);
+            EXPECT_EQ(out->destination.to_string(), backend.to_string());
+            EXPECT_TRUE(ports.insert(out->source.port).second) << out->source.to_string();
+        }
+    }
+    EXPECT_EQ(ports.size(), 100U);
+    EXPECT_EQ(path->drops(WEIR_DROP_SNAT_EXHAUSTED), 20U);
+    EXPECT_EQ(list().size(), 100U);
+}
+
+// Among the flows IPv4 addresses are mapped. An IPv6 packet that has them on the wire is of none.
+TEST_P(Nat64, I1MappedAddressesOnTheWireAreNobodys) {
+    const Tuple to = open(make(client, vip, kSyn, 100));
+    const bool v4 = family() == Family::v4;
+    const Endpoint source = v4 ? client : to.destination;
+    const Endpoint destination = v4 ? vip : to.source;
+    Bytes frame = build(make({*Address::parse("2001:db8::1"), source.port},
+                             {*Address::parse("2001:db8::2"), destination.port}, kAck, 101, 501));
+    std::copy_n(source.address.bytes().begin(), 16, frame.begin() + 22);
+    std::copy_n(destination.address.bytes().begin(), 16, frame.begin() + 38);
+    expect_untouched(entry(), frame);
+    expect_untouched(Entry::tc_egress, frame);
 }
 
 INSTANTIATE_TEST_SUITE_P(, Nat64, every_hook_and_family(), flow_test_name);

@@ -177,6 +177,18 @@ TEST_F(TablesState, SettingsHoldTheSnatPoolAndKeepWhatIsNotConfigured) {
     EXPECT_EQ(after.counted_at, before.counted_at);
 }
 
+// The flows outlive the services, and their packets are looked for.
+TEST_F(TablesState, SettingsRememberThatFlowsMayChangeTheirFamily) {
+    load(kLess);
+    const auto changes = [&](const std::string &yaml) {
+        value_of(tables().write_settings(value_of(parse_config(yaml, "test.yaml"))));
+        return value_of(tables().settings()).changes_family;
+    };
+    EXPECT_EQ(changes(kLess), 0);
+    EXPECT_EQ(changes(kEverything), 1);
+    EXPECT_EQ(changes(kLess), 1);
+}
+
 TEST_F(TablesState, EveryDropReasonAndIcmpEventHasANameOfItsOwn) {
     std::set<std::string_view> names;
     for (std::uint8_t reason = 0; reason < WEIR_DROP_REASONS; ++reason)

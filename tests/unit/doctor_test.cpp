@@ -37,7 +37,7 @@ const FindingRow kFindingRows[] = {
      "mount -t bpf bpf /sys/fs/bpf"},
     {"NoCapabilities", [](auto &h) { h.capabilities = 0; }, "capabilities", "", Severity::fail,
      "sudo"},
-    {"LittleMemory", [](auto &h) { h.memory_available = 200U << 20; }, "memory", "", Severity::fail,
+    {"LittleMemory", [](auto &h) { h.memory_available = 150U << 20; }, "memory", "", Severity::fail,
      "limits.flows"},
     {"ScarceMemory", [](auto &h) { h.memory_available = 300U << 20; }, "memory", "", Severity::warn,
      "limits.flows"},

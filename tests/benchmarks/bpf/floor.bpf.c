@@ -5,7 +5,7 @@
  * of Weir's programs, or one of these.
  *   floor       swaps the MAC addresses and sends the frame back
  *   reference   parses, and looks its tuple up in an LRU hash, besides
- *   inserts     parses, and makes two entries of an LRU hash as large as Weir's, besides
+ *   inserts     parses, and makes two entries of an LRU hash as large as those of IPv4, besides
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
