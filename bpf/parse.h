@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "bpf/packet.h"
+#include "bpf/address.h"
 
 static __always_inline int parse_tcp(const struct tcphdr *tcp, const void *end,
                                      struct weir_packet *packet) {
@@ -123,6 +123,10 @@ static __always_inline int parse_v6(const void *data, const void *end, __u32 l3,
         return 0;
     __builtin_memcpy(&packet->tuple.v6.saddr, &ip->saddr, sizeof(ip->saddr));
     __builtin_memcpy(&packet->tuple.v6.daddr, &ip->daddr, sizeof(ip->daddr));
+    /* these stand for IPv4 addresses here, and no packet has them by right (RFC 4291, 2.5.5.2) */
+    if (nat_family_of(&packet->tuple.v6.saddr) == WEIR_V4 ||
+        nat_family_of(&packet->tuple.v6.daddr) == WEIR_V4)
+        return 0;
     packet->ip_length = (__u32)sizeof(*ip) + bpf_ntohs(ip->payload_len);
     packet->ttl = ip->hop_limit;
     packet->tos = (__u8)(ip->priority << 4 | ip->flow_lbl[0] >> 4);

@@ -244,7 +244,8 @@ TEST_P(Nat64, I4APortTowardsABackendIsOneFlowsOfBothFamilies) {
     EXPECT_EQ(list().size(), 100U);
 }
 
-// Among the flows IPv4 addresses are mapped. An IPv6 packet that has them on the wire is of none.
+// Here mapped addresses stand for IPv4. An IPv6 packet that has them on the wire is of no flow, and
+// for no service.
 TEST_P(Nat64, I1MappedAddressesOnTheWireAreNobodys) {
     const Tuple to = open(make(client, vip, kSyn, 100));
     const bool v4 = family() == Family::v4;
