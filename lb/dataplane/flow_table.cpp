@@ -97,7 +97,8 @@ std::chrono::nanoseconds idle_time(const weir_flow &flow, std::chrono::nanosecon
 
 bool is_expired(const weir_settings &settings, std::uint8_t protocol, const weir_flow &flow,
                 std::chrono::nanoseconds now) {
-    const auto limit = static_cast<std::int32_t>(to_ticks(timeout_of(settings, protocol, flow.state)));
+    const auto limit =
+        static_cast<std::int32_t>(to_ticks(timeout_of(settings, protocol, flow.state)));
     return static_cast<std::int32_t>(to_ticks(now) - flow.refreshed) >=
            std::max<std::int32_t>(limit, WEIR_REFRESH_TICKS);
 }
