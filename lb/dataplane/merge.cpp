@@ -34,14 +34,21 @@ bool same_target(const AnyEntry &a, const AnyEntry &b) {
     return same(a.value.saddr, b.value.saddr) && same(a.value.daddr, b.value.daddr);
 }
 
+// Whether the old entry was refreshed after the new one. Within one tick it was if that is a copy,
+// for the table that it is from has changed since; if packets made it, it was not.
+bool is_later(const weir_flow &was, const weir_flow &is) {
+    const auto age = ticks_between(is, was);
+    return age > 0 || (age == 0 && (is.flags & WEIR_FLOW_BROUGHT) != 0);
+}
+
 // Whether the old entry of a flow says more than the new one, which may have met packets since, or
 // be that of a connection that has started over.
 bool knows_more(const AnyEntry &was, const AnyEntry &is) {
-    const auto age = ticks_between(is.head(), was.head());
     if (!same_target(was, is))
-        return age > 0;
+        return is_later(was.head(), is.head());
     const auto state = was.head().state;
-    return state > is.head().state && (state != WEIR_FLOW_CLOSED || age >= 0);
+    return state > is.head().state &&
+           (state != WEIR_FLOW_CLOSED || is_later(was.head(), is.head()));
 }
 
 // A flow is in one of two tables, before its promotion and after it, and the same tuple may have

@@ -1,0 +1,146 @@
+// What becomes of an entry that is taken over where the new tables have one of the same tuple.
+#include "lb/dataplane/merge.h"
+
+#include <bpf/bpf.h>
+
+#include <cstring>
+
+#include "lb/dataplane/fd.h"
+#include "tests/tables/fixture.h"
+
+namespace weir::test {
+namespace {
+
+constexpr std::uint32_t kTick = 0xfffffffe;  // ticks come round
+constexpr std::uint8_t kBrought = WEIR_FLOW_BROUGHT;
+constexpr std::uint16_t kSame = 10000;
+constexpr std::uint16_t kOther = 10001;
+
+struct Entry {
+    std::uint8_t state;
+    std::uint32_t refreshed;
+    std::uint16_t port = kSame;  // after translation
+    std::uint8_t flags = 0;
+};
+
+struct Meeting {
+    const char *name;
+    Entry was, is;
+    bool old_stays;
+};
+
+void PrintTo(const Meeting &meeting, std::ostream *out) {
+    *out << meeting.name;
+}
+
+weir_flow flow_of(const Entry &entry) {
+    weir_flow flow{};
+    flow.state = entry.state;
+    flow.refreshed = entry.refreshed;
+    flow.sport = entry.port;
+    flow.flags = entry.flags;
+    return flow;
+}
+
+class MergeTest : public TablesTest, public testing::WithParamInterface<Meeting> {
+  protected:
+    void SetUp() override {
+        TablesTest::SetUp();
+        if (IsSkipped())
+            return;
+        for (Fd *map : {&table_, &sibling_})
+            *map = Fd(bpf_map_create(BPF_MAP_TYPE_HASH, "flows", sizeof(weir_tuple_v4),
+                                     sizeof(weir_flow), 16, nullptr));
+        ASSERT_TRUE(table_ && sibling_);
+    }
+
+    bool put_old() {
+        const weir_flow flow = flow_of(GetParam().was);
+        std::vector<std::byte> value(sizeof flow);
+        std::memcpy(value.data(), &flow, sizeof flow);
+        return value_of(put_entry({"flows_v4", table_.get()}, sibling_.get(), NewTables::in_use,
+                                  std::vector<std::byte>(sizeof key_), value));
+    }
+    void put_new(const Fd &map) {
+        const weir_flow flow = flow_of(GetParam().is);
+        ASSERT_EQ(bpf_map_update_elem(map.get(), &key_, &flow, BPF_NOEXIST), 0);
+    }
+    // Nothing, where there is no entry.
+    std::optional<weir_flow> entry_in(const Fd &map) {
+        weir_flow flow{};
+        if (bpf_map_lookup_elem(map.get(), &key_, &flow) != 0)
+            return std::nullopt;
+        return flow;
+    }
+    static void expect_is(const std::optional<weir_flow> &flow, const Entry &entry) {
+        ASSERT_TRUE(flow);
+        EXPECT_EQ(flow->state, entry.state);
+        EXPECT_EQ(flow->sport, entry.port);
+    }
+
+    Fd table_, sibling_;
+    weir_tuple_v4 key_{};
+};
+
+TEST_P(MergeTest, InTheSameTable) {
+    put_new(table_);
+    EXPECT_EQ(put_old(), GetParam().old_stays);
+    expect_is(entry_in(table_), GetParam().old_stays ? GetParam().was : GetParam().is);
+    EXPECT_FALSE(entry_in(sibling_));
+}
+
+TEST_P(MergeTest, InTheOtherTable) {
+    put_new(sibling_);
+    if (GetParam().was.state == WEIR_FLOW_CLOSED) {
+        EXPECT_FALSE(put_old()) << "its client has started over";
+        expect_is(entry_in(sibling_), GetParam().is);
+        return;
+    }
+    put_old();
+    const auto &stays = GetParam().old_stays ? table_ : sibling_;
+    const auto &goes = GetParam().old_stays ? sibling_ : table_;
+    expect_is(entry_in(stays), GetParam().old_stays ? GetParam().was : GetParam().is);
+    EXPECT_FALSE(entry_in(goes));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, MergeTest,
+    testing::Values(
+        Meeting{"promoted_meanwhile", {WEIR_FLOW_ESTABLISHED, kTick}, {WEIR_FLOW_NEW, kTick}, true},
+        Meeting{"not_yet_promoted", {WEIR_FLOW_NEW, kTick}, {WEIR_FLOW_ESTABLISHED, kTick}, false},
+        Meeting{"closed_a_tick_later",
+                {WEIR_FLOW_CLOSED, kTick + 1},
+                {WEIR_FLOW_ESTABLISHED, kTick},
+                true},
+        Meeting{"closed_within_the_tick_of_the_copy",
+                {WEIR_FLOW_CLOSED, kTick},
+                {WEIR_FLOW_ESTABLISHED, kTick, kSame, kBrought},
+                true},
+        Meeting{"closed_within_the_tick_of_its_successor",
+                {WEIR_FLOW_CLOSED, kTick},
+                {WEIR_FLOW_NEW, kTick},
+                false},
+        Meeting{"closed_before_its_successor",
+                {WEIR_FLOW_CLOSED, kTick},
+                {WEIR_FLOW_NEW, kTick + 4},
+                false},
+        Meeting{"another_flow_since",
+                {WEIR_FLOW_NEW, kTick + 4, kOther},
+                {WEIR_FLOW_CLOSED, kTick},
+                true},
+        Meeting{"another_flow_before",
+                {WEIR_FLOW_ESTABLISHED, kTick, kOther},
+                {WEIR_FLOW_NEW, kTick + 4},
+                false},
+        Meeting{"another_flow_within_the_tick_of_the_copy",
+                {WEIR_FLOW_NEW, kTick, kOther},
+                {WEIR_FLOW_CLOSED, kTick, kSame, kBrought},
+                true},
+        Meeting{"another_flow_within_the_tick_of_its_successor",
+                {WEIR_FLOW_ESTABLISHED, kTick, kOther},
+                {WEIR_FLOW_NEW, kTick},
+                false}),
+    [](const auto &row) { return row.param.name; });
+
+}  // namespace
+}  // namespace weir::test
