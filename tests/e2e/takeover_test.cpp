@@ -83,13 +83,13 @@ class UnderLoad : public WeirTest, public testing::WithParamInterface<ModeHookFa
     void expect_no_resets() {
         const int now = all_resets();
         ASSERT_TRUE(kept_->running() && fresh_->running());
-        EXPECT_EQ(now, resets_);
+        EXPECT_EQ(now, resets_) << testing::PrintToString(drops());
     }
     void expect_load_unharmed() {
         for (auto *wrk : {kept_.get(), fresh_.get()}) {
             wrk->stop();
             const auto requests = wrk->wait();
-            EXPECT_EQ(requests.failures, "");
+            EXPECT_EQ(requests.failures, "") << requests.done << " done; " << testing::PrintToString(drops());
             EXPECT_GT(requests.done, 500);
         }
         const auto bulk = bulk_->stop();
