@@ -17,11 +17,11 @@ static __always_inline __u16 csum_fold(__u32 sum) {
     return (__u16)sum;
 }
 
-/* The same of a few words of 32 bits. */
+/* The same of a sum below 2^48. */
 static __always_inline __u16 csum_fold64(__u64 sum) {
     sum = (sum & 0xffffffff) + (sum >> 32);
     sum = (sum & 0xffff) + (sum >> 16);
-    return csum_fold((__u32)sum);
+    return (__u16)((sum & 0xffff) + (sum >> 16)); /* of 0x1fffe at most */
 }
 
 static __always_inline __u16 csum_delta16(__u16 from, __u16 to) {
@@ -43,13 +43,14 @@ static __always_inline __u16 csum_negate(__u16 delta) {
     return (__u16)~delta;
 }
 
-static __always_inline __u16 csum_apply(__u16 checksum, __u16 delta) {
-    return (__u16)~csum_add((__u16)~checksum, delta);
+/* `delta` need not be folded: below 2^47. */
+static __always_inline __u16 csum_apply(__u16 checksum, __u64 delta) {
+    return (__u16)~csum_fold64(0xffff - checksum + delta);
 }
 
 /* UDP: zero says "no checksum" and stays; a sum that comes out as zero is sent as 0xffff (RFC 768).
  */
-static __always_inline __u16 csum_apply_udp(__u16 checksum, __u16 delta) {
+static __always_inline __u16 csum_apply_udp(__u16 checksum, __u64 delta) {
     __u16 updated;
 
     if (checksum == 0)

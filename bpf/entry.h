@@ -90,33 +90,48 @@ static __always_inline int entry_is_answered_by(long family, const struct weir_f
            nat_same_address(&entry_v6(flow)->daddr, &answer->v6.saddr);
 }
 
-/* What a translation adds to the ones' complement sums that cover what it changes (RFC 1624). */
+/*
+ * What a translation adds to the ones' complement sums that cover what it changes (RFC 1624). Of
+ * addresses of four bytes it is worked out for each packet, for less than room for it in the entry
+ * costs, and not folded (csum.h); of others, when the flow is opened.
+ */
+struct entry_sum {
+    __u64 addresses;
+    __u64 ports;
+};
+
+static __always_inline __u32 entry_port_sum(const union weir_any_tuple *tuple,
+                                            const struct weir_flow *flow) {
+    return 2 * 0xffffU - tuple->head.sport - tuple->head.dport + flow->sport + flow->dport;
+}
+
+static __always_inline struct entry_sum entry_sums(long family, const union weir_any_tuple *tuple,
+                                                   const struct weir_flow *flow) {
+    struct entry_sum sums;
+
+    if (family == WEIR_V4) {
+        sums.addresses =
+            2 * 0xffffffffULL - tuple->v4.saddr - tuple->v4.daddr + flow->v4.saddr + flow->v4.daddr;
+        sums.ports = entry_port_sum(tuple, flow);
+    } else {
+        sums.addresses = flow->v6.address_delta;
+        sums.ports = flow->v6.port_delta;
+    }
+    return sums;
+}
+
+/* The same, folded. */
 struct entry_delta {
     __u16 addresses;
     __u16 ports;
 };
 
-static __always_inline __u16 entry_port_delta(const union weir_any_tuple *tuple,
-                                              const struct weir_flow *flow) {
-    return csum_fold((__u32)(__u16)~tuple->head.sport + (__u16)~tuple->head.dport + flow->sport +
-                     flow->dport);
-}
-
-/* Of addresses of four bytes they are worked out for each packet, for less than room for them in
- * the entry costs; of others, when the flow is opened. */
 static __always_inline struct entry_delta entry_deltas(long family,
                                                        const union weir_any_tuple *tuple,
                                                        const struct weir_flow *flow) {
-    struct entry_delta deltas;
+    struct entry_sum sums = entry_sums(family, tuple, flow);
+    struct entry_delta deltas = {csum_fold64(sums.addresses), csum_fold64(sums.ports)};
 
-    if (family == WEIR_V4) {
-        deltas.addresses = csum_fold64((__u64)(__u32)~tuple->v4.saddr + (__u32)~tuple->v4.daddr +
-                                       flow->v4.saddr + flow->v4.daddr);
-        deltas.ports = entry_port_delta(tuple, flow);
-    } else {
-        deltas.addresses = flow->v6.address_delta;
-        deltas.ports = flow->v6.port_delta;
-    }
     return deltas;
 }
 
@@ -127,7 +142,7 @@ static __always_inline void entry_measure(long family, const union weir_any_tupl
         return;
     flow->flow.v6.address_delta = csum_add(nat_address_delta(&tuple->v6.saddr, &flow->saddr),
                                            nat_address_delta(&tuple->v6.daddr, &flow->daddr));
-    flow->flow.v6.port_delta = entry_port_delta(tuple, &flow->flow);
+    flow->flow.v6.port_delta = csum_fold(entry_port_sum(tuple, &flow->flow));
 }
 
 /* The tuple that answers a packet translated by `flow`: the key of the other direction. */

@@ -159,13 +159,26 @@ class Translated : public HookTest {
             return;
         if (hook() == "tc")
             world().offload();
-        daemon_ = start_with({.backends_of_web = other_.at_one.address.to_string(),
-                              .of_web = "mode: fullnat",
-                              .more = kSnat});
+        daemon_ = start(config_file());
     }
     const Places &other() const { return other_; }
+    // The one daemon ends by a signal that leaves it no last word, and another begins.
+    void replace(const char *binary) {
+        daemon_->kill(SIGKILL);
+        daemon_->wait();
+        daemon_ = start(config_file(), binary);
+    }
 
   private:
+    std::string config_file() {
+        return write_config(Settings{.family = family(),
+                                     .hook = hook(),
+                                     .backends_of_web = other_.at_one.address.to_string(),
+                                     .of_web = "mode: fullnat",
+                                     .more = kSnat}
+                                .text());
+    }
+
     Places other_{v4() ? Family::v6 : Family::v4};
     std::unique_ptr<Process> daemon_;
 };
@@ -192,6 +205,25 @@ TEST_P(Translated, BulkDataPassesBothWays) {
         EXPECT_EQ(bulk.error, "");
         EXPECT_GE(bulk.bytes, 5 << 20);
         EXPECT_LT(bulk.seconds, 3);
+    }
+    EXPECT_TRUE(drops().empty());
+}
+
+TEST_P(Translated, FlowsOutliveAnUpgradeAndTheWayBack) {
+    const EchoServer one(world().one, Protocol::tcp, other().at_one, "one");
+    const EchoServer datagrams(world().one, Protocol::udp, other().at_one, "one");
+    const Client session(world().client_host, Protocol::tcp, world().vip_tcp);
+    const Client exchange(world().client_host, Protocol::udp, world().vip_udp);
+    const auto before = parse(session.ask("hello"));
+    const auto at_first = parse(exchange.ask("hello"));
+    for (const auto *binary : {WEIR_NEXT_BINARY, WEIR_BINARY}) {
+        replace(binary);
+        EXPECT_EQ(parse(session.ask("again")).client, before.client);
+        EXPECT_EQ(parse(exchange.ask("again")).client, at_first.client);
+        const auto flows = listing({"flows"})["flows"];
+        ASSERT_EQ(flows.size(), 2U) << flows.dump();
+        for (const auto &flow : flows)
+            EXPECT_NE(flow.dump().find(other().at_one.to_string()), std::string::npos);
     }
     EXPECT_TRUE(drops().empty());
 }

@@ -49,6 +49,38 @@ TEST(Csum, I2UpdateEqualsWholeComputation) {
     }
 }
 
+TEST(Csum, FoldingKeepsASumModuloFfffAndNeverMakesZero) {
+    std::mt19937_64 random(9);
+    std::vector<std::uint64_t> sums{0, 1, 0xffff, 0x10000, 0x1fffe, 0x1ffff, 0xffffffff};
+    for (int bit = 16; bit <= 48; ++bit)
+        for (std::uint64_t less = 1; less < 5; ++less)
+            sums.push_back((std::uint64_t{1} << bit) - less);
+    for (std::uint64_t low = 0; low <= 0xffff; ++low)
+        sums.push_back((std::uint64_t{0xffff} << 32) + 0xffff0000 + low);
+    for (int round = 0; round < 200000; ++round)
+        sums.push_back(random() >> (16 + random() % 48));
+    for (const auto sum : sums) {
+        ASSERT_EQ(csum_fold64(sum) % 0xffff, sum % 0xffff) << sum;
+        ASSERT_EQ(csum_fold64(sum) == 0, sum == 0) << sum;
+    }
+}
+
+TEST(Csum, I2AHopLessLeavesACorrectHeader) {
+    std::mt19937 random(11);
+    for (int ttl = 2; ttl <= 255; ++ttl)
+        for (int round = 0; round < 100; ++round) {
+            Segment segment;
+            segment.source = {*Address::parse("203.0.113.5"), static_cast<std::uint16_t>(random())};
+            segment.destination = *Endpoint::parse("192.0.2.10:80");
+            segment.ttl = static_cast<std::uint8_t>(ttl);
+            segment.payload.resize(random() % 64);
+            Bytes frame = build(segment);
+            ASSERT_TRUE(nat_decrement_ttl(WEIR_V4, frame.data() + 14, frame.data() + frame.size()));
+            ASSERT_EQ(frame[22], ttl - 1);
+            ASSERT_EQ(checksum_fault(frame), "") << ttl;
+        }
+}
+
 TEST(Csum, UdpZeroStaysZeroAndIsNeverMade) {
     EXPECT_EQ(csum_apply_udp(0, 0x1234), 0);
     for (std::uint32_t delta = 0; delta <= 0xffff; ++delta)
