@@ -406,7 +406,7 @@ enum weir_icmp_event {
     WEIR_ICMP_EVENTS = 3,
 };
 
-/* -- settings, read for new, idle and closing flows only -------------------------------------- */
+/* -- settings; packets of an established flow within a family do not read them ---------------- */
 
 /*
  * While flows are brought over from other tables, the programs of those stand behind these, and

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * Flow: find the entry of a packet, keep it alive, and know its next hop. A packet of an
- * established flow does one look-up and one comparison with the clock here; once a second per
- * direction it does more.
- * `family` is that of the tables (abi.h). Functions on the way of every packet get it as a constant
- * and exist once per family; those that are not inlined are for the few packets that change
- * something.
+ * established flow within a family does one look-up and one comparison with the clock here; once a
+ * second per direction it does more. `family` is that of the tables (abi.h). Functions on the way
+ * of every packet get it as a constant and exist once per family; those that are not inlined are
+ * for the few packets that change something.
  */
 #pragma once
 
@@ -120,16 +119,26 @@ static __noinline void flow_forget(long family, const union weir_any_tuple *tupl
     flow_delete(family, &key);
 }
 
+/* What was written before is there for all others before this CPU looks any further: an atomic that
+ * returns the old value is a full barrier. */
+static __always_inline void flow_barrier(struct weir_opening *o) {
+    __u64 before = __sync_fetch_and_add(&o->claims, 1);
+
+    barrier_var(before);
+}
+
 /*
  * Whether an IPv4 tuple is a flow's in the tables of the other family. It is one flow's in both: an
  * entry that was evicted is not made again beside that of another.
  */
 static __noinline int flow_is_in_other(long family, const union weir_any_tuple *tuple) {
     const struct weir_settings *set = settings_get();
+    struct weir_opening *o = opening_get();
     union weir_any_tuple key;
 
-    if (!set || !set->changes_family || nat_wire(family, tuple) != WEIR_V4)
+    if (!set || !o || !set->changes_family || nat_wire(family, tuple) != WEIR_V4)
         return 0;
+    flow_barrier(o);
     nat_cross_tuple(family, tuple, &key);
     return flow_find(family == WEIR_V4 ? WEIR_V6 : WEIR_V4, &key) != NULL;
 }

@@ -344,3 +344,9 @@ static __always_inline struct weir_replay *replay_get(void) {
 
     return (struct weir_replay *)bpf_map_lookup_elem(&replay, &zero);
 }
+
+static __always_inline struct weir_opening *opening_get(void) {
+    __u32 zero = 0;
+
+    return bpf_map_lookup_elem(&opening, &zero);
+}

@@ -9,12 +9,6 @@
 /* <errno.h> is none of BPF's headers */
 enum { WEIR_EEXIST = 17 };
 
-static __always_inline struct weir_opening *service_opening(void) {
-    __u32 zero = 0;
-
-    return bpf_map_lookup_elem(&opening, &zero);
-}
-
 static __always_inline struct weir_service *service_find(long family,
                                                          const union weir_any_tuple *tuple) {
     struct weir_service_key key = {.port = tuple->head.dport, .protocol = tuple->head.protocol};
@@ -48,27 +42,29 @@ static __always_inline void service_end(struct weir_opening *o, long family,
 }
 
 /*
- * Whether the reply tuple, if it is IPv4's, is a live flow's in the other family's tables. It was
- * claimed in this one's before: of two CPUs that claim it at once, at least one gives way.
+ * The entry of an IPv4 tuple in the other family's tables, or NULL. In this one's it was entered
+ * before: of two CPUs that enter it at once, in one each, at least one sees the other's.
  */
-static __always_inline int service_is_in_other(struct weir_opening *o, long family) {
+static __always_inline const struct weir_flow *service_other(struct weir_opening *o, long family,
+                                                             const union weir_any_tuple *tuple) {
     const struct weir_settings *set = settings_get();
-    long other = family == WEIR_V4 ? WEIR_V6 : WEIR_V4;
-    const struct weir_flow *owner;
-    __u64 before;
 
-    if (o->to != WEIR_V4 || !set || !set->changes_family)
-        return 0;
-    nat_cross_tuple(family, &o->answer, &o->crossed);
-    /* one that returns the old value is a full barrier: the claim is seen before this looks */
-    before = __sync_fetch_and_add(&o->claims, 1);
-    barrier_var(before);
-    owner = flow_find(other, &o->crossed);
+    if (!set || !set->changes_family)
+        return NULL;
+    nat_cross_tuple(family, tuple, &o->crossed);
+    flow_barrier(o);
+    return flow_find(family == WEIR_V4 ? WEIR_V6 : WEIR_V4, &o->crossed);
+}
+
+/* Whether the reply tuple, if it is IPv4's, is a live flow's in the other family's tables. */
+static __always_inline int service_is_in_other(struct weir_opening *o, long family) {
+    const struct weir_flow *owner = o->to == WEIR_V4 ? service_other(o, family, &o->answer) : NULL;
+
     if (!owner)
         return 0;
     if (!service_is_over(o, owner))
         return 1;
-    service_end(o, other, owner, &o->crossed);
+    service_end(o, family == WEIR_V4 ? WEIR_V6 : WEIR_V4, owner, &o->crossed);
     return 0;
 }
 
@@ -123,6 +119,11 @@ static __always_inline enum weir_drop_reason service_enter_both(struct weir_open
     if (reason != WEIR_DROP_NONE)
         return reason;
     error = bpf_map_update_elem(flow_new_table(family), &o->tuple, &o->flow, BPF_NOEXIST);
+    if (!error && o->wire == WEIR_V4 && service_other(o, family, &o->tuple)) {
+        bpf_map_delete_elem(flow_new_table(family), &o->tuple);
+        bpf_map_delete_elem(flow_new_table(family), &o->answer);
+        return WEIR_DROP_NONE; /* another CPU was faster, with a backend of the other family */
+    }
     /* another CPU was faster: its entry holds, and a port that this one claimed comes free in time
      */
     return error && error != -WEIR_EEXIST ? WEIR_DROP_FLOW_TABLE_FULL : WEIR_DROP_NONE;
@@ -133,7 +134,7 @@ static __always_inline enum weir_drop_reason service_enter_both(struct weir_open
  * others here: the verifier looks at it once, and not for each try.
  */
 __noinline int service_enter(void) {
-    struct weir_opening *o = service_opening();
+    struct weir_opening *o = opening_get();
 
     if (!o)
         return WEIR_DROP_FLOW_TABLE_FULL;
@@ -143,7 +144,7 @@ __noinline int service_enter(void) {
 /* For bpf_loop(): 0 goes on. */
 static long snat_try(__u32 index, void *unused) {
     const struct weir_settings *set = settings_get();
-    struct weir_opening *o = service_opening();
+    struct weir_opening *o = opening_get();
 
     (void)unused;
     if (!o || !set)
@@ -226,7 +227,7 @@ static __always_inline void service_set_hash(struct weir_opening *o, long family
 
 /* For bpf_loop(): 0 goes on. */
 static long service_try_slot(__u32 index, void *unused) {
-    struct weir_opening *o = service_opening();
+    struct weir_opening *o = opening_get();
 
     (void)index;
     (void)unused;
@@ -235,7 +236,7 @@ static long service_try_slot(__u32 index, void *unused) {
 
 /* For bpf_loop(): 0 goes on. */
 static long service_weigh(__u32 index, void *unused) {
-    struct weir_opening *o = service_opening();
+    struct weir_opening *o = opening_get();
 
     (void)unused;
     return o ? pick_weigh(&o->pick, index) : 1;
@@ -290,7 +291,7 @@ static __always_inline enum weir_drop_reason service_schedule(struct weir_openin
  */
 __noinline int service_open(long family, const struct weir_packet *packet,
                             const struct weir_service *service, __u32 flags, __u32 *chosen) {
-    struct weir_opening *o = service_opening();
+    struct weir_opening *o = opening_get();
     enum weir_drop_reason reason;
 
     if (!o || !packet || !service || !chosen)

@@ -60,31 +60,80 @@ void settle(int written, int other, const std::vector<std::byte> &key, const Any
         bpf_map_delete_elem(knows_more(was, is) ? other : written, key.data());
 }
 
-}  // namespace
-
-int sibling_of(const Table &table, const Objects &objects) {
-    const bool fresh = table.name.find("_new_") != std::string::npos;
-    const std::string name =
-        (fresh ? "flows_" : "flows_new_") + table.name.substr(table.name.size() - 2);
-    for (const Table &one : objects.pinned())
-        if (one.name == name)
-            return one.fd;
-    return -1;
+// An IPv4 tuple, as a key of the other family's tables; none of an IPv6 packet's.
+std::vector<std::byte> crossed(const std::vector<std::byte> &key) {
+    weir_tuple_v4 v4{};
+    weir_tuple_v6 v6{};
+    std::vector<std::byte> other;
+    if (key.size() == sizeof v4) {
+        std::memcpy(&v4, key.data(), sizeof v4);
+        v6 = {v4.head, to_abi(from_abi(v4.saddr)), to_abi(from_abi(v4.daddr))};
+        v6.head.mapped = 1;
+        other.resize(sizeof v6);
+        std::memcpy(other.data(), &v6, sizeof v6);
+        return other;
+    }
+    std::memcpy(&v6, key.data(), sizeof v6);
+    if (v6.head.mapped == 0)
+        return other;
+    v4 = {v6.head, v6.saddr.words[3], v6.daddr.words[3]};
+    v4.head.mapped = 0;
+    other.resize(sizeof v4);
+    std::memcpy(other.data(), &v4, sizeof v4);
+    return other;
 }
 
-Result<bool> put_entry(const Table &to, std::optional<int> sibling, NewTables tables,
+// The same where the flow that had the tuple, or has it since, is of the other family: its packets
+// would meet one of them, and not always that of today. False: the one that was written went.
+bool settle_crossed(int written, const Siblings &siblings, const std::vector<std::byte> &key,
+                    const AnyEntry &was) {
+    if (siblings.crossed.front() < 0)
+        return true;
+    const auto other = crossed(key);
+    if (other.empty())
+        return true;
+    bool stays = true;
+    for (const int map : siblings.crossed) {
+        AnyEntry is{{}, !was.is_v4};
+        if (bpf_map_lookup_elem(map, other.data(), &is.value) != 0)
+            continue;
+        if (is_later(was.head(), is.head()))
+            bpf_map_delete_elem(map, other.data());
+        else
+            stays = bpf_map_delete_elem(written, key.data()) != 0;
+    }
+    return stays;
+}
+
+}  // namespace
+
+Siblings siblings_of(const Table &table, const Objects &objects) {
+    const bool fresh = table.name.find("_new_") != std::string::npos;
+    const bool v4 = table.name.substr(table.name.size() - 2) == "v4";
+    const auto find = [&](const std::string &name) {
+        for (const Table &one : objects.pinned())
+            if (one.name == name)
+                return one.fd;
+        return -1;
+    };
+    const std::string other = v4 ? "v6" : "v4";
+    return {find((fresh ? "flows_" : "flows_new_") + std::string(v4 ? "v4" : "v6")),
+            {find("flows_" + other), find("flows_new_" + other)}};
+}
+
+Result<bool> put_entry(const Table &to, const Siblings *siblings, NewTables tables,
                        const std::vector<std::byte> &key, const std::vector<std::byte> &value) {
     AnyEntry was{{}, value.size() == sizeof(weir_flow)};
     AnyEntry is{{}, was.is_v4};
-    if (sibling)
+    if (siblings != nullptr)
         std::memcpy(&was.value, value.data(), std::min(value.size(), sizeof was.value));
     if (was.head().state == WEIR_FLOW_CLOSED && tables == NewTables::in_use &&
         bpf_map_lookup_elem(to.fd, key.data(), &is.value) != 0)
         return false;
     if (bpf_map_update_elem(to.fd, key.data(), value.data(), BPF_NOEXIST) == 0) {
-        if (sibling)
-            settle(to.fd, *sibling, key, was);
-        return true;
+        if (siblings != nullptr)
+            settle(to.fd, siblings->same, key, was);
+        return siblings == nullptr || settle_crossed(to.fd, *siblings, key, was);
     }
     if (errno == E2BIG)
         return fail(Exit::refused,
@@ -93,12 +142,13 @@ Result<bool> put_entry(const Table &to, std::optional<int> sibling, NewTables ta
                                 to.name));
     if (errno != EEXIST)
         return map_error(to.name, "take over an entry", errno);
-    if (!sibling || bpf_map_lookup_elem(to.fd, key.data(), &is.value) != 0 || !knows_more(was, is))
+    if (siblings == nullptr || bpf_map_lookup_elem(to.fd, key.data(), &is.value) != 0 ||
+        !knows_more(was, is))
         return false;
     if (ticks_between(was.head(), is.head()) > 0)
         was.head().refreshed = is.head().refreshed;
     if (bpf_map_update_elem(to.fd, key.data(), &was.value, BPF_EXIST) == 0)
-        return true;
+        return settle_crossed(to.fd, *siblings, key, was);
     if (errno == ENOENT)
         return false;  // a packet was faster
     return map_error(to.name, "take over a flow", errno);

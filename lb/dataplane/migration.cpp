@@ -88,15 +88,18 @@ Result<Migration> Migration::prepare(const std::filesystem::path &from, const Ob
             migration.unknown_ = table.fd;
             continue;
         }
-        if (old && table.name == "settings" && old->field("changes_family").value_or(1) != 0)
-            migration.changing_ = table.fd;
+        if (table.name == "settings")
+            migration.settings_ = table.fd;
+        if (old && table.name == "settings" && old->field("changes_family").value_or(0) != 0)
+            migration.changing_ = true;
         if (!old)
             continue;
         const auto kind = kind_of(table.name, old->info().type);
         if (!kind || (scope == MigrationScope::flows && *kind != Kind::flows))
             continue;
-        const int sibling = *kind == Kind::flows ? sibling_of(table, to) : -1;
-        if (auto added = migration.add(std::move(*old), table, sibling, *kind); !added)
+        const auto siblings =
+            *kind == Kind::flows ? std::optional(siblings_of(table, to)) : std::nullopt;
+        if (auto added = migration.add(std::move(*old), table, siblings, *kind); !added)
             return fail(Exit::refused,
                         fmt::format("{}: table {}: {}: run `weir detach` first; it ends the flows "
                                     "in them",
@@ -105,7 +108,8 @@ Result<Migration> Migration::prepare(const std::filesystem::path &from, const Ob
     return migration;
 }
 
-Result<void> Migration::add(OldMap from, const Table &to, int sibling, Kind kind) {
+Result<void> Migration::add(OldMap from, const Table &to, std::optional<Siblings> siblings,
+                            Kind kind) {
     bpf_map_info info{};
     std::uint32_t length = sizeof info;
     if (bpf_obj_get_info_by_fd(to.fd, &info, &length) != 0)
@@ -118,7 +122,7 @@ Result<void> Migration::add(OldMap from, const Table &to, int sibling, Kind kind
         return tl::make_unexpected(value.error());
     pairs_.push_back({kind,
                       to,
-                      sibling,
+                      siblings,
                       info.max_entries,
                       std::move(from),
                       std::move(*key),
@@ -127,19 +131,27 @@ Result<void> Migration::add(OldMap from, const Table &to, int sibling, Kind kind
     return {};
 }
 
+// Whether the new tables have flows between IPv4 and IPv6, or may have.
+bool Migration::changes_family() const {
+    weir_settings value{};
+    return !get(NamedMap{settings_, "settings"}, kOnly, value) || value.changes_family != 0;
+}
+
 bool Migration::moves_flows() const {
     return std::any_of(pairs_.begin(), pairs_.end(),
                        [](const Pair &pair) { return pair.kind == Kind::flows; });
 }
 
 Result<std::size_t> Migration::copy_entries(const Pair &pair, std::optional<std::uint32_t> since,
-                                            NewTables tables) {
+                                            NewTables tables) const {
     const bool is_flow = pair.kind == Kind::flows;
     BatchReader reader({pair.from.fd(), pair.to.name}, pair.key.from_size(), pair.value.from_size(),
                        kMoveBatch);
     std::vector<std::byte> key(pair.key.to_size());
     std::vector<std::byte> value(pair.value.to_size());
-    const auto sibling = is_flow ? std::optional(pair.sibling) : std::nullopt;
+    auto siblings = pair.siblings;
+    if (siblings && !changes_family())
+        siblings->crossed = {-1, -1};
     std::size_t copied = 0;
     while (true) {
         const auto more = reader.next();
@@ -156,7 +168,8 @@ Result<std::size_t> Migration::copy_entries(const Pair &pair, std::optional<std:
             if (is_flow && since && static_cast<std::int32_t>(flow.refreshed - *since) < 0)
                 continue;
             pair.key.apply(reader.key_bytes(i), key.data());
-            const auto put = put_entry(pair.to, sibling, tables, key, value);
+            const auto put =
+                put_entry(pair.to, siblings ? &*siblings : nullptr, tables, key, value);
             if (!put)
                 return tl::make_unexpected(put.error());
             if (*put)
@@ -224,7 +237,7 @@ Result<void> Migration::copy() {
     copied_at_ = monotonic_now();
     auto marked = unknown_ ? mark_all_known(*unknown_) : Result<void>();
     if (marked && changing_)
-        marked = expect_family_changes(*changing_);
+        marked = expect_family_changes(settings_);
     if (!marked)
         return marked;
     for (Pair &pair : pairs_) {

@@ -48,8 +48,8 @@ class Migration {
     struct Pair {
         Kind kind;
         Table to;
-        int sibling;            // flows: the table of those that are promoted, or are not
-        std::uint32_t entries;  // room in it
+        std::optional<Siblings> siblings;  // of flows
+        std::uint32_t entries;             // room in it
         OldMap from;
         Conversion key, value;
         std::vector<std::uint64_t> counted;  // by copy(): the old counters, all CPUs of all entries
@@ -57,9 +57,10 @@ class Migration {
 
     Migration() = default;
     static std::optional<Kind> kind_of(const std::string &name, std::uint32_t type);
-    Result<void> add(OldMap from, const Table &to, int sibling, Kind kind);
-    static Result<std::size_t> copy_entries(const Pair &pair, std::optional<std::uint32_t> since,
-                                            NewTables tables);
+    Result<void> add(OldMap from, const Table &to, std::optional<Siblings> siblings, Kind kind);
+    bool changes_family() const;
+    Result<std::size_t> copy_entries(const Pair &pair, std::optional<std::uint32_t> since,
+                                     NewTables tables) const;
     static Result<void> copy_array(const Pair &pair);
     static Result<std::vector<std::uint64_t>> read_counters(const Pair &pair);
     static Result<void> add_counters(const Pair &pair, const std::vector<std::uint64_t> &now);
@@ -67,8 +68,9 @@ class Migration {
     std::vector<Pair> pairs_;
     // The filter of addresses, where the old tables had none or another: flows of any may come.
     std::optional<int> unknown_;
-    // The settings, where the old tables may hold flows between IPv4 and IPv6.
-    std::optional<int> changing_;
+    int settings_ = -1;
+    // The old tables may hold flows between IPv4 and IPv6.
+    bool changing_ = false;
     std::chrono::nanoseconds copied_at_{0};
 };
 

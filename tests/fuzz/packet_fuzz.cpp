@@ -52,6 +52,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     entry_set_source(family, &entry, &source);
     entry_set_destination(family, &entry, &destination);
     entry_measure(family, &packet.tuple, &entry);
+    // what is rewritten to mapped addresses is nobody's (parse_v6)
+    if (family == WEIR_V6 &&
+        (nat_family_of(&source) == WEIR_V4 || nat_family_of(&destination) == WEIR_V4))
+        return 0;
     const bool judged = weir::test::checksum_fault(before).empty();
     require(nat_rewrite(family, frame.data(), end, &packet, &flow));
     if (judged)
