@@ -1,6 +1,7 @@
 // A VIP of one family and backends of the other (RFC 7915). In the tests' names, V4 and V6 are the
 // client's.
 #include <array>
+#include <map>
 #include <set>
 
 #include "tests/prog/answers.h"
@@ -26,6 +27,10 @@ services:
      backends: [{address: 198.51.100.11, port: 8080}]}
   - {name: same-6, vip: "2001:db8::c000:20b", port: 80, protocol: tcp, mode: fullnat,
      backends: [{address: "2001:db8::c633:640b", port: 8080}]}
+  - {name: both, vip: 192.0.2.12, port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: 198.51.100.11, port: 8080}, {address: "2001:db8::c633:640b", port: 8080}]}
+  - {name: both-6, vip: "2001:db8::c000:20c", port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: 198.51.100.11, port: 8080}, {address: "2001:db8::c633:640b", port: 8080}]}
 snat: {addresses: [198.51.100.1, "2001:db8::c633:6401"], ports: 20000-20099}
 limits: {flows: 4096, new_flows: 4096, services: 16, backends: 16}
 )";
@@ -242,6 +247,31 @@ TEST_P(Nat64, I4APortTowardsABackendIsOneFlowsOfBothFamilies) {
     EXPECT_EQ(ports.size(), 100U);
     EXPECT_EQ(path->drops(WEIR_DROP_SNAT_EXHAUSTED), 20U);
     EXPECT_EQ(list().size(), 100U);
+}
+
+// A client whose backend has no port left for it gets the one of the other family, and its flow is
+// in the tables of that.
+TEST_P(Nat64, I4AServiceMayHaveBackendsOfBothFamilies) {
+    const Endpoint both = in_family(family(), "192.0.2.12:80");
+    std::set<std::string> answers;
+    std::map<bool, int> of_family;
+    for (int i = 0; i < 200; i++) {
+        client.port++;
+        const Segment syn = make(client, both, kSyn, 100);
+        const auto out = read(run(syn).frame);
+        ASSERT_TRUE(out) << i;
+        const Tuple to = tuple_of(*out);
+        EXPECT_TRUE(answers.insert(to.source.to_string()).second) << to.source.to_string();
+        of_family[to.destination.address.is_v4()]++;
+        expect_translated(syn, to);
+        expect_translated(make(to.destination, to.source, kSyn | kAck, 500, 101),
+                          {both, client, Protocol::tcp});
+    }
+    EXPECT_EQ(of_family[true], 100);
+    EXPECT_EQ(of_family[false], 100);
+    client.port++;
+    EXPECT_EQ(run(make(client, both, kSyn, 100)).trace.reason, WEIR_DROP_SNAT_EXHAUSTED);
+    EXPECT_EQ(list().size(), 200U);
 }
 
 // Here mapped addresses stand for IPv4. An IPv6 packet that has them on the wire is of no flow, and
