@@ -184,9 +184,12 @@ Json WeirTest::listing(const std::vector<std::string> &arguments) {
 
 std::unique_ptr<Process> WeirTest::start(const std::string &config_file, const std::string &binary,
                                          const std::vector<std::string> &environment) {
+    std::vector<std::string> command{binary, "run", "-c", config_file};
+    // one emulated processor is load's for the most part, and the kernel's look at programs is long
+    if (is_emulated())
+        command.insert(command.begin(), {"nice", "-n", "-15"});
     auto daemon = std::make_unique<Process>(
-        std::vector<std::string>{binary, "run", "-c", config_file},
-        ProcessOptions{.netns = &world().weir, .environment = environment});
+        command, ProcessOptions{.netns = &world().weir, .environment = environment});
     EXPECT_TRUE(daemon->wait_for_err(" ready: ")) << daemon->err();
     return daemon;
 }
