@@ -25,13 +25,9 @@ struct AnyEntry {
 
 bool same_target(const AnyEntry &a, const AnyEntry &b) {
     const auto same = [](const auto &one, const auto &other) {
-        return from_abi(one) == from_abi(other);
+        return source_of(one) == source_of(other) && destination_of(one) == destination_of(other);
     };
-    if (a.head().sport != b.head().sport || a.head().dport != b.head().dport)
-        return false;
-    if (a.is_v4)
-        return a.head().v4.saddr == b.head().v4.saddr && a.head().v4.daddr == b.head().v4.daddr;
-    return same(a.value.saddr, b.value.saddr) && same(a.value.daddr, b.value.daddr);
+    return a.is_v4 ? same(a.head(), b.head()) : same(a.value, b.value);
 }
 
 // Whether the old entry was refreshed after the new one. Within one tick it was if that is a copy,

@@ -45,6 +45,10 @@ weir_flow flow_of(const Entry &entry) {
     return flow;
 }
 
+Fd flow_table(std::uint32_t key, std::uint32_t value) {
+    return Fd(bpf_map_create(BPF_MAP_TYPE_HASH, "flows", key, value, 16, nullptr));
+}
+
 class MergeTest : public TablesTest, public testing::WithParamInterface<Meeting> {
   protected:
     void SetUp() override {
@@ -52,8 +56,7 @@ class MergeTest : public TablesTest, public testing::WithParamInterface<Meeting>
         if (IsSkipped())
             return;
         for (Fd *map : {&table_, &sibling_})
-            *map = Fd(bpf_map_create(BPF_MAP_TYPE_HASH, "flows", sizeof(weir_tuple_v4),
-                                     sizeof(weir_flow), 16, nullptr));
+            *map = flow_table(sizeof(weir_tuple_v4), sizeof(weir_flow));
         ASSERT_TRUE(table_ && sibling_);
     }
 
@@ -115,17 +118,14 @@ class CrossedMergeTest : public TablesTest, public testing::WithParamInterface<b
         if (IsSkipped())
             return;
         for (Fd *map : {&v4_, &new_v4_})
-            *map = made(sizeof(weir_tuple_v4), sizeof(weir_flow));
+            *map = flow_table(sizeof(weir_tuple_v4), sizeof(weir_flow));
         for (Fd *map : {&v6_, &new_v6_})
-            *map = made(sizeof(weir_tuple_v6), sizeof(weir_flow_v6));
+            *map = flow_table(sizeof(weir_tuple_v6), sizeof(weir_flow_v6));
         of_v4_ = {{20000, 443, IPPROTO_TCP, 0, {}}, 0x0100a8c0, 0x010200c0};
         of_v6_.head = of_v4_.head;
         of_v6_.head.mapped = 1;
         of_v6_.saddr = to_abi(from_abi(of_v4_.saddr));
         of_v6_.daddr = to_abi(from_abi(of_v4_.daddr));
-    }
-    static Fd made(std::uint32_t key, std::uint32_t value) {
-        return Fd(bpf_map_create(BPF_MAP_TYPE_HASH, "flows", key, value, 16, nullptr));
     }
     // An entry that is taken over: into IPv4's table, or into IPv6's.
     bool to_v4() const { return GetParam(); }
