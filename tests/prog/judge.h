@@ -214,16 +214,19 @@ class Judge {
         }
         if (kind == Kind::first)
             model_.note(segment, now_);
-        const Address &backend = service.backends[0].endpoint.address;
-        const weir_drop_reason reason =
-            obstacle(segment, kind, backend.is_v4() != tuple.source.address.is_v4());
-        if (reason != WEIR_DROP_NONE) {
-            check_drop(outcome, frame, reason, answer_for(frame, kind, reason, nullptr));
-            return learn(segment, service);
+        if (refused == WEIR_DROP_TTL_EXPIRED || refused == WEIR_DROP_NOT_TRANSLATABLE) {
+            check_drop(outcome, frame, refused, answer_for(frame, kind, refused, nullptr));
+            learn(segment, service);
+        } else {
+            ASSERT_EQ(outcome.trace.flow, WEIR_TRACE_NEW) << hex(frame);
+            learn_from(outcome.frame, tuple, service);
         }
-        ASSERT_EQ(outcome.trace.flow, WEIR_TRACE_NEW) << hex(frame);
-        learn_from(outcome.frame, tuple, service);
-        if (const Model::Entry *opened = model_.find(tuple)) {
+        const Model::Entry *opened = model_.find(tuple);
+        if (opened == nullptr)
+            return;
+        ASSERT_EQ(refused, obstacle(segment, kind, changes_family(tuple, opened->to)))
+            << hex(frame);
+        if (refused == WEIR_DROP_NONE) {
             opened->connection->follow(segment, false);
             check_sent(outcome, frame, shape(translated(segment, opened->to)));
         }

@@ -13,7 +13,7 @@
 namespace weir::test {
 namespace {
 
-// `full` keeps the client's family, `other` does not.
+// `full` keeps the client's family, `other` does not, and `both` has backends of both.
 constexpr const char *kEverything = R"(
 services:
   - {name: web, vip: 192.0.2.10, port: 80, protocol: tcp,
@@ -34,6 +34,10 @@ services:
      backends: [{address: "2001:db8::c633:640f", port: 8080}, {address: "2001:db8::c633:6410", port: 8080}]}
   - {name: other-dns, vip: 192.0.2.64, port: 53, protocol: udp, mode: fullnat,
      backends: [{address: "2001:db8::c633:640f", port: 53}, {address: "2001:db8::c633:6410", port: 53}]}
+  - {name: both, vip: 192.0.2.65, port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: 198.51.100.15, port: 8080}, {address: "2001:db8::c633:640f", port: 8080}]}
+  - {name: both-dns, vip: 192.0.2.65, port: 53, protocol: udp, mode: fullnat,
+     backends: [{address: 198.51.100.16, port: 53}, {address: "2001:db8::c633:6410", port: 53}]}
   - {name: web-6, vip: "2001:db8::c000:20a", port: 80, protocol: tcp,
      backends: [{address: "2001:db8::c633:640b", port: 8080}, {address: "2001:db8::c633:640c", port: 8080, weight: 50},
                 {address: "2001:db8::c633:640d", port: 8080}]}
@@ -53,6 +57,10 @@ services:
      backends: [{address: 198.51.100.15, port: 8080}, {address: 198.51.100.16, port: 8080}]}
   - {name: other-dns-6, vip: "2001:db8::c000:240", port: 53, protocol: udp, mode: fullnat,
      backends: [{address: 198.51.100.15, port: 53}, {address: 198.51.100.16, port: 53}]}
+  - {name: both-6, vip: "2001:db8::c000:241", port: 80, protocol: tcp, mode: fullnat,
+     backends: [{address: 198.51.100.15, port: 8080}, {address: "2001:db8::c633:640f", port: 8080}]}
+  - {name: both-dns-6, vip: "2001:db8::c000:241", port: 53, protocol: udp, mode: fullnat,
+     backends: [{address: 198.51.100.16, port: 53}, {address: "2001:db8::c633:6410", port: 53}]}
 snat: {addresses: [198.51.100.1, "2001:db8::c633:6401"], ports: 20000-20099}
 timeouts: {tcp_established: 24h, tcp_transitory: 24h, tcp_new: 24h, udp: 24h}
 limits: {flows: 65536, new_flows: 65536, services: 32, backends: 64}
