@@ -78,7 +78,8 @@ class DataPath {
     std::uint64_t all_drops();
     std::uint64_t icmp(weir_icmp_event event);
 
-    // The descriptor of a map of the data path, by its name in maps.h; the caller's to close.
+    // The descriptor of a map of the data path, by its name in maps.h and maps_observe.h; the
+    // caller's to close.
     Fd map(const std::string &name);
 
   private:
