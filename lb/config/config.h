@@ -110,7 +110,8 @@ struct SnatConfig {
 };
 
 // Capacities of the tables; fixed for the life of the tables. Flows are counted per family, those
-// between the two as IPv6: one of IPv4 takes 224 bytes, one of IPv6 336, all of it at the start.
+// between the two as IPv6: one of IPv4 takes 224 bytes, one of IPv6 336, and its share of buckets,
+// all of it at the start (flow_tables_bytes() in lb/dataplane/flow_table.h).
 struct Limits {
     std::uint32_t flows = 262144;     // established flows
     std::uint32_t new_flows = 65536;  // flows whose handshake is not complete

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <bit>
 #include <ctime>
 
 namespace weir {
@@ -19,7 +20,31 @@ std::chrono::seconds timeout_of(const weir_settings &settings, std::uint8_t prot
     return std::chrono::seconds(ending ? settings.tcp_transitory_s : settings.tcp_new_s);
 }
 
+// Of an LRU hash table: a bucket for each entry, rounded up to a power of two. Keys and values are
+// whole words, so nothing pads them.
+std::uint64_t hash_bytes(std::uint64_t entries, std::size_t key, std::size_t value) {
+    constexpr std::uint64_t kBucket = 16;
+    constexpr std::uint64_t kHead = 48;  // struct htab_elem
+    return entries * (kHead + key + value) + std::bit_ceil(entries) * kBucket;
+}
+
+// Of both families; a flow is two entries.
+std::uint64_t tables_bytes(std::uint64_t flows, std::size_t v4_value, std::size_t v6_value) {
+    return hash_bytes(2 * flows, sizeof(weir_tuple_v4), v4_value) +
+           hash_bytes(2 * flows, sizeof(weir_tuple_v6), v6_value);
+}
+
 }  // namespace
+
+std::uint64_t flow_tables_bytes(const Limits &limits) {
+    std::uint64_t bytes = 0;
+    for (const std::uint32_t flows : {limits.flows, limits.new_flows})
+        bytes += tables_bytes(flows, sizeof(weir_flow), sizeof(weir_flow_v6));
+    if (limits.accounts)
+        bytes += tables_bytes(std::uint64_t{limits.flows} + limits.new_flows, sizeof(weir_account),
+                              sizeof(weir_account));
+    return bytes;
+}
 
 // A hash map's position is the number of a bucket, that of other maps a key.
 BatchReader::BatchReader(const NamedMap &map, std::size_t key_size, std::size_t value_size,

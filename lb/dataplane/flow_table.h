@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bpf/abi.h"
+#include "lb/config/config.h"
 #include "lb/dataplane/map_access.h"
 #include "lb/net/address.h"
 #include "lb/result.h"
@@ -58,6 +59,10 @@ class BatchReader {
     bool ended_ = false;
     std::vector<std::byte> keys_, values_, position_;
 };
+
+// What the tables of flows and their accounts take, bytes, all of it from the start
+// (htab_map_mem_usage() in the kernel's kernel/bpf/hashtab.c, but for some bytes per CPU).
+std::uint64_t flow_tables_bytes(const Limits &limits);
 
 // The data path's clock. A replay brings its own, in the map `replay`; -1: it is none.
 std::chrono::nanoseconds data_path_now(int replay);

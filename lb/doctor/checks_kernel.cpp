@@ -6,6 +6,7 @@
 
 #include "lb/cli/table.h"
 #include "lb/daemon/preflight.h"
+#include "lb/dataplane/flow_table.h"
 #include "lb/doctor/checks.h"
 #include "lb/model/ring.h"
 
@@ -17,8 +18,6 @@ constexpr KernelVersion kOldestKernel{6, 1};
 constexpr KernelVersion kWithoutMemlock{5, 11};
 // What libbpf would have to lock for the tables of the smallest configuration.
 constexpr std::uint64_t kEnoughMemlock = std::uint64_t{1} << 30;
-// Bytes of a flow in its table, per family (lb/config/config.h, Limits).
-constexpr std::uint64_t kFlowBytes = 224 + 336;
 
 void check_jit(const HostFacts &host, Findings &findings) {
     if (!host.bpf_jit)
@@ -88,8 +87,7 @@ void check_memory(const Patient &patient, Findings &findings) {
         return one.name == patient.config->instance;
     });
     // the flow tables are made once; a ring beside the one that it takes the place of
-    std::uint64_t needed =
-        there ? 0 : (std::uint64_t{limits.flows} + std::uint64_t{limits.new_flows}) * kFlowBytes;
+    std::uint64_t needed = there ? 0 : flow_tables_bytes(limits);
     for (const auto &service : patient.config->services)
         needed += std::uint64_t{ring_slots(service)} * sizeof(std::uint32_t);
     const auto found =

@@ -1,9 +1,12 @@
 // What is written into the tables, and read back by a daemon that goes on with them.
 #include <fmt/format.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 
+#include "lb/dataplane/flow_table.h"
 #include "lb/dataplane/map_access.h"
 #include "lb/dataplane/rings.h"
 #include "tests/tables/fixture.h"
@@ -199,6 +202,44 @@ TEST_F(TablesState, EveryDropReasonAndIcmpEventHasANameOfItsOwn) {
     EXPECT_EQ(drop_reason_name(WEIR_DROP_NOT_TRANSLATABLE), "not_translatable");
     EXPECT_EQ(icmp_event_name(WEIR_ICMP_SENT), "sent");
 }
+
+// As /proc tells of each descriptor, bytes.
+std::uint64_t memory_of(const Fd &map) {
+    std::ifstream info(fmt::format("/proc/self/fdinfo/{}", map.get()));
+    for (std::string word; info >> word;)
+        if (word == "memlock:" && info >> word)
+            return std::stoull(word);
+    ADD_FAILURE() << "a map's memory is not told";
+    return 0;
+}
+
+// What `weir doctor` compares with the memory that is left.
+class TablesMemory : public TablesTest, public testing::WithParamInterface<const char *> {};
+
+TEST_P(TablesMemory, IsWhatTheKernelSays) {
+    utsname system{};
+    uname(&system);
+    if (std::string_view(system.release).starts_with("6.1."))
+        GTEST_SKIP() << "Linux " << system.release << " leaves buckets out of what it tells";
+    load(fmt::format(R"(
+services: [{{name: web, vip: 192.0.2.10, port: 80, protocol: tcp, backends: [{{address: 198.51.100.11, port: 80}}]}}]
+limits: {{flows: 5000, new_flows: 3000, services: 16, backends: 16}}
+{})",
+                     GetParam()));
+    std::uint64_t bytes = 0;
+    for (const char *map : {"flows_v4", "flows_new_v4", "flows_v6", "flows_new_v6"})
+        bytes += memory_of(path().map(map));
+    if (path().config().limits.accounts)
+        bytes += memory_of(path().map("accounts_v4")) + memory_of(path().map("accounts_v6"));
+    const std::uint64_t ours = flow_tables_bytes(path().config().limits);
+    EXPECT_LE(ours, bytes);
+    EXPECT_GE(ours, bytes - bytes / 100) << "of " << bytes;
+}
+
+INSTANTIATE_TEST_SUITE_P(, TablesMemory, testing::Values("", "flow_log: {file: /dev/null}"),
+                         [](const auto &test) {
+                             return test.index == 0 ? "Flows" : "AccountsToo";
+                         });
 
 // The layout of what is written, as the programs understand it.
 class TablesPolicy : public TablesTest {
