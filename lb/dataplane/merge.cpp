@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "lb/dataplane/flow_table.h"
 #include "lb/dataplane/map_access.h"
@@ -37,11 +38,22 @@ bool is_later(const weir_flow &was, const weir_flow &is) {
     return age > 0 || (age == 0 && (is.flags & WEIR_FLOW_BROUGHT) != 0);
 }
 
+// Whether a client has started over in the old tables on a connection that was copied closed. Not
+// within a tick: a packet may have closed the copy.
+bool is_started_over(const weir_flow &was, const weir_flow &is) {
+    return was.state != WEIR_FLOW_CLOSED && is.state == WEIR_FLOW_CLOSED &&
+           (is.flags & WEIR_FLOW_BROUGHT) != 0 && ticks_between(is, was) > 0;
+}
+
 // Whether the old entry of a flow says more than the new one, which may have met packets since, or
 // be that of a connection that has started over.
-bool knows_more(const AnyEntry &was, const AnyEntry &is) {
+bool knows_more(const AnyEntry &was, const AnyEntry &is, NewTables tables) {
+    if (tables == NewTables::copied)
+        return true;
     if (!same_target(was, is))
         return is_later(was.head(), is.head());
+    if (is_started_over(was.head(), is.head()))
+        return true;
     const auto state = was.head().state;
     return state > is.head().state &&
            (state != WEIR_FLOW_CLOSED || is_later(was.head(), is.head()));
@@ -50,10 +62,11 @@ bool knows_more(const AnyEntry &was, const AnyEntry &is) {
 // A flow is in one of two tables, before its promotion and after it, and the same tuple may have
 // been another flow's since: of two entries the one that knows more stays. Called when both are
 // written, so that none that a packet makes meanwhile goes unseen.
-void settle(int written, int other, const std::vector<std::byte> &key, const AnyEntry &was) {
+void settle(int written, int other, const std::vector<std::byte> &key, const AnyEntry &was,
+            NewTables tables) {
     AnyEntry is{{}, was.is_v4};
     if (bpf_map_lookup_elem(other, key.data(), &is.value) == 0)
-        bpf_map_delete_elem(knows_more(was, is) ? other : written, key.data());
+        bpf_map_delete_elem(knows_more(was, is, tables) ? other : written, key.data());
 }
 
 // An IPv4 tuple, as a key of the other family's tables; none of an IPv6 packet's.
@@ -101,6 +114,34 @@ bool settle_crossed(int written, const Siblings &siblings, const std::vector<std
     return stays;
 }
 
+// What two entries of one tuple come to; none: the new one stays as it is. Of one flow it is as
+// young as either: packets that the old one met kept both alive.
+std::optional<AnyEntry> merged(const AnyEntry &was, const AnyEntry &is, NewTables tables) {
+    const bool old_stays = knows_more(was, is, tables);
+    AnyEntry both = old_stays ? was : is;
+    if (tables != NewTables::copied && same_target(was, is))
+        both.head().refreshed =
+            (ticks_between(was.head(), is.head()) > 0 ? is : was).head().refreshed;
+    if (std::memcmp(&both.value, &is.value, sizeof both.value) == 0)
+        return std::nullopt;
+    return both;
+}
+
+Result<bool> merge_into(const Table &to, const Siblings &siblings, NewTables tables,
+                        const std::vector<std::byte> &key, const AnyEntry &was) {
+    AnyEntry is{{}, was.is_v4};
+    if (bpf_map_lookup_elem(to.fd, key.data(), &is.value) != 0)
+        return false;
+    const auto both = merged(was, is, tables);
+    if (!both)
+        return false;
+    if (bpf_map_update_elem(to.fd, key.data(), &both->value, BPF_EXIST) == 0)
+        return settle_crossed(to.fd, siblings, key, *both);
+    if (errno == ENOENT)
+        return false;  // a packet was faster
+    return map_error(to.name, "take over a flow", errno);
+}
+
 }  // namespace
 
 Siblings siblings_of(const Table &table, const Objects &objects) {
@@ -128,7 +169,7 @@ Result<bool> put_entry(const Table &to, const Siblings *siblings, NewTables tabl
         return false;
     if (bpf_map_update_elem(to.fd, key.data(), value.data(), BPF_NOEXIST) == 0) {
         if (siblings != nullptr)
-            settle(to.fd, siblings->same, key, was);
+            settle(to.fd, siblings->same, key, was, tables);
         return siblings == nullptr || settle_crossed(to.fd, *siblings, key, was);
     }
     if (errno == E2BIG)
@@ -138,16 +179,7 @@ Result<bool> put_entry(const Table &to, const Siblings *siblings, NewTables tabl
                                 to.name));
     if (errno != EEXIST)
         return map_error(to.name, "take over an entry", errno);
-    if (siblings == nullptr || bpf_map_lookup_elem(to.fd, key.data(), &is.value) != 0 ||
-        !knows_more(was, is))
-        return false;
-    if (ticks_between(was.head(), is.head()) > 0)
-        was.head().refreshed = is.head().refreshed;
-    if (bpf_map_update_elem(to.fd, key.data(), &was.value, BPF_EXIST) == 0)
-        return settle_crossed(to.fd, *siblings, key, was);
-    if (errno == ENOENT)
-        return false;  // a packet was faster
-    return map_error(to.name, "take over a flow", errno);
+    return siblings != nullptr ? merge_into(to, *siblings, tables, key, was) : Result<bool>(false);
 }
 
 }  // namespace weir

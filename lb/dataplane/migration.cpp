@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <ctime>
 
 #include "lb/dataplane/flow_table.h"
 #include "lb/dataplane/known.h"
@@ -21,6 +20,9 @@ namespace {
 
 constexpr std::uint32_t kMoveBatch = 4096;
 
+// New ones and those that were promoted, of either family.
+constexpr int kFlowTables = 4;
+
 // Before it, entries had other fields.
 constexpr std::uint32_t kOldestAbi = 7;
 
@@ -28,10 +30,6 @@ constexpr std::uint32_t kOldestAbi = 7;
 constexpr std::array<std::string_view, 10> kNotCopied{
     "settings", "snat_addresses", "rings", "held",   "xdp_devices",
     "capture",  "captured",       "watch", "events", "event_stats"};
-
-std::chrono::nanoseconds monotonic_now() {
-    return data_path_now(-1);
-}
 
 // As Tables::write_settings() does for services between IPv4 and IPv6.
 Result<void> expect_family_changes(int settings) {
@@ -48,15 +46,13 @@ std::size_t stride(std::size_t value_size) {
     return (value_size + 7) / 8 * 8;
 }
 
-std::size_t cpus() {
-    return static_cast<std::size_t>(libbpf_num_possible_cpus());
-}
-
 }  // namespace
 
 std::optional<Migration::Kind> Migration::kind_of(const std::string &name, std::uint32_t type) {
     if (std::find(kNotCopied.begin(), kNotCopied.end(), name) != kNotCopied.end())
         return std::nullopt;
+    if (name == "service_latencies")
+        return Kind::counters;
     switch (type) {
         case BPF_MAP_TYPE_HASH:
         case BPF_MAP_TYPE_LPM_TRIE:
@@ -142,9 +138,17 @@ bool Migration::moves_flows() const {
                        [](const Pair &pair) { return pair.kind == Kind::flows; });
 }
 
+// Whether one of the tables of flows is the old one: packets change it from the start.
+bool Migration::shares_flows() const {
+    return std::count_if(pairs_.begin(), pairs_.end(),
+                         [](const Pair &pair) { return pair.kind == Kind::flows; }) < kFlowTables;
+}
+
 Result<std::size_t> Migration::copy_entries(const Pair &pair, std::optional<std::uint32_t> since,
                                             NewTables tables) const {
     const bool is_flow = pair.kind == Kind::flows;
+    if (tables == NewTables::copied && shares_flows())
+        tables = NewTables::mixed;
     BatchReader reader({pair.from.fd(), pair.to.name}, pair.key.from_size(), pair.value.from_size(),
                        kMoveBatch);
     std::vector<std::byte> key(pair.key.to_size());
@@ -191,18 +195,26 @@ Result<void> Migration::copy_array(const Pair &pair) {
     return {};
 }
 
-// Converted: the numbers of every CPU of every entry.
+// One, or one per CPU.
+std::size_t Migration::values_of_entry(const Pair &pair) {
+    return pair.from.info().type == BPF_MAP_TYPE_PERCPU_ARRAY
+               ? static_cast<std::size_t>(libbpf_num_possible_cpus())
+               : 1;
+}
+
+// Converted: the numbers of every value of every entry.
 Result<std::vector<std::uint64_t>> Migration::read_counters(const Pair &pair) {
     const std::size_t words = stride(pair.value.to_size()) / sizeof(std::uint64_t);
     const std::uint32_t entries = std::min(pair.entries, pair.from.info().max_entries);
-    std::vector<std::byte> was(stride(pair.value.from_size()) * cpus());
-    std::vector<std::uint64_t> all(words * cpus() * entries);
+    const std::size_t values = values_of_entry(pair);
+    std::vector<std::byte> was(stride(pair.value.from_size()) * values);
+    std::vector<std::uint64_t> all(words * values * entries);
     for (std::uint32_t i = 0; i < entries; i++) {
         if (bpf_map_lookup_elem(pair.from.fd(), &i, was.data()) != 0)
             return map_error(pair.to.name, "read", errno);
-        for (std::size_t cpu = 0; cpu < cpus(); cpu++)
-            pair.value.apply(was.data() + cpu * stride(pair.value.from_size()),
-                             reinterpret_cast<std::byte *>(&all[(i * cpus() + cpu) * words]));
+        for (std::size_t one = 0; one < values; one++)
+            pair.value.apply(was.data() + one * stride(pair.value.from_size()),
+                             reinterpret_cast<std::byte *>(&all[(i * values + one) * words]));
     }
     return all;
 }
@@ -210,7 +222,8 @@ Result<std::vector<std::uint64_t>> Migration::read_counters(const Pair &pair) {
 // What was counted in the old table beyond pair.counted. A packet that is counted in the same
 // microsecond may be lost to the count.
 Result<void> Migration::add_counters(const Pair &pair, const std::vector<std::uint64_t> &now) {
-    const std::size_t width = stride(pair.value.to_size()) / sizeof(std::uint64_t) * cpus();
+    const std::size_t width =
+        stride(pair.value.to_size()) / sizeof(std::uint64_t) * values_of_entry(pair);
     std::vector<std::uint64_t> value(width);
     for (std::uint32_t i = 0; i < now.size() / width; i++) {
         const auto *after = &now[i * width];
@@ -233,8 +246,8 @@ Result<void> Migration::add_counters(const Pair &pair, const std::vector<std::ui
     return {};
 }
 
-Result<void> Migration::copy() {
-    copied_at_ = monotonic_now();
+Result<void> Migration::copy(NewTables tables) {
+    copied_at_ = data_path_now(-1);
     auto marked = unknown_ ? mark_all_known(*unknown_) : Result<void>();
     if (marked && changing_)
         marked = expect_family_changes(settings_);
@@ -250,7 +263,7 @@ Result<void> Migration::copy() {
         } else if (pair.from.info().type == BPF_MAP_TYPE_ARRAY) {
             done = copy_array(pair);
         } else {
-            done = copy_entries(pair, std::nullopt, NewTables::idle).map([](std::size_t) {});
+            done = copy_entries(pair, std::nullopt, tables).map([](std::size_t) {});
         }
         if (!done)
             return done;
@@ -262,7 +275,7 @@ Result<std::size_t> Migration::copy_rest(NewTables tables) {
     std::size_t copied = 0;
     // an entry that is older has met no packet since, for that would have made it young
     const auto since = to_ticks(copied_at_) - 2 * WEIR_REFRESH_TICKS;
-    copied_at_ = monotonic_now();
+    copied_at_ = data_path_now(-1);
     for (Pair &pair : pairs_) {
         if (pair.kind == Kind::counters) {
             auto now = read_counters(pair);

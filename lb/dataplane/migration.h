@@ -31,7 +31,7 @@ class Migration {
                                      MigrationScope scope);
 
     // All that is there.
-    Result<void> copy();
+    Result<void> copy(NewTables tables);
     // What the programs of the old tables have added or changed since. How many flows that were.
     Result<std::size_t> copy_rest(NewTables tables);
 
@@ -43,7 +43,7 @@ class Migration {
         settled,   // what a configuration filled: copied once
         flows,     // what packets add and change
         learnt,    // what packets add, and nobody misses much
-        counters,  // numbers per CPU, all of 64 bits
+        counters,  // what packets add to, all of 64 bits
     };
     struct Pair {
         Kind kind;
@@ -52,16 +52,18 @@ class Migration {
         std::uint32_t entries;             // room in it
         OldMap from;
         Conversion key, value;
-        std::vector<std::uint64_t> counted;  // by copy(): the old counters, all CPUs of all entries
+        std::vector<std::uint64_t> counted;  // by copy(): the old counters, all of all entries
     };
 
     Migration() = default;
     static std::optional<Kind> kind_of(const std::string &name, std::uint32_t type);
     Result<void> add(OldMap from, const Table &to, std::optional<Siblings> siblings, Kind kind);
     bool changes_family() const;
+    bool shares_flows() const;
     Result<std::size_t> copy_entries(const Pair &pair, std::optional<std::uint32_t> since,
                                      NewTables tables) const;
     static Result<void> copy_array(const Pair &pair);
+    static std::size_t values_of_entry(const Pair &pair);
     static Result<std::vector<std::uint64_t>> read_counters(const Pair &pair);
     static Result<void> add_counters(const Pair &pair, const std::vector<std::uint64_t> &now);
 

@@ -70,7 +70,8 @@ std::array<SizedMap, 19> sized_maps(const weir_tc &skeleton, const Limits &limit
 bool is_shareable(const weir_tc &skeleton, const bpf_map *map) {
     const auto type = bpf_map__type(map);
     return type == BPF_MAP_TYPE_LRU_HASH || type == BPF_MAP_TYPE_PERCPU_ARRAY ||
-           map == skeleton.maps.socket_flows || map == skeleton.maps.known_addresses;
+           map == skeleton.maps.socket_flows || map == skeleton.maps.service_latencies ||
+           map == skeleton.maps.known_addresses;
 }
 
 // Whether a pinned map of another start is as good as one made now.

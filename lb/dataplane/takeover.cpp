@@ -96,14 +96,32 @@ Result<void> Takeover::check_ids(const TableState &tables, const Config &config)
     return {};
 }
 
+Result<bool> Takeover::are_copies(Objects &objects) const {
+    if (earlier_.size() != 1)
+        return false;
+    return objects.tables().settings().map([&](const weir_settings &settings) {
+        return is_fresh() || settings.handover == WEIR_HANDOVER_ALL;
+    });
+}
+
+NewTables Takeover::entries() const {
+    if (copies_)
+        return NewTables::copied;
+    return is_fresh() ? NewTables::mixed : NewTables::in_use;
+}
+
 Result<void> Takeover::copy(Objects &objects, const Config &config) {
+    const auto copies = are_copies(objects);
+    if (!copies)
+        return tl::make_unexpected(copies.error());
+    copies_ = *copies;
     for (const Earlier &one : earlier_) {
         const bool all = is_fresh() && &one == &earlier_.back();
         auto migration = Migration::prepare(
             one.folder, objects, all ? MigrationScope::everything : MigrationScope::flows);
         if (!migration)
             return tl::make_unexpected(migration.error());
-        if (auto done = migration->copy(); !done)
+        if (auto done = migration->copy(copies_ ? NewTables::copied : NewTables::mixed); !done)
             return done;
         migrations_.push_back(std::move(*migration));
     }
@@ -182,7 +200,7 @@ Result<void> Takeover::catch_up(Objects &objects) {
     };
     return objects.xdp_ingress()
         .and_then(split)
-        .and_then([&] { return copy_rest(is_fresh() ? NewTables::idle : NewTables::in_use); })
+        .and_then([&] { return copy_rest(entries()); })
         .and_then([&] {
             const auto what = is_fresh() ? WEIR_HANDOVER_ALL : WEIR_HANDOVER_MIDSTREAM;
             return objects.tables().hand_over(moves_flows() ? what : WEIR_HANDOVER_NONE);
@@ -196,7 +214,7 @@ Result<void> Takeover::bring_over(Objects &objects) {
         return copy_rest(NewTables::in_use);
     // from the first on the other tables get no opening, and after the second nothing at all; what
     // they opened meanwhile is unknown here only as long as the last copy takes
-    return copy_rest(is_fresh() ? NewTables::idle : NewTables::in_use)
+    return copy_rest(is_fresh() ? entries() : NewTables::in_use)
         .and_then([&] { return objects.tables().hand_over(WEIR_HANDOVER_MIDSTREAM); })
         .and_then([&] {
             std::this_thread::sleep_for(kLastPacket);

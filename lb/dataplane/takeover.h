@@ -63,6 +63,11 @@ class Takeover {
     Result<void> join_ports(Objects &objects);
     static std::vector<Earlier> read(Pins &pins);
     bool moves_flows() const;
+    // Whether all flows in these tables are copies from the one earlier folder, and no packet has
+    // met them: they are new, or a start was killed while everything was left to those.
+    Result<bool> are_copies(Objects &objects) const;
+    // What their entries are until packets meet them.
+    NewTables entries() const;
     // Until nothing is left to copy, or too often.
     Result<void> copy_rest(NewTables tables);
     static Result<void> check_ids(const TableState &tables, const Config &config);
@@ -71,6 +76,7 @@ class Takeover {
     bool made_ = false;
     std::vector<Earlier> earlier_;
     std::vector<Migration> migrations_;
+    bool copies_ = false;             // are_copies()
     std::optional<PortRange> ports_;  // of these tables, while they have but a half of them
 };
 
