@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "lb/daemon/privileges.h"
-#include "lb/dataplane/standing.h"
 #include "lb/model/conditions.h"
 #include "lb/stats/inventory_update.h"
 
@@ -57,11 +56,22 @@ Result<DataPath> DataPath::load(const Config &config, const ConditionsOf &condit
 void DataPath::give_up() {
     undo_sockets();
     static_cast<void>(host_.roll_back());
-    if (!adopted())
-        static_cast<void>(detach_all(takeover_.own(objects_)));
+    undo_attach();
     takeover_.give_up(&objects_, pins_);
     if (!adopted())
         pins_.clear();
+}
+
+// Where flows were on their way to these tables, programs that were replaced know only a part of
+// them, and stay replaced.
+void DataPath::undo_attach() {
+    const OwnPrograms own = takeover_.own(objects_);
+    if (!adopted())
+        static_cast<void>(detach_all(own));
+    else if (standing_ && stood_on_these_tables_)
+        standing_->put_back(objects_, own);
+    else if (standing_)
+        standing_->take_off_new(objects_, own);
 }
 
 void DataPath::undo_sockets() {
@@ -83,32 +93,37 @@ Result<void> DataPath::start(const Config &config, const ConditionsOf &condition
                                                       : start_with_new_tables(config);
         })
         .and_then([&] { return let_go(config); })
-        .and_then([&] { return sockets_.settle(config); });
+        .and_then([&] { return sockets_.settle(config); })
+        .map([&] { standing_.reset(); });
 }
 
-// They are filled before a packet can meet them. VIPs are announced when packets to them are taken:
-// that is so where programs stand already.
+// They are filled before a packet can meet them. Programs that take over are not sent away again:
+// what the host would refuse is asked before.
 Result<void> DataPath::start_with_new_tables(const Config &config) {
-    const auto announce = [&] { return host_.announce(config); };
-    const auto attach = [&] { return this->attach(config); };
-    if (takeover_.is_fresh())
-        return write(config, {}).and_then(announce).and_then(attach);
-    return write(config, {}).and_then(attach).and_then(announce);
+    return write(config, {})
+        .and_then([&] { return host_.check_announce(config); })
+        .and_then([&] { return attach(config); })
+        .and_then([&] { return host_.announce(config); });
 }
 
 // They are whole, and stay as they are until every interface is known to do.
 Result<void> DataPath::start_with_tables_in_use(const Config &config) {
     return plan(config, {})
         .and_then([&](const PartialPlan &) { return attach(config); })
-        .and_then([&] { return host_.announce(config); })
-        .and_then([&] { return write(config, {}); });
+        .and_then([&] { return host_.check_announce(config); })
+        .and_then([&] { return write_and_announce(config, {}); });
 }
 
 Result<void> DataPath::attach(const Config &config) {
+    stood_on_these_tables_ = !takeover_.has_others();
     return takeover_.catch_up(objects_)
         .and_then([&] {
-            return interfaces_.attach(objects_, config, takeover_.own(objects_), takeover_.place());
+            const OwnPrograms own = takeover_.own(objects_);
+            standing_ = Standing::read(config.interfaces, own);
+            return interfaces_.attach(objects_, config, own, takeover_.place());
         })
+        // the other tables may have services that these have not: see write_and_announce()
+        .map([&] { host_.withdraw(config); })
         .and_then([&] { return takeover_.bring_over(objects_); })
         .and_then([&] { return sockets_.attach(config); })
         .and_then([&] { return interfaces_.take_place(objects_, takeover_.own(objects_)); })
@@ -167,14 +182,30 @@ Result<void> DataPath::apply(const Config &config, PartialPlan partial) {
 }
 
 Result<void> DataPath::write(const Config &config, const Affected &affected) {
-    auto plan = this->plan(config, affected);
-    if (!plan)
-        return tl::make_unexpected(plan.error());
+    return plan(config, affected).and_then([&](PartialPlan plan) {
+        return write_plan(config, std::move(plan));
+    });
+}
+
+Result<void> DataPath::write_plan(const Config &config, PartialPlan plan) {
     // the SNAT pool is there before the first service that needs it, and until the last has gone
     const bool needed = !config.snat.addresses.empty();
     const auto settings = [&] { return tables().write_settings(config); };
-    const auto services = [&] { return apply(config, std::move(*plan)); };
+    const auto services = [&] { return apply(config, std::move(plan)); };
     return needed ? settings().and_then(services) : services().and_then(settings);
+}
+
+// A packet to a VIP that no service takes goes up the stack, and where the VIP is an address of the
+// host it is answered with a reset: a VIP comes after its service. It goes before that, for who
+// still sends there is served a moment longer; who asks for it then would have come too late
+// anyway.
+Result<void> DataPath::write_and_announce(const Config &config, const Affected &affected) {
+    return plan(config, affected)
+        .and_then([&](PartialPlan plan) {
+            host_.withdraw(config);
+            return write_plan(config, std::move(plan));
+        })
+        .and_then([&] { return host_.announce(config); });
 }
 
 Conditions DataPath::exchange_conditions(const Config &config, const Affected &affected,
@@ -209,12 +240,13 @@ Result<void> DataPath::reload(const Config &running, const Config &config, const
                     .and_then([&] { return interfaces.attach(objects_, config, own); })
                     .and_then([&] { return load_sockets(config); })
                     .and_then([&] { return sockets_.attach(config); })
-                    .and_then([&] { return host_.announce(config); })
+                    .and_then([&] { return host_.check_announce(config); })
                     .and_then([&] {
                         written = true;
-                        return write(config, affected);
+                        return write_and_announce(config, affected);
                     });
     if (!done) {
+        host_.withdraw(running);  // before their services, as in write_and_announce()
         exchange_conditions(running, affected, std::move(before));
         undo_sockets();  // before backends begin to count anew
         // a write that ended half way, of the settings or of the services

@@ -15,6 +15,7 @@
 #include "lb/daemon/socket_path.h"
 #include "lb/dataplane/objects.h"
 #include "lb/dataplane/pins.h"
+#include "lb/dataplane/standing.h"
 #include "lb/dataplane/tables.h"
 #include "lb/dataplane/takeover.h"
 #include "lb/model/partial_plan.h"
@@ -29,7 +30,7 @@ class DataPath {
     using ConditionsOf = std::function<Conditions(const TableState &)>;
 
     // Loads, fills the tables, attaches. After an error nothing is attached or pinned that was not
-    // before. `notices` outlives it.
+    // before (ARCHITECTURE.md has the exceptions). `notices` outlives it.
     static Result<DataPath> bring_up(const Config &config, const ConditionsOf &conditions,
                                      Notices &notices);
 
@@ -74,6 +75,7 @@ class DataPath {
     Result<void> start_with_new_tables(const Config &config);
     Result<void> start_with_tables_in_use(const Config &config);
     void give_up();
+    void undo_attach();
     void undo_sockets();
     Result<void> attach(const Config &config);
     Result<void> load_sockets(const Config &config);
@@ -85,6 +87,8 @@ class DataPath {
                                    Conditions conditions);
     Result<PartialPlan> plan(const Config &config, const Affected &affected);
     Result<void> write(const Config &config, const Affected &affected);
+    Result<void> write_plan(const Config &config, PartialPlan plan);
+    Result<void> write_and_announce(const Config &config, const Affected &affected);
     Result<void> apply(const Config &config, PartialPlan partial);
 
     Pins pins_;
@@ -97,6 +101,9 @@ class DataPath {
     // What the tables hold, where that is certain: reading ten thousand services takes a while.
     std::optional<TableState> state_;
     Interfaces interfaces_;
+    // While it starts: what was on the interfaces, and whether all of it used these tables.
+    std::optional<Standing> standing_;
+    bool stood_on_these_tables_ = true;
     std::string announce_error_;  // the last one that was logged
     // A write was begun and not finished, by this process or by one that was killed: a ring may not
     // fit the backends beside it.

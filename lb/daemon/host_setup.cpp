@@ -3,6 +3,12 @@
 #include <fmt/format.h>
 #include <net/if.h>
 
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <iterator>
+#include <set>
+
 #include "lb/dataplane/announce.h"
 #include "lb/dataplane/reserved_ports.h"
 
@@ -33,6 +39,26 @@ std::vector<AddedAddress> announced_addresses(const Config &config) {
     for (const auto &one : announced(config))
         all.push_back(one.address);
     return all;
+}
+
+using Action = std::function<Result<void>(Announcer &, const AddedAddress &, const std::string &)>;
+
+// The action for each of them, on the interface of that name.
+Result<void> for_announced(HostChanges &changes, const Config &config, const Action &action) {
+    const auto all = announced(config);
+    if (all.empty())
+        return {};
+    auto announcer = Announcer::open(changes);
+    if (!announcer)
+        return tl::make_unexpected(announcer.error());
+    for (const auto &one : all) {
+        const auto done = action(*announcer, one.address, config.interfaces.front().name);
+        if (!done)
+            return fail(done.error().exit, fmt::format("{}: service '{}', announce: {}",
+                                                       place(config.file, one.service->mark),
+                                                       one.service->name, done.error().message));
+    }
+    return {};
 }
 
 // Ports are of no use without addresses, and nobody need miss them.
@@ -85,24 +111,34 @@ Result<void> HostSetup::reserve(const Config &config) {
 }
 
 Result<void> HostSetup::announce(const Config &config) {
-    const auto all = announced(config);
-    if (all.empty())
-        return {};
-    auto announcer = Announcer::open(changes_);
-    if (!announcer)
-        return tl::make_unexpected(announcer.error());
-    for (const auto &one : all) {
-        const auto done = announcer->announce(one.address, config.interfaces.front().name);
-        if (!done)
-            return fail(done.error().exit, fmt::format("{}: service '{}', announce: {}",
-                                                       place(config.file, one.service->mark),
-                                                       one.service->name, done.error().message));
-    }
-    return {};
+    return for_announced(changes_, config, [](Announcer &announcer, const auto &...what) {
+        return announcer.announce(what...);
+    });
+}
+
+Result<void> HostSetup::check_announce(const Config &config) {
+    return for_announced(changes_, config, [](const Announcer &announcer, const auto &...what) {
+        return announcer.check(what...);
+    });
+}
+
+void HostSetup::withdraw(const Config &config) {
+    std::set<Address> vips;
+    for (const auto &service : config.services)
+        if (service.announce == Announce::address)
+            vips.insert(service.vip.address);
+    auto kept = changes_.addresses();
+    if (!kept)
+        return;
+    const auto is_gone = [&](const AddedAddress &one) { return vips.count(one.address) == 0; };
+    kept->erase(std::remove_if(kept->begin(), kept->end(), is_gone), kept->end());
+    static_cast<void>(weir::withdraw(changes_, *kept));
 }
 
 Result<void> HostSetup::keep(const std::vector<AddedAddress> &addresses, const PortSet &ports) {
-    return withdraw(changes_, addresses).and_then([&] { return release_ports(changes_, ports); });
+    return weir::withdraw(changes_, addresses).and_then([&] {
+        return release_ports(changes_, ports);
+    });
 }
 
 Result<void> HostSetup::settle(const Config &config) {
@@ -110,8 +146,31 @@ Result<void> HostSetup::settle(const Config &config) {
     return keep(announced_addresses(config), range ? PortSet({*range}) : PortSet());
 }
 
+Result<void> HostSetup::announce_again(const std::vector<AddedAddress> &addresses) {
+    const auto noted = changes_.addresses();
+    if (!noted)
+        return tl::make_unexpected(noted.error());
+    const std::set<AddedAddress> there(noted->begin(), noted->end());
+    std::vector<AddedAddress> gone;
+    std::copy_if(addresses.begin(), addresses.end(), std::back_inserter(gone),
+                 [&](const AddedAddress &one) { return there.count(one) == 0; });
+    if (gone.empty())
+        return {};
+    auto announcer = Announcer::open(changes_);
+    if (!announcer)
+        return tl::make_unexpected(announcer.error());
+    for (const AddedAddress &one : gone) {
+        std::array<char, IF_NAMESIZE> name{};
+        if (if_indextoname(one.ifindex, name.data()) == nullptr)
+            continue;  // it went with its interface
+        if (auto done = announcer->announce(one, name.data()); !done)
+            return done;
+    }
+    return {};
+}
+
 Result<void> HostSetup::roll_back() {
-    return keep(addresses_, ports_);
+    return keep(addresses_, ports_).and_then([&] { return announce_again(addresses_); });
 }
 
 Result<void> HostSetup::clear() {

@@ -92,15 +92,16 @@ Result<NetlinkSocket> connect_netlink() {
     return socket;
 }
 
-std::string remedy(const AddedAddress &wanted, const std::string &interface) {
+bool is_ipv6_off(const std::string &interface) {
     std::ifstream file(fmt::format("/proc/sys/net/ipv6/conf/{}/disable_ipv6", interface));
     int disabled = 0;
-    if (!wanted.address.is_v4() && file >> disabled && disabled != 0)
-        return fmt::format(
-            "; IPv6 is off there: switch it on (sysctl -w "
-            "net.ipv6.conf.{}.disable_ipv6=0)",
-            interface);
-    return {};
+    return file >> disabled && disabled != 0;
+}
+
+tl::unexpected<Error> cannot_put(const AddedAddress &wanted, const std::string &interface,
+                                 const std::string &why) {
+    return fail(Exit::refused,
+                fmt::format("cannot put {} on {}: {}", wanted.address.to_string(), interface, why));
 }
 
 Result<void> add(const AddedAddress &wanted, const std::string &interface) {
@@ -109,9 +110,7 @@ Result<void> add(const AddedAddress &wanted, const std::string &interface) {
         return tl::make_unexpected(socket.error());
     const int error = rtnl_addr_add(socket->get(), to_route(wanted).get(), 0);
     if (error != 0 && error != -NLE_EXIST)
-        return fail(Exit::refused,
-                    fmt::format("cannot put {} on {}: {}{}", wanted.address.to_string(), interface,
-                                nl_geterror(error), remedy(wanted, interface)));
+        return cannot_put(wanted, interface, nl_geterror(error));
     return {};
 }
 
@@ -148,11 +147,27 @@ bool Announcer::is_others(const Address &address) const {
     return false;
 }
 
-Result<void> Announcer::announce(const AddedAddress &wanted, const std::string &interface) {
-    // one that this instance has put on another interface moves; anybody else's stays
-    if (there_.count({wanted.address, wanted.ifindex}) != 0 || is_others(wanted.address))
+// One that this instance has put on another interface moves; anybody else's stays.
+bool Announcer::is_there(const AddedAddress &wanted) const {
+    return there_.count({wanted.address, wanted.ifindex}) != 0 || is_others(wanted.address);
+}
+
+Result<void> Announcer::check(const AddedAddress &wanted, const std::string &interface) const {
+    if (wanted.address.is_v4() || is_there(wanted) || !is_ipv6_off(interface))
         return {};
-    auto added = changes_->note(wanted).and_then([&] { return add(wanted, interface); });
+    return cannot_put(wanted, interface,
+                      fmt::format("IPv6 is off there: switch it on (sysctl -w "
+                                  "net.ipv6.conf.{}.disable_ipv6=0)",
+                                  interface));
+}
+
+Result<void> Announcer::announce(const AddedAddress &wanted, const std::string &interface) {
+    if (is_there(wanted))
+        return {};
+    auto added = check(wanted, interface).and_then([&] { return changes_->note(wanted); });
+    if (!added)
+        return added;
+    added = add(wanted, interface);
     if (!added) {
         static_cast<void>(changes_->forget(wanted));
         return added;

@@ -22,11 +22,14 @@ class Announcer {
     // has already, on whatever interface, is left as it is: it is not this instance's to remove.
     // Exit::refused, without a place: "cannot put ADDRESS on INTERFACE: ...".
     Result<void> announce(const AddedAddress &wanted, const std::string &interface);
+    // Whether the host would take it, as far as that shows beforehand; nothing changes.
+    Result<void> check(const AddedAddress &wanted, const std::string &interface) const;
 
   private:
     using Places = std::set<std::pair<Address, unsigned>>;  // addresses, with their interface
     Announcer(HostChanges &changes, const std::vector<AddedAddress> &own, Places there);
     bool is_others(const Address &address) const;
+    bool is_there(const AddedAddress &wanted) const;
 
     HostChanges *changes_;
     std::set<AddedAddress> own_;

@@ -15,9 +15,13 @@ Standing Standing::read(const std::vector<InterfaceConfig> &interfaces, const Ow
         const unsigned ifindex = if_nametoindex(one.name.c_str());
         if (ifindex == 0)
             continue;
-        Programs programs{one.name, ifindex, tc_program(ifindex, TcSide::ingress, own),
-                          tc_program(ifindex, TcSide::egress, own), xdp_alone(ifindex, own)};
-        programs.any = programs.tc_ingress || programs.tc_egress || xdp_is_attached(ifindex, own);
+        Programs programs{one.name,
+                          ifindex,
+                          tc_program(ifindex, TcSide::ingress, own),
+                          tc_program(ifindex, TcSide::egress, own),
+                          xdp_alone(ifindex, own),
+                          xdp_is_attached(ifindex, own)};
+        programs.any = programs.tc_ingress || programs.tc_egress || programs.any_xdp;
         standing.all_.push_back(std::move(programs));
     }
     return standing;
@@ -29,15 +33,17 @@ bool Standing::has(const std::string &interface) const {
 }
 
 // The error that led here is the one to report.
+void Standing::take_off_one(Objects &objects, const Programs &programs, const OwnPrograms &own) {
+    static_cast<void>(objects.tables().remove_xdp_device(programs.ifindex));
+    static_cast<void>(take_off(programs.interface, programs.ifindex, own));
+    // also the qdisc that was made for a filter which was then refused
+    static_cast<void>(tc_remove_empty_clsact(programs.interface, programs.ifindex));
+}
+
 void Standing::put_back_one(Objects &objects, const Programs &programs, const OwnPrograms &own) {
-    const auto &[interface, ifindex, ingress, egress, xdp, any] = programs;
-    if (!any) {
-        static_cast<void>(objects.tables().remove_xdp_device(ifindex));
-        static_cast<void>(take_off(interface, ifindex, own));
-        // also the qdisc that was made for a filter which was then refused
-        static_cast<void>(tc_remove_empty_clsact(interface, ifindex));
-        return;
-    }
+    const auto &[interface, ifindex, ingress, egress, xdp, any_xdp, any] = programs;
+    if (!any)
+        return take_off_one(objects, programs, own);
     if (ingress)
         static_cast<void>(tc_attach(interface, ifindex, TcSide::ingress, ingress.get(), own));
     if (egress)
@@ -45,7 +51,7 @@ void Standing::put_back_one(Objects &objects, const Programs &programs, const Ow
     if (xdp && xdp_put_back(interface, ifindex, *xdp, own))
         static_cast<void>(
             objects.tables().set_xdp_device(ifindex, device_mode(interface, xdp->mode)));
-    if (!xdp && xdp_alone(ifindex, own)) {
+    if (!any_xdp && xdp_is_attached(ifindex, own)) {
         static_cast<void>(objects.tables().remove_xdp_device(ifindex));
         static_cast<void>(xdp_detach(interface, ifindex, own));
     }
@@ -54,6 +60,12 @@ void Standing::put_back_one(Objects &objects, const Programs &programs, const Ow
 void Standing::put_back(Objects &objects, const OwnPrograms &own) const {
     for (const Programs &programs : all_)
         put_back_one(objects, programs, own);
+}
+
+void Standing::take_off_new(Objects &objects, const OwnPrograms &own) const {
+    for (const Programs &programs : all_)
+        if (!programs.any)
+            take_off_one(objects, programs, own);
 }
 
 Result<bool> take_off(const std::string &interface, unsigned ifindex, const OwnPrograms &own) {

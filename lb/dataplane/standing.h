@@ -23,6 +23,8 @@ class Standing {
     // As far as that can be: libxdp's dispatcher keeps what it has. Where the instance had nothing,
     // it has nothing again.
     void put_back(Objects &objects, const OwnPrograms &own) const;
+    // Only the latter: what the instance had elsewhere may belong to other tables.
+    void take_off_new(Objects &objects, const OwnPrograms &own) const;
 
   private:
     struct Programs {
@@ -30,8 +32,10 @@ class Standing {
         unsigned ifindex = 0;
         Fd tc_ingress, tc_egress;
         std::optional<LoneXdp> xdp;
+        bool any_xdp = false;
         bool any = false;
     };
+    static void take_off_one(Objects &objects, const Programs &programs, const OwnPrograms &own);
     static void put_back_one(Objects &objects, const Programs &programs, const OwnPrograms &own);
 
     std::vector<Programs> all_;

@@ -31,6 +31,8 @@ class Takeover {
 
     // Whether the tables are new, and take over from others: no packet meets them yet.
     bool is_fresh() const { return made_ && !earlier_.empty(); }
+    // Whether there are other tables, of which programs may be on interfaces, until finish().
+    bool has_others() const { return !earlier_.empty(); }
     // The programs of this instance, those of the other tables included.
     OwnPrograms own(const Objects &objects) const;
 
