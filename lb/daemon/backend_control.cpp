@@ -106,6 +106,7 @@ Result<void> BackendControl::change(const Overrides &changes) {
     touched_.insert(services.begin(), services.end());
     if (auto done = write_now(); !done) {
         rosters_.take(std::move(before));
+        try_to_write();  // a part of the change may be in the tables
         return done;
     }
     restart_checks(services_named(config_, services));
@@ -174,6 +175,7 @@ Result<void> BackendControl::write_now() {
         now.merge(of_this);
     }
     if (!services.empty()) {
+        in_doubt_.insert(services.begin(), services.end());
         if (auto done = write_(services, now); !done)
             return done;
         log_changes(now);
@@ -187,14 +189,19 @@ Result<void> BackendControl::write_now() {
 
 bool BackendControl::differs(const std::string &service, const Conditions &now) const {
     const auto [begin, end] = of_service(written_, service);
-    return !std::equal(begin, end, now.begin(), now.end());
+    return in_doubt_.count(service) != 0 || !std::equal(begin, end, now.begin(), now.end());
 }
 
 void BackendControl::note_written(Conditions now, const Affected &affected) {
-    if (affected)
-        replace_services(written_, names_of(config_, *affected), std::move(now));
-    else
+    if (!affected) {
         written_ = std::move(now);
+        in_doubt_.clear();
+        return;
+    }
+    const auto services = names_of(config_, *affected);
+    replace_services(written_, services, std::move(now));
+    for (const std::string &service : services)
+        in_doubt_.erase(service);
 }
 
 void BackendControl::try_to_write() {

@@ -43,7 +43,8 @@ class BackendControl {
     Moment with(const Config &config, const Affected &affected) const;
     // The configuration has become another one, and `written` is in the tables.
     void configure(Moment written);
-    // After an error it is as it was. Exit::refused.
+    // After an error it is as it was, or will be: what cannot be taken back out of the tables is
+    // tried again. Exit::refused.
     Result<void> set_override(const BackendKey &key, const Override &change);
     Result<void> clear_overrides();
 
@@ -64,7 +65,7 @@ class BackendControl {
     // What the tables hold now of some services, or of all.
     void note_written(Conditions now, const Affected &affected);
     void log_changes(const Conditions &now);
-    // Whether the tables hold something else of a service.
+    // Whether the tables hold something else of a service, or may.
     bool differs(const std::string &service, const Conditions &now) const;
 
     Rosters rosters_;
@@ -73,8 +74,9 @@ class BackendControl {
     Notices &notices_;
     std::string write_error_;  // the last one that was noted, until a write succeeds
     Conditions written_;
-    Rosters::Time written_at_;       // when all of them were so
-    std::set<std::string> touched_;  // services about which something was reported since
+    Rosters::Time written_at_;        // when all of them were so
+    std::set<std::string> touched_;   // services about which something was reported since
+    std::set<std::string> in_doubt_;  // services of which a write was begun and did not succeed
     HealthChecks checks_;
     boost::asio::steady_timer soon_;
     boost::asio::steady_timer next_;

@@ -1,6 +1,8 @@
 // A host that is not as it should be while Weir runs: one clear message, and the service goes on.
+#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +11,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "bpf/abi.h"
 #include "tests/e2e/tools.h"
 #include "tests/support/traffic.h"
 
@@ -35,6 +38,27 @@ class Hardship : public EchoTest {
             if (one["service"] == "web" && one["backend"] == endpoint.to_string())
                 return one["state"];
         return "no such backend";
+    }
+    // Of the first backend of the first service, as the data path knows it.
+    static int state_in_tables() {
+        const Fd map(bpf_obj_get(
+            ("/sys/fs/bpf/weir/default/" + generations().front() + "/backends").c_str()));
+        const std::uint32_t id = 0;
+        weir_backend backend{};
+        EXPECT_EQ(bpf_map_lookup_elem(map.get(), &id, &backend), 0);
+        return backend.state;
+    }
+    // No more descriptors than it has, and one.
+    static void allow_one_more(pid_t process) {
+        rlim_t free = 0;
+        while (std::filesystem::is_symlink(std::filesystem::path("/proc") /
+                                           std::to_string(process) / "fd" / std::to_string(free)))
+            free++;
+        allow(process, free + 1);
+    }
+    static void allow(pid_t process, rlim_t descriptors) {
+        const rlimit limit{descriptors, 1024};
+        ASSERT_EQ(::prlimit(process, RLIMIT_NOFILE, &limit, nullptr), 0);
     }
     // libxdp's, of any interface; the folder itself is there without.
     static bool has_dispatcher() {
@@ -162,6 +186,28 @@ TEST_F(Hardship, ACheckThatCannotBeMadeSaysSoAndTheBackendServes) {
         return weir({"backends"}).out.find("not checked: /no/such/check") != std::string::npos;
     })) << weir({"backends"}).out;
     EXPECT_EQ(state(world().at_one), "active");
+    expect_service_goes_on();
+}
+
+// A ring needs a descriptor when the backends are written already; the connection that asks for it
+// takes the last one that there is.
+TEST_F(Hardship, AChangeThatTheTablesRefuseHalfWayIsTakenBackOutOfThem) {
+    const auto daemon = start(write_config(Settings{}.text()));
+    open_session();
+    const auto ask = [&](const char *what) {
+        return weir({"backend", what, "web", world().at_one.to_string()});
+    };
+    ASSERT_EQ(ask("disable").status, 0);
+    allow_one_more(daemon->pid());
+    const auto done = ask("enable");
+    EXPECT_EQ(done.status, 1);
+    EXPECT_NE(done.err.find("map rings: cannot make a ring"), std::string::npos) << done.err;
+    EXPECT_EQ(state_in_tables(), WEIR_BACKEND_ACTIVE) << "there is no descriptor for that either";
+    allow(daemon->pid(), 1024);
+    EXPECT_EQ(state(world().at_one), "maintenance");
+    EXPECT_TRUE(eventually([&] { return state_in_tables() == WEIR_BACKEND_MAINTENANCE; }));
+    EXPECT_EQ(ask("enable").status, 0);
+    EXPECT_EQ(state_in_tables(), WEIR_BACKEND_ACTIVE);
     expect_service_goes_on();
 }
 
