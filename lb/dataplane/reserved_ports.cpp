@@ -18,8 +18,8 @@ namespace {
 constexpr const char *kReserved = "/proc/sys/net/ipv4/ip_local_reserved_ports";
 
 Result<void> write_reserved(const PortSet &ports) {
-    std::ofstream file(kReserved);
     errno = 0;
+    std::ofstream file(kReserved);
     file << ports.to_string() << std::endl;
     if (!file)
         return fail(Exit::refused,

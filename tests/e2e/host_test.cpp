@@ -184,6 +184,23 @@ TEST_F(SnatPorts, ARestartWithoutThePoolGivesThemBack) {
     EXPECT_EQ(reserved(), "");
 }
 
+// As containers have /proc/sys.
+TEST_F(SnatPorts, ThatCannotBeReservedAreRefusedWithTheReason) {
+    const auto file = write_config(with_ports("30000-30099"));
+    const auto done = run({"unshare", "--mount", "sh", "-c",
+                           "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys "
+                           "&& exec " WEIR_BINARY " run -c " +
+                               file},
+                          {.netns = &world().weir});
+    EXPECT_EQ(done.status, 3);
+    EXPECT_EQ(lines(done.err), 1) << done.err;
+    EXPECT_NE(done.err.find("cannot write /proc/sys/net/ipv4/ip_local_reserved_ports (Read-only "
+                            "file system): "),
+              std::string::npos)
+        << done.err;
+    expect_nothing_left();
+}
+
 TEST_F(SnatPorts, I4RefusedWhereAProgramListensOnAnyAddress) {
     const EchoServer other(world().weir, Protocol::tcp, *Endpoint::parse("0.0.0.0:30010"), "x");
     expect_refused("tcp port 30010, where a program of this host listens (0.0.0.0:30010)");
