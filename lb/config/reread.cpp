@@ -241,9 +241,10 @@ Result<ConfigText> load_config_text(const std::string &file) {
     });
 }
 
-Result<ConfigText> load_config_again(const ConfigText &before) {
+Result<ConfigText> load_config_again(const ConfigText &before, std::string &last_read) {
     const std::string &file = before.config.file;
     return read_text(file).and_then([&](std::string text) -> Result<ConfigText> {
+        last_read = text;
         if (auto config = reread(before, text))
             return ConfigText{std::move(text), std::move(*config)};
         return parse_config(text, file).map([&](Config config) {

@@ -18,8 +18,8 @@ struct ConfigText {
 
 // As load_config().
 Result<ConfigText> load_config_text(const std::string &file);
-// The same file again.
-Result<ConfigText> load_config_again(const ConfigText &before);
+// The same file again. `last_read` becomes what it holds, valid or not, if it can be read.
+Result<ConfigText> load_config_again(const ConfigText &before, std::string &last_read);
 
 // What `text` says. None where that is not certain to be what parse_config() makes of it, or is not
 // valid: then it has to say so.

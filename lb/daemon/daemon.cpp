@@ -29,6 +29,7 @@ Daemon::Daemon(asio::io_context &loop, ConfigText config, DataPath path,
     : loop_(loop),
       notices_(notices),
       read_(std::move(config)),
+      last_read_(read_.text),
       path_(std::move(path)),
       backends_(
           loop, std::move(begun), config_,
@@ -210,7 +211,7 @@ void Daemon::follow_file() {
     if (!config_.watch || file_)
         return;
     // later, for a reload may end the watch that asks for it
-    auto watch = FileWatch::open(loop_, config_.file, [this] {
+    auto watch = FileWatch::open(loop_, config_.file, last_read_, [this] {
         asio::post(loop_, [this] { static_cast<void>(reload_and_note()); });
     });
     if (watch)
@@ -227,7 +228,7 @@ Result<void> Daemon::reopen_flow_log(const Config &wanted, Fd &file) const {
 }
 
 Result<void> Daemon::reload() {
-    auto again = load_config_again(read_);
+    auto again = load_config_again(read_, last_read_);
     if (!again)
         return tl::make_unexpected(again.error());
     const Config *wanted = &again->config;

@@ -56,7 +56,8 @@ class Daemon {
 
     boost::asio::io_context &loop_;
     Notices &notices_;
-    ConfigText read_;  // and in force
+    ConfigText read_;        // and in force
+    std::string last_read_;  // what the file held then, also if it was refused
     Config &config_ = read_.config;
     DataPath path_;
     BackendControl backends_;

@@ -66,6 +66,7 @@ std::vector<std::filesystem::path> folders_of(const std::filesystem::path &file)
 }
 
 Result<std::shared_ptr<FileWatch>> FileWatch::open(boost::asio::io_context &loop, std::string file,
+                                                   const std::string &last_read,
                                                    std::function<void()> changed) {
     Fd inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
     if (!inotify)
@@ -73,18 +74,20 @@ Result<std::shared_ptr<FileWatch>> FileWatch::open(boost::asio::io_context &loop
                                                "is how many watches a user has)",
                                                file, std::strerror(errno)));
     std::shared_ptr<FileWatch> watch(
-        new FileWatch(loop, inotify.release(), std::move(file), std::move(changed)));
+        new FileWatch(loop, inotify.release(), std::move(file), last_read, std::move(changed)));
     watch->watch_folders();
     watch->wait_for_event();
+    // it may have changed since it was read
+    watch->wait_for_rest();
     return watch;
 }
 
 FileWatch::FileWatch(boost::asio::io_context &loop, int inotify, std::string file,
-                     std::function<void()> changed)
+                     const std::string &last_read, std::function<void()> changed)
     : inotify_(loop, inotify),
       timer_(loop),
       file_(std::move(file)),
-      content_(read(file_).value_or("")),
+      last_read_(last_read),
       changed_(std::move(changed)) {}
 
 // Again after every event: a swapped link leads elsewhere. Folders that are watched stay so.
@@ -113,11 +116,9 @@ void FileWatch::wait_for_rest() {
         const auto self = weak.lock();
         if (error || !self)
             return;
-        auto now = read(self->file_);
-        if (!now || *now == self->content_)
-            return;
-        self->content_ = std::move(*now);
-        self->changed_();
+        const auto now = read(self->file_);
+        if (now && *now != self->last_read_)
+            self->changed_();
     });
 }
 

@@ -21,16 +21,17 @@ std::vector<std::filesystem::path> folders_of(const std::filesystem::path &file)
 
 class FileWatch : public std::enable_shared_from_this<FileWatch> {
   public:
-    // `changed` is called when the file has come to rest with a content that is not the one of the
-    // last call, or of open(). A file that is gone is waited for. Exit::refused when the kernel
-    // gives no more watches. It ends with its owner; a handler that is on its way then does
-    // nothing.
+    // `changed` is called when the file has come to rest with a content that is not `last_read`:
+    // what its reader, who outlives the watch, has seen of it, before the watch began as well. A
+    // file that is gone is waited for. Exit::refused when the kernel gives no more watches. It ends
+    // with its owner; a handler that is on its way then does nothing.
     static Result<std::shared_ptr<FileWatch>> open(boost::asio::io_context &loop, std::string file,
+                                                   const std::string &last_read,
                                                    std::function<void()> changed);
 
   private:
     FileWatch(boost::asio::io_context &loop, int inotify, std::string file,
-              std::function<void()> changed);
+              const std::string &last_read, std::function<void()> changed);
     void watch_folders();
     void wait_for_event();
     void wait_for_rest();
@@ -39,7 +40,7 @@ class FileWatch : public std::enable_shared_from_this<FileWatch> {
     boost::asio::posix::stream_descriptor inotify_;
     boost::asio::steady_timer timer_;
     std::string file_;
-    std::string content_;
+    const std::string &last_read_;
     std::function<void()> changed_;
 };
 

@@ -52,6 +52,36 @@ TEST_F(Watched, ALinkThatIsSwappedAsKubernetesDoesIsReloaded) {
     EXPECT_TRUE(becomes(kWithOne)) << "where the link leads now is watched as well";
 }
 
+TEST_F(Watched, WhatIsWrittenDuringAStartIsReloaded) {
+    const auto file = write_config(text(kOne));
+    const Process daemon({WEIR_BINARY, "run", "-c", file}, {.netns = &world().weir});
+    // made when the file has been read, long before the first packet
+    ASSERT_TRUE(eventually([] { return fs::exists("/run/weir/weir.sock"); })) << daemon.err();
+    write_config(text(kTwo));
+    EXPECT_TRUE(becomes(kWithTwo)) << daemon.err();
+}
+
+TEST_F(Watched, WhatIsWrittenBackRightAfterAReloadIsReloaded) {
+    const auto daemon = start(write_config(text(kOne)));
+    write_config(text(kTwo));
+    daemon->kill(SIGHUP);
+    ASSERT_TRUE(daemon->wait_for_err("reloaded ")) << daemon->err();
+    write_config(text(kOne));
+    EXPECT_TRUE(becomes(kWithOne)) << daemon->err();
+}
+
+TEST_F(Watched, ABadFileIsToldOfOnceHoweverItIsRead) {
+    const auto daemon = start(write_config(text(kOne)));
+    write_config(text(kTwo, "nonsense: 1\n"));
+    daemon->kill(SIGHUP);
+    ASSERT_TRUE(daemon->wait_for_err("reload refused: ")) << daemon->err();
+    const auto said = lines(daemon->err());
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));
+    folder().write("other.yaml", "x");
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));
+    EXPECT_EQ(lines(daemon->err()), said) << daemon->err();
+}
+
 TEST_F(Watched, OtherFilesAndTheSameContentAreNoReload) {
     const auto file = write_config(text(kOne));
     const auto daemon = start(file);

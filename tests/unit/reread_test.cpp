@@ -160,11 +160,13 @@ TEST(Reread, I8AnErrorIsThatOfTheWholeFile) {
          {std::pair("weight: 20", "weight: 70000"), std::pair("name: last", "name: web"),
           std::pair("running\"", "running")}) {
         folder.write("weir.yaml", changed(kText, what, with));
-        const auto again = load_config_again(*before);
+        std::string last_read = before->text;
+        const auto again = load_config_again(*before, last_read);
         const auto whole = load_config(file);
         ASSERT_FALSE(again);
         ASSERT_FALSE(whole);
         EXPECT_EQ(again.error().message, whole.error().message);
+        EXPECT_EQ(last_read, changed(kText, what, with)) << "though it is refused";
     }
 }
 
