@@ -1,5 +1,4 @@
 // weir detach: takes the data path off and forgets it. Needs no daemon, and refuses when one runs.
-#include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -9,6 +8,7 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #include "lb/cli/commands.h"
 #include "lb/cli/report.h"
@@ -16,7 +16,7 @@
 #include "lb/daemon/host_setup.h"
 #include "lb/daemon/preflight.h"
 #include "lb/dataplane/attach.h"
-#include "lb/dataplane/fd.h"
+#include "lb/dataplane/lost.h"
 #include "lb/dataplane/pins.h"
 #include "lb/dataplane/program_ids.h"
 #include "lb/dataplane/tc_link.h"
@@ -69,27 +69,42 @@ Result<void> take_off(const std::string &instance, const MapIds &own) {
     return {};
 }
 
+// Of an instance without tables.
+Result<void> report_nothing(const std::string &instance) {
+    const auto lost = find_lost_programs();
+    if (lost.empty()) {
+        fmt::print("instance {}: nothing is attached\n", instance);
+        return {};
+    }
+    std::vector<std::string> names;
+    std::vector<std::string> commands;
+    for (const auto &[interface, tc, xdp] : lost) {
+        names.push_back(interface);
+        if (tc)
+            commands.push_back(fmt::format("tc qdisc del dev {} clsact", interface));
+        if (xdp)
+            commands.push_back(fmt::format("ip link set {} xdp off", interface));
+    }
+    return fail(Exit::refused,
+                fmt::format("instance {} has no tables in /sys/fs/bpf, but on {} are programs of "
+                            "Weir's that have none there: stop the daemon, then run `{}`",
+                            instance, fmt::join(names, ", "), fmt::join(commands, "; ")));
+}
+
 Result<void> detach(const std::string &instance) {
     const auto folder = std::filesystem::path("/sys/fs/bpf/weir") / instance;
     std::error_code ignored;
-    if (!std::filesystem::exists(folder, ignored)) {
-        fmt::print("instance {}: nothing is attached\n", instance);
-        return {};
-    }
+    if (!std::filesystem::exists(folder, ignored))
+        return report_nothing(instance);
     auto pins = Pins::open(instance);
     if (!pins)
         return tl::make_unexpected(pins.error());
-    if (!pins->adopted()) {
-        fmt::print("instance {}: nothing is attached\n", instance);
-        return {};
-    }
+    if (!pins->adopted())
+        return report_nothing(instance);
     auto host = HostSetup::open(pins->path());
     if (!host)
         return tl::make_unexpected(host.error());
-    MapIds own;
-    for (const auto &tables : pins->generations())
-        if (const Fd map(bpf_obj_get((tables / "settings").c_str())); map)
-            own.push_back(map_id_of(map.get()));
+    const MapIds own = own_maps(pins->generations());
     // none: a start that was killed before anything could be attached
     if (!own.empty())
         if (auto off = take_off(instance, own); !off)

@@ -1,5 +1,6 @@
 #include "lb/dataplane/pins.h"
 
+#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/magic.h>
@@ -63,6 +64,22 @@ void own(const std::filesystem::path &folder) {
 
 std::vector<std::filesystem::path> tables_of(const std::string &instance) {
     return generations_in(folder_of(instance));
+}
+
+std::vector<std::string> pinned_instances() {
+    std::vector<std::string> names;
+    std::error_code ignored;
+    for (const auto &entry : std::filesystem::directory_iterator(folder_of(""), ignored))
+        names.push_back(entry.path().filename());
+    return names;
+}
+
+MapIds own_maps(const std::vector<std::filesystem::path> &tables) {
+    MapIds ids;
+    for (const auto &folder : tables)
+        if (const Fd map(bpf_obj_get((folder / "settings").c_str())); map)
+            ids.push_back(map_id_of(map.get()));
+    return ids;
 }
 
 Result<bool> ensure_bpffs() {

@@ -12,12 +12,18 @@
 #include <vector>
 
 #include "lb/dataplane/fd.h"
+#include "lb/dataplane/program_ids.h"
 #include "lb/result.h"
 
 namespace weir {
 
 // The folders of an instance's tables, the oldest first. Takes no lock.
 std::vector<std::filesystem::path> tables_of(const std::string &instance);
+
+// All that have a folder here.
+std::vector<std::string> pinned_instances();
+// The maps by which the programs of tables are known.
+MapIds own_maps(const std::vector<std::filesystem::path> &tables);
 
 // Mounts a bpffs at /sys/fs/bpf if none is there. True: it was mounted by this call.
 Result<bool> ensure_bpffs();

@@ -37,11 +37,10 @@ bpf_tc_opts make_options(TcPlace place = TcPlace::usual) {
 enum class Holder { nobody, own, other };
 
 Holder holder_of(unsigned ifindex, TcSide side, TcPlace place, const OwnPrograms &own) {
-    const bpf_tc_hook hook = make_hook(ifindex, side);
-    bpf_tc_opts options = make_options(place);
-    if (bpf_tc_query(&hook, &options) != 0)
+    const std::uint32_t program = tc_program_on(ifindex, side, place);
+    if (program == 0)
         return Holder::nobody;
-    return own.open(options.prog_id) ? Holder::own : Holder::other;
+    return own.open(program) ? Holder::own : Holder::other;
 }
 
 std::string_view name_of(TcSide side) {
@@ -68,21 +67,19 @@ Result<bool> detach_from(const std::string &interface, unsigned ifindex, TcSide 
 
 }  // namespace
 
-bool tc_holds(unsigned ifindex, TcSide side, int program) {
+std::uint32_t tc_program_on(unsigned ifindex, TcSide side, TcPlace place) {
     const bpf_tc_hook hook = make_hook(ifindex, side);
-    bpf_tc_opts options = make_options();
-    bpf_prog_info info{};
-    std::uint32_t length = sizeof info;
-    return bpf_tc_query(&hook, &options) == 0 &&
-           bpf_obj_get_info_by_fd(program, &info, &length) == 0 && options.prog_id == info.id;
+    bpf_tc_opts options = make_options(place);
+    return bpf_tc_query(&hook, &options) == 0 ? options.prog_id : 0;
+}
+
+bool tc_holds(unsigned ifindex, TcSide side, int program) {
+    const std::uint32_t there = tc_program_on(ifindex, side, TcPlace::usual);
+    return there != 0 && there == program_id_of(program);
 }
 
 Fd tc_program(unsigned ifindex, TcSide side, const OwnPrograms &own) {
-    const bpf_tc_hook hook = make_hook(ifindex, side);
-    bpf_tc_opts options = make_options();
-    if (bpf_tc_query(&hook, &options) != 0)
-        return {};
-    return own.open(options.prog_id);
+    return own.open(tc_program_on(ifindex, side, TcPlace::usual));
 }
 
 bool tc_is_attached(unsigned ifindex, TcSide side, const OwnPrograms &own) {

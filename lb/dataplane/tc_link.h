@@ -15,6 +15,9 @@ enum class TcSide { ingress, egress };
 // (enum weir_handover).
 enum class TcPlace { usual, front };
 
+// The id of what stands in a place of Weir's, whosever it is; 0: nothing.
+std::uint32_t tc_program_on(unsigned ifindex, TcSide side, TcPlace place);
+
 // Whether a program of `own` is on the side, in either place.
 bool tc_is_attached(unsigned ifindex, TcSide side, const OwnPrograms &own);
 

@@ -185,42 +185,6 @@ TEST_F(DaemonLife, ARestartLeavesInterfacesThatAreNoLongerNamed) {
     EXPECT_EQ(now.find("lb2"), std::string::npos) << now;
 }
 
-class Detach : public WeirTest {
-  protected:
-    // Runs, and ends.
-    void leave_a_data_path() {
-        const auto daemon = start(write_config(Settings{}.text()));
-        daemon->kill(SIGTERM);
-        EXPECT_EQ(daemon->wait().status, 0);
-    }
-};
-
-TEST_F(Detach, InAnotherNetworkNamespaceRefusesAndTouchesNothing) {
-    leave_a_data_path();
-    const auto before = attached();
-    const auto pins = pinned();
-    const auto done = run({WEIR_BINARY, "detach"}, {.netns = &world().client_host});
-    EXPECT_EQ(done.status, 3);
-    EXPECT_EQ(done.out, "");
-    EXPECT_EQ(done.err,
-              "instance default is on interfaces of another network namespace: run weir detach in "
-              "the network namespace of the daemon\n");
-    EXPECT_EQ(attached(), before);
-    EXPECT_EQ(pinned(), pins);
-    EXPECT_EQ(weir({"detach"}).status, 0);
-    expect_nothing_left();
-}
-
-TEST_F(Detach, UnpinsWhenTheInterfacesHaveVanished) {
-    leave_a_data_path();
-    for (const auto *name : {"lb0", "lb1", "lb2"})
-        world().weir.command(std::string("ip link del ") + name);
-    const auto done = weir({"detach"});
-    EXPECT_EQ(done.status, 0) << done.err;
-    EXPECT_NE(done.out.find("no interface: none had it"), std::string::npos) << done.out;
-    expect_nothing_left();
-}
-
 TEST_F(DaemonLife, WarnsOfForwardingThatIsOffForTheFamiliesItServes) {
     world().weir.sysctl("net/ipv4/ip_forward", "0");
     world().weir.sysctl("net/ipv6/conf/all/forwarding", "0");
@@ -233,13 +197,6 @@ TEST_F(DaemonLife, WarnsOfForwardingThatIsOffForTheFamiliesItServes) {
     EXPECT_NE(four.find("(sysctl -w net.ipv4.ip_forward=1)"), std::string::npos) << four;
     const auto six = warned(Family::v6);
     EXPECT_NE(six.find("(sysctl -w net.ipv6.conf.all.forwarding=1)"), std::string::npos) << six;
-}
-
-TEST_F(DaemonLife, DetachWithNothingThereSaysSo) {
-    const auto done = weir({"detach", "--instance", "other"});
-    EXPECT_EQ(done.status, 0);
-    EXPECT_EQ(done.out, "instance other: nothing is attached\n");
-    expect_nothing_left();
 }
 
 }  // namespace
