@@ -123,12 +123,15 @@ class Accounts::Walk {
         const auto flow = flow_of(tuple);
         if (flow && head_of(*flow).state == WEIR_FLOW_CLOSED)
             record.state = FlowState::closed;
-        const bool over = !flow || source_of(*flow) != new_source_of(forward) ||
-                          destination_of(*flow) != new_destination_of(forward) ||
-                          is_expired(settings_, tuple.head.protocol, head_of(*flow), now);
-        if (!over && (record.state != FlowState::closed || now < record.last + kLinger))
+        const bool there = flow && source_of(*flow) == new_source_of(forward) &&
+                           destination_of(*flow) == new_destination_of(forward);
+        const bool expired =
+            there && is_expired(settings_, tuple.head.protocol, head_of(*flow), now);
+        if (there && !expired && (record.state != FlowState::closed || now < record.last + kLinger))
             return;
-        record.end = end_of(tuple.head.protocol, forward, reply, record, now);
+        record.end = end_of(forward, reply,
+                            expired ? follows_packets(head_of(*flow), record)
+                                    : was_expired(tuple.head.protocol, record, now));
         bpf_map_delete_elem(table<Tuple>(), &tuple);
         if (reply.opened != 0) {
             const auto answer = answer_to(tuple, forward);
@@ -137,16 +140,28 @@ class Accounts::Walk {
         ended(record);
     }
 
-    FlowEnd end_of(std::uint8_t protocol, const weir_account &forward, const weir_account &reply,
-                   const FlowRecord &record, nanoseconds now) const {
+    // Packets refresh an entry once a second, those of the other direction every two. One that is
+    // older was made so (flow_touch() in bpf/flow.h): its other direction is gone.
+    static bool follows_packets(const weir_flow &flow, const FlowRecord &record) {
+        return static_cast<std::int32_t>(to_ticks(record.last) - flow.refreshed) <=
+               3 * WEIR_REFRESH_TICKS;
+    }
+
+    // Whether an entry that is gone may have been collected: the last packet need not have
+    // refreshed it.
+    bool was_expired(std::uint8_t protocol, const FlowRecord &record, nanoseconds now) const {
+        weir_flow last{};
+        last.refreshed = to_ticks(record.last) - WEIR_REFRESH_TICKS;
+        last.state = static_cast<std::uint8_t>(record.state);
+        return is_expired(settings_, protocol, last, now);
+    }
+
+    static FlowEnd end_of(const weir_account &forward, const weir_account &reply, bool idle) {
         if (((forward.tcp_flags | reply.tcp_flags) & kRst) != 0)
             return FlowEnd::reset;
         if ((forward.tcp_flags & reply.tcp_flags & kFin) != 0)
             return FlowEnd::closed;
-        weir_flow last{};
-        last.refreshed = to_ticks(record.last);
-        last.state = static_cast<std::uint8_t>(record.state);
-        return is_expired(settings_, protocol, last, now) ? FlowEnd::idle : FlowEnd::removed;
+        return idle ? FlowEnd::idle : FlowEnd::removed;
     }
 
     template <typename Tuple>
