@@ -124,6 +124,10 @@ struct Limits {
     bool operator==(const Limits &) const = default;
 };
 
+// A direction in which nothing is sent is kept alive by the other one, and three seconds late at
+// most (bpf/flow.h): with a shorter timeout it would be taken for one that is over.
+inline constexpr std::chrono::seconds kShortestTimeout{4};
+
 // A flow that saw no packet for this long is gone.
 struct Timeouts {
     std::chrono::seconds tcp_established{7440};  // 2h4m: RFC 5382, REQ-5

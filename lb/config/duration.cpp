@@ -59,7 +59,8 @@ tl::expected<std::chrono::milliseconds, std::string> parse_short_duration(std::s
     return std::chrono::milliseconds(*total);
 }
 
-tl::expected<std::chrono::seconds, std::string> parse_duration(std::string_view text) {
+tl::expected<std::chrono::seconds, std::string> parse_duration(std::string_view text,
+                                                               std::chrono::seconds least) {
     if (!text.empty() && text.find_first_not_of(kDigits) == std::string_view::npos)
         return tl::make_unexpected("must have a unit, such as 30s, 5m or 2h4m");
     if (text.size() > 2 && text.substr(text.size() - 2) == "ms")
@@ -67,8 +68,8 @@ tl::expected<std::chrono::seconds, std::string> parse_duration(std::string_view 
     const auto total = text.empty() ? std::nullopt : sum_of_parts(text);
     if (!total)
         return tl::make_unexpected("must be a duration such as 30s, 5m or 2h4m");
-    if (*total < 1000 || *total > kLongest)
-        return tl::make_unexpected("must be from 1s to 365d");
+    if (*total < std::chrono::milliseconds(least).count() || *total > kLongest)
+        return tl::make_unexpected("must be from " + print_duration(least) + " to 365d");
     return std::chrono::seconds(*total / 1000);
 }
 

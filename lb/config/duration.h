@@ -13,7 +13,8 @@ inline constexpr std::chrono::seconds kLongestDuration = std::chrono::hours(24 *
 
 // Whole numbers with the units d, h, m, s, largest first, each at most once; 1s..365d. The error
 // says what the text should have been ("must be ...").
-tl::expected<std::chrono::seconds, std::string> parse_duration(std::string_view text);
+tl::expected<std::chrono::seconds, std::string> parse_duration(
+    std::string_view text, std::chrono::seconds least = std::chrono::seconds(1));
 // The same down to milliseconds (unit ms, last): "200ms", "1s500ms"; 1ms..365d.
 tl::expected<std::chrono::milliseconds, std::string> parse_short_duration(std::string_view text);
 // The shortest text that parse_duration(), or parse_short_duration(), reads back.

@@ -195,11 +195,12 @@ void Mapping::port(std::string_view key, std::uint16_t &target) {
     target = static_cast<std::uint16_t>(value);
 }
 
-void Mapping::duration(std::string_view key, std::chrono::seconds &target) {
+void Mapping::duration(std::string_view key, std::chrono::seconds &target,
+                       std::chrono::seconds least) {
     const auto text = scalar(key, "a duration such as 30s, 5m or 2h4m");
     if (!text)
         return;
-    if (const auto value = parse_duration(*text))
+    if (const auto value = parse_duration(*text, least))
         target = *value;
     else
         complain(key, fmt::format("{}, not {}", value.error(), quoted(*text)));

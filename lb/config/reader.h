@@ -77,7 +77,8 @@ class Mapping {
     void number(std::string_view key, std::uint32_t minimum, std::uint32_t maximum,
                 std::uint32_t &target);
     void port(std::string_view key, std::uint16_t &target);
-    void duration(std::string_view key, std::chrono::seconds &target);
+    void duration(std::string_view key, std::chrono::seconds &target,
+                  std::chrono::seconds least = std::chrono::seconds(1));
     void duration(std::string_view key, std::chrono::milliseconds &target);
     void flag(std::string_view key, bool &target);  // true or false
 

@@ -177,10 +177,10 @@ void read_limits(Problems &problems, const Value &value, Limits &limits) {
 void read_timeouts(Problems &problems, const Value &value, Timeouts &timeouts) {
     Mapping mapping(problems, value,
                     {"timeouts", {}, {"tcp_established", "tcp_transitory", "tcp_new", "udp"}, {}});
-    mapping.duration("tcp_established", timeouts.tcp_established);
-    mapping.duration("tcp_transitory", timeouts.tcp_transitory);
-    mapping.duration("tcp_new", timeouts.tcp_new);
-    mapping.duration("udp", timeouts.udp);
+    mapping.duration("tcp_established", timeouts.tcp_established, kShortestTimeout);
+    mapping.duration("tcp_transitory", timeouts.tcp_transitory, kShortestTimeout);
+    mapping.duration("tcp_new", timeouts.tcp_new, kShortestTimeout);
+    mapping.duration("udp", timeouts.udp, kShortestTimeout);
 }
 
 }  // namespace
