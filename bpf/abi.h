@@ -36,7 +36,7 @@ enum { WEIR_ABI = 7 };
 /*
  * When an entry was refreshed is told in ticks of 2^26 ns (67 ms), which come round after nine
  * years. It may go without for WEIR_REFRESH_TICKS, a second, and that is the grain of every idle
- * timeout.
+ * timeout; a direction that has no packets, but is kept alive by the other one, for three.
  */
 enum { WEIR_TICK_SHIFT = 26, WEIR_REFRESH_TICKS = 15 };
 #define WEIR_REFRESH_NS ((__u64)WEIR_REFRESH_TICKS << WEIR_TICK_SHIFT)

@@ -39,8 +39,8 @@ static __always_inline struct weir_event_stats *event_admit(const struct weir_wa
 
 /* `what`: the kind, and above its 8 bits the drop reason; `whose`: the service's id, and above its
  * 32 bits the backend's. */
-static __noinline void event_send(long family, const struct weir_packet *packet,
-                                  const struct weir_flow *entry, __u32 what, __u64 whose) {
+static __always_inline void event_write(long family, const struct weir_packet *packet,
+                                        const struct weir_flow *entry, __u32 what, __u64 whose) {
     const struct weir_watch *watched = event_watch(what & 0xff);
     struct weir_event_stats *stats = watched ? event_admit(watched, packet->now) : NULL;
     struct weir_event *event;
@@ -78,6 +78,29 @@ static __noinline void event_send(long family, const struct weir_packet *packet,
     /* the reader looks for itself, several times a second: waking it up costs more than the event
      */
     bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+}
+
+/* Global functions: the verifier looks at them once. */
+__noinline int event_send_v4(const struct weir_packet *packet, const struct weir_flow *entry,
+                             __u32 what, __u64 whose) {
+    if (packet)
+        event_write(WEIR_V4, packet, entry, what, whose);
+    return 0;
+}
+
+__noinline int event_send_v6(const struct weir_packet *packet, const struct weir_flow_v6 *entry,
+                             __u32 what, __u64 whose) {
+    if (packet)
+        event_write(WEIR_V6, packet, entry ? &entry->flow : NULL, what, whose);
+    return 0;
+}
+
+static __always_inline void event_send(long family, const struct weir_packet *packet,
+                                       const struct weir_flow *entry, __u32 what, __u64 whose) {
+    if (family == WEIR_V4)
+        event_send_v4(packet, entry, what, whose);
+    else
+        event_send_v6(packet, (const struct weir_flow_v6 *)entry, what, whose);
 }
 
 /* Something has befallen the flow of a packet. */

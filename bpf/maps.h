@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Every map of the data path; only maps_observe.h beside this declares some. Capacities are those of
- * the smallest useful instance: the control plane sets the real ones from `limits` before it loads
- * the objects.
+ * Every map of the data path; only maps_observe.h beside this declares some. Capacities are those
+ * of the smallest useful instance: the control plane sets the real ones from `limits` before it
  * loads the objects.
  */
 #pragma once
