@@ -18,26 +18,34 @@ static __always_inline int claim_is_over(const struct weir_opening *o,
             flow_idle(owner, o->now) > 4 * WEIR_REFRESH_TICKS);
 }
 
-/* Both directions of the flow that owns the reply tuple `key`. Its other key is no variable, for
- * the stack's sake. */
-static __always_inline void claim_end(struct weir_opening *o, long family,
-                                      const struct weir_flow *owner,
+/*
+ * Takes the reply tuple `key` from a flow that is over, and deletes both its directions. False when
+ * that is not over, or another CPU was faster: of all that find it so, one alone has the word, and
+ * for the others it is young again. The other key is no variable, for the stack's sake.
+ */
+static __always_inline int claim_take(struct weir_opening *o, long family, struct weir_flow *owner,
                                       const union weir_any_tuple *key) {
+    __u32 refreshed = owner->refreshed;
     const struct weir_flow *peer;
 
+    if (!claim_is_over(o, owner) ||
+        __sync_val_compare_and_swap(&owner->refreshed, refreshed,
+                                    (__u32)(o->now >> WEIR_TICK_SHIFT)) != refreshed)
+        return 0;
     entry_answer(family, owner, o->answer.head.protocol, &o->old);
     peer = flow_find(family, &o->old);
     if (peer && entry_is_answered_by(family, peer, key))
         flow_delete(family, &o->old);
     flow_delete(family, key);
+    return 1;
 }
 
 /*
  * The entry of an IPv4 tuple in the other family's tables, or NULL. In this one's it was entered
  * before: of two CPUs that enter it at once, in one each, at least one sees the other's.
  */
-static __always_inline const struct weir_flow *claim_other(struct weir_opening *o, long family,
-                                                           const union weir_any_tuple *tuple) {
+static __always_inline struct weir_flow *claim_other(struct weir_opening *o, long family,
+                                                     const union weir_any_tuple *tuple) {
     const struct weir_settings *set = settings_get();
 
     if (!set || !set->changes_family)
@@ -49,14 +57,9 @@ static __always_inline const struct weir_flow *claim_other(struct weir_opening *
 
 /* Whether the reply tuple, if it is IPv4's, is a live flow's in the other family's tables. */
 static __always_inline int claim_is_in_other(struct weir_opening *o, long family) {
-    const struct weir_flow *owner = o->to == WEIR_V4 ? claim_other(o, family, &o->answer) : NULL;
+    struct weir_flow *owner = o->to == WEIR_V4 ? claim_other(o, family, &o->answer) : NULL;
 
-    if (!owner)
-        return 0;
-    if (!claim_is_over(o, owner))
-        return 1;
-    claim_end(o, family == WEIR_V4 ? WEIR_V6 : WEIR_V4, owner, &o->crossed);
-    return 0;
+    return owner && !claim_take(o, family == WEIR_V4 ? WEIR_V6 : WEIR_V4, owner, &o->crossed);
 }
 
 /*
@@ -64,15 +67,13 @@ static __always_inline int claim_is_in_other(struct weir_opening *o, long family
  * half was evicted) or that is over gives way; a live one does not.
  */
 static __always_inline enum weir_drop_reason claim_answer(struct weir_opening *o, long family) {
-    const struct weir_flow *owner = flow_find(family, &o->answer);
+    struct weir_flow *owner = flow_find(family, &o->answer);
     long error;
 
     if (owner) {
         if (entry_same_target(family, owner, &o->reply.flow))
             flow_delete(family, &o->answer);
-        else if (claim_is_over(o, owner))
-            claim_end(o, family, owner, &o->answer);
-        else
+        else if (!claim_take(o, family, owner, &o->answer))
             return WEIR_DROP_TUPLE_IN_USE;
     }
     if (claim_is_in_other(o, family))
