@@ -31,14 +31,21 @@ static __noinline void fragment_note(long family, const struct weir_packet *pack
     bpf_map_update_elem(&fragments, &key, &note, BPF_ANY);
 }
 
+static __always_inline const struct weir_fragment *fragment_find(
+    const struct weir_fragment_key *key, __u64 now) {
+    const struct weir_fragment *note = bpf_map_lookup_elem(&fragments, key);
+
+    return note && now < note->seen + WEIR_FRAGMENT_NS ? note : NULL;
+}
+
 /* Completes the tuple of a later fragment. False when its first one is not known. */
 static __noinline int fragment_recall(long family, struct weir_packet *packet) {
     const struct weir_fragment *note;
     struct weir_fragment_key key;
 
     fragment_key(family, packet, &key);
-    note = bpf_map_lookup_elem(&fragments, &key);
-    if (!note || packet->now >= note->seen + WEIR_FRAGMENT_NS)
+    note = fragment_find(&key, packet->now);
+    if (!note)
         return 0;
     packet->tuple.head.sport = note->sport;
     packet->tuple.head.dport = note->dport;

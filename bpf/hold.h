@@ -64,8 +64,23 @@ static __always_inline int hold_fits(__u32 *length) {
     return *length <= WEIR_HELD_FRAME;
 }
 
-/* Keeps the fragment. False when it cannot; a replay has no ingress to send it back to. */
-__noinline int hold_fragment(struct __sk_buff *skb, long family, const struct weir_packet *packet) {
+/* Turns the skb into the frame that was kept, and sends a copy back to ingress. */
+static __always_inline void hold_send_back(struct __sk_buff *skb, const struct weir_held *place) {
+    __u32 length = place->length;
+
+    if (bpf_skb_change_tail(skb, length, 0) || !hold_fits(&length) ||
+        bpf_skb_store_bytes(skb, 0, place->frame, length, BPF_F_RECOMPUTE_CSUM) ||
+        bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS))
+        count_drop(WEIR_DROP_FRAGMENT_ORPHAN, WEIR_NO_SERVICE, WEIR_NO_BACKEND);
+}
+
+/*
+ * Keeps the fragment. False when it cannot; a replay has no ingress to send it back to. `unnoted`:
+ * its first one was not known, which it may be by now, to a CPU that found nothing to release yet.
+ * Then it goes back to ingress; where the first one is known, but has no flow, it would for ever.
+ */
+__noinline int hold_fragment(struct __sk_buff *skb, long family, const struct weir_packet *packet,
+                             int unnoted) {
     struct weir_fragment_key key;
     struct weir_held *place;
     __u32 length = skb->len;
@@ -84,17 +99,11 @@ __noinline int hold_fragment(struct __sk_buff *skb, long family, const struct we
         kept = 1;
     }
     hold_leave(place, kept ? WEIR_HELD_FULL : WEIR_HELD_FREE);
+    if (kept && unnoted && fragment_find(&key, packet->now) && hold_seize(place, WEIR_HELD_FULL)) {
+        hold_send_back(skb, place);
+        hold_leave(place, WEIR_HELD_FREE);
+    }
     return kept;
-}
-
-/* Turns the skb into the frame that was kept, and sends a copy back to ingress. */
-static __always_inline void hold_send_back(struct __sk_buff *skb, const struct weir_held *place) {
-    __u32 length = place->length;
-
-    if (bpf_skb_change_tail(skb, length, 0) || !hold_fits(&length) ||
-        bpf_skb_store_bytes(skb, 0, place->frame, length, 0) ||
-        bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS))
-        count_drop(WEIR_DROP_FRAGMENT_ORPHAN, WEIR_NO_SERVICE, WEIR_NO_BACKEND);
 }
 
 /*
@@ -116,6 +125,9 @@ __noinline int hold_release(struct __sk_buff *skb, long family, const struct wei
 
         if (!place)
             return released;
+        /* a full barrier: either the note is seen where a fragment is kept, or that is seen here */
+        if (!way)
+            __sync_fetch_and_add(&place->state, 0);
         if (place->state != WEIR_HELD_FULL || !hold_same(&place->key, &key) ||
             !hold_seize(place, WEIR_HELD_FULL))
             continue;

@@ -77,15 +77,16 @@ static __always_inline int tc_result(int verdict) {
     return verdict == TC_ACT_OK && tc_hands_over() ? TC_ACT_UNSPEC : verdict;
 }
 
-/* A later fragment whose first one is not known: to a VIP, it is a service's, or will be. */
+/* A later fragment whose first one is not known, or has no flow: to a VIP, it is a service's, or
+ * will be. */
 static __always_inline int tc_orphan(long family, struct __sk_buff *skb,
-                                     const struct weir_packet *packet) {
+                                     const struct weir_packet *packet, int unnoted) {
     struct weir_address to;
 
     nat_destination(family, &packet->tuple, &to);
     if (!bpf_map_lookup_elem(&vips, &to) || tc_hands_over())
         return TC_ACT_OK;
-    if (hold_fragment(skb, family, packet))
+    if (hold_fragment(skb, family, packet, unnoted))
         return TC_ACT_SHOT; /* what is kept is a copy */
     event_drop(family, packet, NULL, WEIR_DROP_FRAGMENT_ORPHAN, WEIR_NO_SERVICE, WEIR_NO_BACKEND);
     return TC_ACT_SHOT;
@@ -103,14 +104,15 @@ static __always_inline int tc_ingress(long family, struct __sk_buff *skb,
     struct weir_decision decision;
 
     if (tc_lacks_ports(family, packet))
-        return tc_orphan(family, skb, packet);
+        return tc_orphan(family, skb, packet, 1);
     ingress_classify(family, packet, flow_of(family, packet), 0, &decision);
     if (decision.way == WEIR_WAY_DROP)
         return tc_drop(skb, family, packet, &decision, TC_INGRESS);
     if (decision.way == WEIR_WAY_V6)
         return TC_IN_V6;
     if (!decision.entry)
-        return packet->fragment == WEIR_LATER_FRAGMENT ? tc_orphan(family, skb, packet) : TC_ACT_OK;
+        return packet->fragment == WEIR_LATER_FRAGMENT ? tc_orphan(family, skb, packet, 0)
+                                                       : TC_ACT_OK;
     tc_decide(family, skb, packet, TC_INGRESS, &decision);
     if (decision.way == WEIR_WAY_UNTOUCHED)
         return TC_ACT_OK;
