@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * Parse: from bytes to a tuple. What this file cannot name with certainty (another protocol, a
- * header cut short, a route that is not at its end) is not Weir's packet and goes on untouched
- * (I1).
+ * header cut short, an IPv6 route that is not at its end) is not Weir's packet and goes on
+ * untouched (I1).
  */
 #pragma once
 

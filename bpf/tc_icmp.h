@@ -21,16 +21,29 @@ static __noinline int tc_icmp_is_of_v6(const struct weir_packet *packet,
     return 1;
 }
 
+/* Whether an error gets a route of its own: at ingress unless it is for a program on this host, and
+ * at egress when it is by one, about an answer: the stack has routed it to the VIP. */
+static __always_inline int tc_icmp_is_routed(const struct weir_flow *entry, enum tc_side side) {
+    int local = (entry->flags & WEIR_FLOW_LOCAL) != 0;
+    int reply = (entry->flags & WEIR_FLOW_REPLY) != 0;
+
+    return side == TC_INGRESS ? !(local && reply) : local && !reply;
+}
+
 /* An ICMP message: an echo request to a VIP, or an error about the packet of a flow. */
 static __always_inline int tc_icmp(struct __sk_buff *skb, long family,
                                    const struct weir_packet *packet, enum tc_side side) {
+    __u8 hops = side == TC_INGRESS; /* what the host itself sends has made none yet */
     struct weir_next_hop hop = {};
     struct icmp_embedded in;
     struct weir_flow *entry;
 
     if (side == TC_INGRESS && icmp_is_echo(family, packet)) {
-        if (!icmp_echo(skb, family, packet))
+        if (!icmp_echo(skb, family, packet)) {
+            event_drop(family, packet, NULL, WEIR_DROP_REWRITE_FAILED, WEIR_NO_SERVICE,
+                       WEIR_NO_BACKEND);
             return TC_ACT_SHOT;
+        }
         count_icmp(WEIR_ICMP_ANSWERED);
         return (int)bpf_redirect(skb->ifindex, 0);
     }
@@ -46,12 +59,12 @@ static __always_inline int tc_icmp(struct __sk_buff *skb, long family,
                    entry->backend);
         return TC_ACT_SHOT;
     }
-    if (side == TC_INGRESS && !(entry->flags & WEIR_FLOW_LOCAL && entry->flags & WEIR_FLOW_REPLY))
+    if (tc_icmp_is_routed(entry, side))
         route_find(skb, packet, family, entry, &hop);
     if (hop.ifindex == WEIR_HOP_STACK && side == TC_INGRESS &&
         tc_is_for_client(family, packet, entry))
         return TC_ACT_OK; /* as a reply: with the VIP as its source, the stack might refuse it */
-    if (hop.ifindex == WEIR_HOP_UNREACHABLE || (hop.ifindex && packet->ttl <= 1)) {
+    if (hop.ifindex == WEIR_HOP_UNREACHABLE || (hop.ifindex && packet->ttl <= hops)) {
         event_drop(
             family, packet, NULL,
             hop.ifindex == WEIR_HOP_UNREACHABLE ? WEIR_DROP_UNREACHABLE : WEIR_DROP_TTL_EXPIRED,
@@ -68,6 +81,6 @@ static __always_inline int tc_icmp(struct __sk_buff *skb, long family,
                 WEIR_DROP_NONE);
     if (hop.ifindex == WEIR_HOP_STACK)
         return TC_ACT_OK;
-    rewrite_ttl(family, skb, packet->l3_offset, packet->ttl, packet->ttl - 1);
+    rewrite_ttl(family, skb, packet->l3_offset, packet->ttl, packet->ttl - hops);
     return tc_send(skb, packet, &hop, side);
 }

@@ -85,6 +85,21 @@ TEST_P(LocalPrograms, AreToldOfErrorsAboutTheirFlows) {
     EXPECT_EQ(hex(outcome.frame), hex(build(expected)));
 }
 
+// The stack has routed it to the VIP.
+TEST_P(LocalPrograms, ErrorsOfTheirsGoTheWayOfTheirFlows) {
+    const Segment out = expect_translated(datagram(client, dns));
+    const Segment reply = datagram(out.destination, client);
+    Segment met = reply;
+    met.source = dns;
+    const Icmp error = error_about(build(met), Error::unreachable);
+    Icmp expected = error;
+    expected.destination = reply.source.address;
+    expected.body = error_about(build(reply), Error::unreachable).body;
+    expected.source_mac = out.source_mac;
+    expected.destination_mac = out.destination_mac;
+    EXPECT_EQ(hex(path->run(Entry::tc_egress, build(error)).frame), hex(build(expected)));
+}
+
 TEST_P(LocalPrograms, AreToldWhenThereIsNoBackend) {
     const Bytes syn = build(make(client, idle, kSyn));
     const Outcome outcome = path->run(Entry::tc_egress, syn);
