@@ -46,6 +46,19 @@ static __always_inline enum weir_drop_reason admit_flow(const struct weir_servic
     return WEIR_DROP_NONE;
 }
 
+/* For a packet that was admitted, and will be asked about at the next hook again. */
+static __always_inline void admit_take_back(const struct weir_service *service,
+                                            const struct weir_client *client) {
+    struct weir_rate *bucket;
+
+    bucket = service->source_flows_rate ? bpf_map_lookup_elem(&source_rates, client) : NULL;
+    if (bucket)
+        rate_take_back(bucket, service->source_flows_rate);
+    bucket = service->new_flows_rate ? bpf_map_lookup_elem(&service_rates, &client->service) : NULL;
+    if (bucket)
+        rate_take_back(bucket, service->new_flows_rate);
+}
+
 /* The flows of a backend, and the sockets of local programs that are connected to it. Not inlined:
  * for the stack's sake. */
 static __noinline __s64 admit_flows_of(__u32 backend) {

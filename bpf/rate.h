@@ -17,3 +17,8 @@ static __always_inline int rate_admits(struct weir_rate *bucket, __u32 rate, __u
     bucket->due = due + cost;
     return 1;
 }
+
+/* Of one that was admitted, and is asked about once more. */
+static __always_inline void rate_take_back(struct weir_rate *bucket, __u32 rate) {
+    bucket->due -= 1000000000ULL / rate;
+}

@@ -157,6 +157,14 @@ static __always_inline enum weir_drop_reason service_schedule(struct weir_openin
     return reason;
 }
 
+/* What service_open() took of the limits, when it could open nothing and the next hook tries. */
+static __always_inline void service_take_back(void) {
+    const struct weir_opening *o = opening_get();
+
+    if (o)
+        admit_take_back(&o->pick.service, &o->pick.client);
+}
+
 /*
  * Opens a flow. On WEIR_DROP_NONE both directions are in the table of new flows. `chosen` is the
  * last backend that was considered, for the count. A global function: the verifier looks at it

@@ -210,12 +210,23 @@ static __always_inline int tc_rewrite(long family, struct __sk_buff *skb,
     return 0;
 }
 
+/* How many segments the wire has of it. Who takes packets from outside of the kernel (virtio, tun)
+ * leaves that for later to be counted. */
+static __always_inline __u32 tc_segments(const struct __sk_buff *skb,
+                                         const struct weir_packet *packet) {
+    __u32 headers = packet->l4_offset + packet->l4_header;
+
+    if (skb->gso_segs || !skb->gso_size || skb->len <= headers)
+        return skb->gso_segs ? skb->gso_segs : 1;
+    return (skb->len - headers + skb->gso_size - 1) / skb->gso_size;
+}
+
 /* A packet whose entry is known: translates it, and sends it on its way. */
 static __always_inline int tc_translate(long family, struct __sk_buff *skb,
                                         struct weir_packet *packet, enum tc_side side,
                                         struct weir_decision *decision) {
     const struct weir_flow *entry = decision->entry;
-    __u32 segments = skb->gso_segs ? skb->gso_segs : 1; /* NAT64 resets it */
+    __u32 segments = tc_segments(skb, packet); /* NAT64 resets what says so */
 
     if (packet->fragment == WEIR_FIRST_FRAGMENT) {
         fragment_note(family, packet);

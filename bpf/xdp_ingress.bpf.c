@@ -17,11 +17,17 @@
 /*
  * XDP sends out of an interface whose driver takes frames from it: for certain only the one they
  * came from, and those that carry this program natively. Generic XDP sends out of any. What cannot
- * be sent from here the kernel would drop without a word.
+ * be sent from here the kernel would drop without a word: also a frame in several buffers (jumbo)
+ * that is redirected, which no interface takes before 6.3, and not all do since (XMIT_SG).
  */
-static __always_inline int xdp_can_send(const struct weir_decision *decision, __u32 from) {
+static __always_inline int xdp_can_send(const struct weir_decision *decision, __u32 from,
+                                        int in_one_buffer) {
     const __u32 *mode;
 
+    if (decision->hop.ifindex == from && !(decision->entry->flags & WEIR_FLOW_NO_TX))
+        return 1;
+    if (!in_one_buffer)
+        return 0;
     if (decision->hop.ifindex == from || decision->entry->flags & WEIR_FLOW_XDP)
         return 1;
     mode = bpf_map_lookup_elem(&xdp_devices, &from);
@@ -30,21 +36,25 @@ static __always_inline int xdp_can_send(const struct weir_decision *decision, __
 
 /* Whether the packet is a plain case. */
 static __always_inline int xdp_can_take(long family, const struct weir_packet *packet,
-                                        const struct weir_decision *decision) {
+                                        const struct weir_decision *decision, int in_one_buffer) {
     const struct weir_flow *entry = decision->entry;
 
     return entry_new_family(family, entry) == family && packet->ttl > 1 &&
            packet->ip_length <= entry->mtu && decision->hop.ifindex != WEIR_HOP_STACK &&
            decision->hop.ifindex != WEIR_HOP_UNREACHABLE && route_is_resolved(&decision->hop) &&
-           !(entry->flags & WEIR_FLOW_LOCAL) && xdp_can_send(decision, packet->ifindex);
+           !(entry->flags & WEIR_FLOW_LOCAL) &&
+           xdp_can_send(decision, packet->ifindex, in_one_buffer);
 }
 
 /* Drops that are answered are made where that can be done, at TC ingress. */
 static __always_inline int xdp_drop(long family, const struct weir_packet *packet,
                                     const struct weir_decision *decision) {
     if (decision->reason == WEIR_DROP_NO_BACKEND || decision->reason == WEIR_DROP_SNAT_EXHAUSTED ||
-        decision->reason == WEIR_DROP_BACKEND_DOWN)
+        decision->reason == WEIR_DROP_BACKEND_DOWN) {
+        if (!decision->entry)
+            service_take_back();
         return XDP_PASS;
+    }
     event_drop(family, packet, decision->entry, decision->reason, decision->service,
                decision->backend);
     return XDP_DROP;
@@ -85,7 +95,7 @@ static __always_inline int xdp_ingress(long family, struct xdp_md *ctx,
     if (!decision.entry)
         return XDP_PASS;
     flow_route(ctx, family, packet, decision.entry, &decision.hop);
-    if (!xdp_can_take(family, packet, &decision) ||
+    if (!xdp_can_take(family, packet, &decision, packet->length <= (__u32)(end - data)) ||
         !nat_rewrite(family, data, end, packet, decision.entry))
         return XDP_PASS;
 

@@ -205,6 +205,25 @@ TEST_P(Admission, AffinityToABackendThatIsGoneIsForgotten) {
     EXPECT_EQ(path->all_drops(), 0U);
 }
 
+// XDP leaves it to TC to answer, and that asks again.
+TEST_P(Admission, WhatIsAnsweredCountsOnce) {
+    for (const char *limit :
+         {"limits: {new_flows_per_second: 1}", "limits: {new_flows_per_second_per_source: 1}"}) {
+        std::string yaml = with_policy(limit);
+        const std::string weightless = ", port: 80, weight: 0}";
+        for (auto found = yaml.find(", port: 80}"); found != std::string::npos;
+             found = yaml.find(", port: 80}", found))
+            yaml.replace(found, std::string_view(", port: 80}").size(), weightless);
+        use(yaml);
+        const Outcome first = open(numbered(1000));
+        EXPECT_EQ(to_string(first.verdict), "forward") << limit;
+        EXPECT_EQ(first.trace.reason, WEIR_DROP_NO_BACKEND) << limit;
+        const Outcome second = open(numbered(1001));
+        EXPECT_EQ(to_string(second.verdict), "drop") << limit << ": beyond it";
+        EXPECT_EQ(path->all_drops(), 2U);
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(, Admission, every_hook_and_family(), flow_test_name);
 
 }  // namespace

@@ -103,10 +103,12 @@ DataPath::~DataPath() {
     object_pool().give(config_, std::move(objects_));
 }
 
-Outcome DataPath::run_program(Entry entry, const Bytes &frame, std::uint32_t came_by) {
+Outcome DataPath::run_program(Entry entry, const Bytes &frame, std::uint32_t came_by,
+                              std::uint16_t gso_size) {
     Outcome outcome;
     __sk_buff context{};
     context.ingress_ifindex = came_by;
+    context.gso_size = gso_size;
     outcome.frame.resize(frame.size() + 256);
     LIBBPF_OPTS(bpf_test_run_opts, options);
     options.data_in = frame.data();
@@ -114,7 +116,7 @@ Outcome DataPath::run_program(Entry entry, const Bytes &frame, std::uint32_t cam
     options.data_out = outcome.frame.data();
     options.data_size_out = static_cast<std::uint32_t>(outcome.frame.size());
     options.repeat = 1;
-    if (entry == Entry::tc_egress) {
+    if (entry != Entry::xdp_ingress) {
         options.ctx_in = &context;
         options.ctx_size_in = sizeof context;
     }
@@ -141,6 +143,20 @@ Outcome DataPath::run(Entry entry, const Bytes &frame, std::uint32_t came_by) {
     if (opened.flow == WEIR_TRACE_NEW && outcome.trace.flow == WEIR_TRACE_ESTABLISHED)
         outcome.trace.flow = WEIR_TRACE_NEW;
     return outcome;
+}
+
+Outcome DataPath::run_segments(const Bytes &frame, std::uint16_t gso_size) {
+    return run_program(Entry::tc_ingress, frame, 0, gso_size);
+}
+
+std::uint32_t DataPath::xdp_action(const Bytes &frame) {
+    LIBBPF_OPTS(bpf_test_run_opts, options);
+    options.data_in = frame.data();
+    options.data_size_in = static_cast<std::uint32_t>(frame.size());
+    options.repeat = 1;
+    if (bpf_prog_test_run_opts(value_of(objects_.xdp_ingress()), &options) != 0)
+        throw std::runtime_error(fmt::format("BPF_PROG_TEST_RUN: {}", std::strerror(errno)));
+    return options.retval;
 }
 
 void DataPath::advance(std::chrono::nanoseconds time) {

@@ -63,6 +63,10 @@ class DataPath {
     // TC ingress next, as on an interface. `came_by`: at egress, the interface that the frame came
     // from; 0 when it is a program's on this host.
     Outcome run(Entry entry, const Bytes &frame, std::uint32_t came_by = 0);
+    // At TC ingress, as one skb of segments of `gso_size` bytes of payload that nobody counted.
+    Outcome run_segments(const Bytes &frame, std::uint16_t gso_size);
+    // What the XDP program itself says, without TC.
+    std::uint32_t xdp_action(const Bytes &frame);
     void advance(std::chrono::nanoseconds time);
     // Changes the configuration as a reload does; `limits` must stay.
     void reload(const std::string &yaml);
@@ -83,7 +87,8 @@ class DataPath {
     Fd map(const std::string &name);
 
   private:
-    Outcome run_program(Entry entry, const Bytes &frame, std::uint32_t came_by);
+    Outcome run_program(Entry entry, const Bytes &frame, std::uint32_t came_by,
+                        std::uint16_t gso_size = 0);
 
     OneCpu one_cpu_;
     Config config_;
