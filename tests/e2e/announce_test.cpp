@@ -72,10 +72,11 @@ class Knocker {
         std::memcpy(&v4.sin_addr, bytes.data() + 12, sizeof v4.sin_addr);
         sockaddr_in6 v6{AF_INET6, htons(to.port), 0, {}, 0};
         std::memcpy(&v6.sin6_addr, bytes.data(), sizeof v6.sin6_addr);
-        if (to.address.is_v4())
-            ::connect(socket, reinterpret_cast<const sockaddr *>(&v4), sizeof v4);
-        else
-            ::connect(socket, reinterpret_cast<const sockaddr *>(&v6), sizeof v6);
+        // how it ends, poll() tells
+        static_cast<void>(
+            to.address.is_v4()
+                ? ::connect(socket, reinterpret_cast<const sockaddr *>(&v4), sizeof v4)
+                : ::connect(socket, reinterpret_cast<const sockaddr *>(&v6), sizeof v6));
     }
 
     static constexpr int kPatienceMs = 5;

@@ -10,16 +10,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const Endpoint kFirst = *Endpoint::parse("198.51.100.11:80");
-const Endpoint kSecond = *Endpoint::parse("198.51.100.12:80");
-const BackendKey kOne{"web", kFirst};
+const Endpoint kBackendOne = *Endpoint::parse("198.51.100.11:80");
+const Endpoint kBackendTwo = *Endpoint::parse("198.51.100.12:80");
+const BackendKey kKeyOfOne{"web", kBackendOne};
 
 class ChangeRefused : public testing::Test {
   protected:
     ChangeRefused() {
         ServiceConfig service;
         service.name = "web";
-        for (const Endpoint &endpoint : {kFirst, kSecond}) {
+        for (const Endpoint &endpoint : {kBackendOne, kBackendTwo}) {
             service.backends.emplace_back();
             service.backends.back().endpoint = endpoint;
         }
@@ -33,15 +33,15 @@ class ChangeRefused : public testing::Test {
     }
     // The next so many writes stop half-way.
     void refuse(int times) { refusals_ = times; }
-    Result<void> maintain() { return control_->set_override(kOne, {Admin::maintenance}); }
-    BackendState state() const { return control_->view(kOne)->condition.state; }
-    std::vector<BackendState> written_;  // of kOne, write by write
+    Result<void> maintain() { return control_->set_override(kKeyOfOne, {Admin::maintenance}); }
+    BackendState state() const { return control_->view(kKeyOfOne)->condition.state; }
+    std::vector<BackendState> written_;  // of kKeyOfOne, write by write
     boost::asio::io_context loop_;
     std::unique_ptr<BackendControl> control_;
 
   private:
     Result<void> write(const Conditions &now) {
-        written_.push_back(now.at(kOne).state);
+        written_.push_back(now.at(kKeyOfOne).state);
         if (refusals_-- > 0)
             return fail(Exit::refused, "map rings: cannot make a ring");
         return {};
